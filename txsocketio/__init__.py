@@ -1,0 +1,5 @@
+"""
+Socket.IO for Twisted.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,3 @@
+"""
+Engine.IO sessions: packets meet state, without a word of HTTP.
+"""

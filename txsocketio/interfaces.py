@@ -1,0 +1,449 @@
+"""
+The contracts between the layers, as zope Interfaces: prose, no code.
+
+Verified when something is mounted or tested, never adapted per message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zope.interface import Attribute, Interface
+
+
+class IJSON(Interface):
+    """
+    Turn values into JSON and back; what the option ``json`` takes.
+    """
+
+    def dumps(value: Any, default: Any) -> bytes:
+        """
+        Encode a value.
+
+        :param value: what to encode.
+        :param default: called with each value that JSON has no form for (bytes above all); what it returns is
+            encoded in that place. It may raise TypeError.
+        :return: compact UTF-8 JSON, never with a raw 0x1E.
+        :raises UnencodableValue: when it cannot be done.
+        """
+
+    def loads(text: str) -> Any:
+        """
+        Decode a text.
+
+        :return: the value.
+        :raises PacketError: for anything that is not JSON, too deep, or not a number Python can hold.
+        """
+
+
+class IParser(Interface):
+    """
+    Turn Socket.IO packets into engine messages and back, for one protocol revision; stateless.
+    """
+
+    json = Attribute("The IJSON in use.")
+
+    def encode(packet: Any) -> Any:
+        """
+        Encode a packet.
+
+        :return: the parts: a tuple of (opcode, bytes), opcode 1 for text and 2 for binary: the header first, then
+            its attachments.
+        :raises EncodeError: see there.
+        """
+
+    def decode(text: str) -> Any:
+        """
+        Decode the text of one engine message.
+
+        :return: a tuple of the Packet and the number of attachments that must follow (0 for most).
+        :raises PacketError: for whatever else arrives.
+        """
+
+
+class IEngineCodec(Interface):
+    """
+    Split what a client posts into engine packets, for one engine revision; stateless.
+    """
+
+    def decode_payload(body: bytes, content_type: bytes, limit: int) -> list[str | bytes]:
+        """
+        Split the body of a POST.
+
+        :param body: the whole body.
+        :param content_type: the value of the request's Content-Type, lower case, without parameters.
+        :param limit: how many packets it may hold.
+        :return: engine packets in order: a str is a packet with its type character; bytes are a binary message.
+        :raises PayloadError: when it cannot be split.
+        :raises PayloadTooLarge: for more packets than the limit.
+        """
+
+    def decode_frame(data: bytes) -> bytes:
+        """
+        Strip a binary WebSocket frame of what this revision puts before the message.
+
+        :return: the binary message.
+        :raises PacketError: when it is not a message.
+        """
+
+
+class IWire(Interface):
+    """
+    Render parts for one generation and one kind of transport; a record shared by all connections of a server.
+    """
+
+    name = Attribute("For people: ``eio4-websocket``.")
+    parser = Attribute("The IParser that makes the parts.")
+    content_type = Attribute("Polling only: the Content-Type of join()'s result, bytes.")
+
+    def message(parts: Any) -> Any:
+        """
+        Render the parts of one message.
+
+        :param parts: what IParser.encode returned.
+        :return: what this transport sends. ``websocket``: bytes, whole server frames one after the other. ``unframed``
+            (WebSocket with permessage-deflate, and tests): a tuple of (opcode, payload). ``polling``: a tuple of
+            bytes, one for each engine packet.
+        """
+
+    def control(type: int, data: bytes) -> Any:
+        """
+        Render an engine packet that is no message.
+
+        :param type: OPEN 0, CLOSE 1, PING 2, PONG 3, UPGRADE 5, NOOP 6.
+        :param data: its UTF-8 data.
+        :return: as message().
+        """
+
+    def join(pieces: Any) -> bytes:
+        """
+        Polling only: join rendered engine packets into the body of one answer.
+
+        :param pieces: a sequence of bytes.
+        """
+
+
+class IEncoded(Interface):
+    """
+    Something to send, encoded once for each wire that asks.
+    """
+
+    def __getitem__(wire: Any) -> Any:
+        """
+        Render for a wire, once.
+
+        :raises EncodeError: when this wire cannot carry it.
+        """
+
+    def parts(parser: Any) -> Any:
+        """
+        Give the parts for a parser, encoded once.
+
+        :raises EncodeError: when this parser cannot carry it.
+        """
+
+    def size(parser: Any) -> int:
+        """
+        Give the bytes that it holds while it waits in a queue: the sum of its parts.
+        """
+
+
+class IHandshakeRequest(Interface):
+    """
+    An immutable snapshot of the request that opened a session, with twisted.web's names and types.
+    """
+
+    method = Attribute("bytes")
+    uri = Attribute("bytes")
+    path = Attribute("bytes")
+    args = Attribute("A read-only mapping of bytes to tuples of bytes: the query.")
+    requestHeaders = Attribute("A copy of the request's twisted.web.http_headers.Headers.")
+    environ = Attribute("A WSGI-like dict, built when first asked for.")
+
+    def getHeader(name: Any) -> Any:
+        """
+        Give the last value of a header, as it was asked for: str for str, bytes for bytes; None when absent.
+        """
+
+    def getCookie(key: bytes) -> bytes | None:
+        """
+        Give the value of a cookie, or None.
+        """
+
+    def getClientAddress() -> Any:
+        """
+        Give the IAddress of the peer.
+        """
+
+    def isSecure() -> bool:
+        """
+        Say whether the connection to this process is TLS.
+        """
+
+    def getUser() -> bytes:
+        """
+        Give the user name of HTTP Basic, or ``b""``.
+        """
+
+    def getPassword() -> bytes:
+        """
+        Give the password of HTTP Basic, or ``b""``.
+        """
+
+    def getPeerCertificate() -> Any:
+        """
+        Give the TLS peer certificate as twisted.internet.ssl.Certificate, or None.
+        """
+
+
+class ISession(Interface):
+    """
+    One Engine.IO connection, whatever its transport; all that the core sees of the engine.
+    """
+
+    sid = Attribute("The engine id, str.")
+    generation = Attribute("The Generation record.")
+    request = Attribute("The IHandshakeRequest.")
+    transport = Attribute("The ITransport in use, or None when it is gone.")
+    listener = Attribute("The ISessionListener.")
+    writable = Attribute("Whether what is sent now leaves at once; volatile packets are dropped otherwise.")
+    closed = Attribute("Whether close() was called or the transport was lost.")
+
+    def deliver(encoded: Any) -> None:
+        """
+        Send something encoded: at once, or queued within the limit; nothing after the end.
+
+        :param encoded: an IEncoded.
+        :raises EncodeError: when this session's wire cannot carry it; the session is unharmed.
+        """
+
+    def send(data: Any) -> None:
+        """
+        Send one engine message.
+
+        :param data: str or bytes.
+        """
+
+    def close(reason: str) -> None:
+        """
+        End the session: tell the listener now, flush what is queued, close the transport. A second call does nothing.
+
+        :param reason: from txsocketio.reasons.
+        """
+
+    def when_closed() -> Any:
+        """
+        Give a Deferred that fires with the reason when the session has left every table and its transport is gone.
+        """
+
+    def hold() -> None:
+        """
+        Stop reading from the peer; what has been read already waits. Has its own deadline, then the session closes.
+        """
+
+    def release() -> None:
+        """
+        Read on after hold().
+        """
+
+
+class ISessionListener(Interface):
+    """
+    What a session tells; supplied by the ``on_session`` callable of an engine.
+    """
+
+    def message_received(text: str) -> None:
+        """
+        Take a text message, without the engine's type character.
+
+        :raises ProtocolError: the session is closed with its reason.
+        """
+
+    def binary_received(data: bytes) -> None:
+        """
+        Take a binary message.
+
+        :raises ProtocolError: the session is closed with its reason.
+        """
+
+    def session_closed(reason: str) -> None:
+        """
+        Learn that the session has ended; called exactly once, and nothing is received afterwards.
+        """
+
+
+class ITransportReceiver(Interface):
+    """
+    What a transport reports to: a session, or the upgrade probe of one.
+
+    The callables receive_text and receive_binary are rebound as the state changes: look them up for each message.
+    """
+
+    heard = Attribute("Set to True by the transport once for each read: the peer lives.")
+
+    def receive_text(text: str) -> None:
+        """
+        Take one engine packet with its type character. Never raises.
+        """
+
+    def receive_binary(data: bytes) -> None:
+        """
+        Take one binary message. Never raises.
+        """
+
+    def transport_closed(transport: Any, reason: str) -> None:
+        """
+        Learn that a transport is gone, in any state, perhaps more than once.
+
+        :param transport: which; reports of a transport no longer in use are ignored.
+        :param reason: transport close, transport error or parse error.
+        """
+
+    def transport_full(transport: Any) -> None:
+        """
+        Learn that the transport's own buffer is full: send nothing until transport_drained().
+        """
+
+    def transport_drained(transport: Any) -> None:
+        """
+        Learn that the transport takes data again; queued packets are sent before this returns.
+        """
+
+
+class ITransport(Interface):
+    """
+    One way of carrying a session's packets: a WebSocket, or a series of polls.
+    """
+
+    name = Attribute("``polling`` or ``websocket``.")
+    wire = Attribute("The IWire to render for.")
+    receiver = Attribute("The ITransportReceiver; assigned anew when a probe becomes a session's transport.")
+    streaming = Attribute(
+        "True: send() may be called whenever the transport is not full. False: the session queues and calls"
+        " data_queued(); the transport fetches with session.take() when a poll is there."
+    )
+    writable = Attribute("Not streaming: whether a poll is waiting. Streaming: not full.")
+
+    def send(rendered: Any) -> None:
+        """
+        Streaming only: send what the wire rendered.
+        """
+
+    def data_queued() -> None:
+        """
+        Not streaming: learn that the session's queue has something (called for every packet; cheap when no poll waits).
+        """
+
+    def noop() -> None:
+        """
+        Not streaming: answer a waiting poll, now and until the upgrade ends, with a noop. Streaming: does nothing.
+        """
+
+    def close() -> None:
+        """
+        Close after what was sent has been flushed; report transport_closed() when it is gone.
+        """
+
+    def abort() -> None:
+        """
+        Drop the connection now.
+        """
+
+    def hold() -> None:
+        """
+        Stop reading: pause the connection, answer POSTs later.
+        """
+
+    def release() -> None:
+        """
+        Read on.
+        """
+
+
+class IHeartbeat(Interface):
+    """
+    Who pings whom, and how long silence is borne; one object for each session.
+    """
+
+    def start() -> None:
+        """
+        Begin when the session opens.
+        """
+
+    def stop() -> None:
+        """
+        End when it closes; no delayed call is left.
+        """
+
+    def received(type: str) -> bool:
+        """
+        Take a ping or a pong, ``"2"`` or ``"3"`` (the first character of its packet).
+
+        :return: False when this peer may not send that: the session closes with a parse error.
+        """
+
+    def hold() -> None:
+        """
+        Stop counting silence: the peer is not being read.
+        """
+
+    def release() -> None:
+        """
+        Count anew.
+        """
+
+
+class IMember(Interface):
+    """
+    What an adapter keeps in rooms: a namespace instance.
+    """
+
+    sid = Attribute("The Socket.IO id; unique in the namespace.")
+    writable = Attribute("Whether a volatile packet would leave at once.")
+
+    def deliver(encoded: Any) -> None:
+        """
+        Send something encoded to this member: now, or after its CONNECT answer; nothing after the end.
+        """
+
+
+class IAdapter(Interface):
+    """
+    Who is in which room of one namespace; the in-process one keeps it all in dicts.
+    """
+
+    def add(member: Any) -> None:
+        """
+        Admit a member that is connecting or connected.
+        """
+
+    def remove(member: Any) -> None:
+        """
+        Forget a member and every room it is in; costs what it is in, not what the server holds.
+        """
+
+    def join(member: Any, room: str) -> None:
+        """
+        Put a member in a room.
+        """
+
+    def leave(member: Any, room: str) -> None:
+        """
+        Take a member out of a room; nothing happens when it is not there.
+        """
+
+    def rooms_of(member: Any) -> frozenset[str]:
+        """
+        Give the rooms a member is in.
+        """
+
+    def broadcast(packet: Any, rooms: Any, except_: Any, volatile: bool) -> None:
+        """
+        Send a packet to each member once.
+
+        :param packet: a Packet without an id.
+        :param rooms: an iterable of room names (or sids); None for everyone in the namespace; empty for nobody.
+        :param except_: an iterable of members (not names) left out.
+        :param volatile: leave out who is not writable.
+        :raises UnencodableValue: before anybody has got anything.
+        """

@@ -1,0 +1,264 @@
+"""
+Every option of the server with its default, validated once, when it is constructed.
+
+Two frozen records: what an Engine.IO engine needs, and what Socket.IO adds. Names are those of the reference server in
+snake_case; times are seconds, sizes bytes. A wrong name or value is an OptionError that says what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from txsocketio.errors import OptionError
+
+TRANSPORTS = ("polling", "websocket")
+GENERATIONS = ("eio4", "eio3", "legacy")
+MIB = 1024 * 1024
+
+_Record = TypeVar("_Record")
+
+
+def _number(record: object, *names: str, least: float = 0.0) -> None:
+    for name in names:
+        value = getattr(record, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least < value < 1e9:
+            raise OptionError(f"{name} must be a number of seconds greater than {least:g}, not {value!r}")
+
+
+def _count(record: object, *names: str, least: int = 1) -> None:
+    for name in names:
+        value = getattr(record, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise OptionError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def _flag(record: object, *names: str) -> None:
+    for name in names:
+        value = getattr(record, name)
+        if not isinstance(value, bool):
+            raise OptionError(f"{name} must be True or False, not {value!r}")
+
+
+def _choices(record: object, name: str, allowed: tuple[str, ...]) -> None:
+    value = getattr(record, name)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise OptionError(f"{name} must be a sequence of names out of {', '.join(allowed)}, not {value!r}")
+    chosen = tuple(value)
+    unknown = [item for item in chosen if item not in allowed]
+    if unknown or not chosen:
+        raise OptionError(f"{name} must name at least one of {', '.join(allowed)}, not {value!r}")
+    object.__setattr__(record, name, chosen)
+
+
+def _callable_or_none(record: object, *names: str) -> None:
+    for name in names:
+        value = getattr(record, name)
+        if value is not None and not callable(value):
+            raise OptionError(f"{name} must be a callable or None, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """
+    Hold the options of an Engine.IO engine.
+
+    :ivar path: where ``server.service()`` and ``twistd socketio`` mount the resource.
+    :ivar ping_interval: seconds between two pings.
+    :ivar ping_timeout: seconds to wait for the answer to one.
+    :ivar upgrade_timeout: seconds a WebSocket probe may take.
+    :ivar max_http_buffer_size: bytes of one request body, WebSocket message or frame.
+    :ivar transports: names out of ``polling`` and ``websocket``.
+    :ivar allow_upgrades: whether a polling session may move to WebSocket.
+    :ivar generations: which clients are served: ``eio4``, ``eio3``, ``legacy``.
+    :ivar cors_allowed_origins: None for the same origin only, ``"*"``, one origin, an iterable of origins, or a callable
+        that takes the Origin (str) and the request and says yes or no.
+    :ivar cookie: None, True (a cookie ``io``), a name, or a mapping of ``name``, ``path``, ``httponly``, ``samesite``,
+        ``secure``, ``max_age``, ``domain``.
+    :ivar http_compression: whether polling answers are compressed for clients that take it.
+    :ivar http_compression_threshold: bytes below which they are not.
+    :ivar per_message_deflate: whether WebSocket messages may be compressed.
+    :ivar allow_request: called with the IHandshakeRequest; True lets it in, False or a text refuses it (code 4); may
+        return a Deferred or a coroutine.
+    :ivar initial_packet: a message (str or bytes) sent right after the handshake.
+    :ivar json: an IJSON, or None for the built-in one (orjson, with the standard library behind it).
+    :ivar max_packets_per_poll: engine packets in one poll's answer.
+    :ivar max_packets_per_post: engine packets in one POST.
+    :ivar max_outgoing_bytes: bytes that may wait for one slow client; None for the greater of 16 MiB and 8 times
+        max_http_buffer_size.
+    :ivar max_fragments: frames that one WebSocket message may come in.
+    :ivar hold_timeout: seconds that reading from a client may stay paused before its session is closed.
+    :ivar close_timeout: seconds that a closing session may take to flush.
+    :ivar fast_reader: whether whole, unfragmented WebSocket text frames bypass Autobahn's parser.
+    """
+
+    path: str = "/socket.io"
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
+    upgrade_timeout: float = 10.0
+    max_http_buffer_size: int = 1_000_000
+    transports: tuple[str, ...] = TRANSPORTS
+    allow_upgrades: bool = True
+    generations: tuple[str, ...] = GENERATIONS
+    cors_allowed_origins: Any = None
+    cookie: Any = None
+    http_compression: bool = True
+    http_compression_threshold: int = 1024
+    per_message_deflate: bool = False
+    allow_request: Callable[[Any], Any] | None = None
+    initial_packet: str | bytes | None = None
+    json: Any = None
+    max_packets_per_poll: int = 16
+    max_packets_per_post: int = 10_000
+    max_outgoing_bytes: int | None = None
+    max_fragments: int = 1024
+    hold_timeout: float = 30.0
+    close_timeout: float = 30.0
+    fast_reader: bool = True
+
+    def __post_init__(self) -> None:
+        """
+        Validate every field and fill in what is derived.
+
+        :raises OptionError: at the first that does not hold.
+        """
+        _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout", "close_timeout")
+        _count(self, "max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
+        _count(self, "http_compression_threshold", least=0)
+        _flag(self, "allow_upgrades", "http_compression", "per_message_deflate", "fast_reader")
+        _choices(self, "transports", TRANSPORTS)
+        _choices(self, "generations", GENERATIONS)
+        _callable_or_none(self, "allow_request")
+        if not isinstance(self.path, str) or not self.path.startswith("/") or len(self.path.strip("/")) == 0:
+            raise OptionError(f"path must be a text like '/socket.io', not {self.path!r}")
+        object.__setattr__(self, "path", "/" + self.path.strip("/"))
+        if self.initial_packet is not None and not isinstance(self.initial_packet, str | bytes):
+            raise OptionError(f"initial_packet must be a str, bytes or None, not {self.initial_packet!r}")
+        for name in ("dumps", "loads"):
+            if self.json is not None and not callable(getattr(self.json, name, None)):
+                raise OptionError("json must have the methods dumps and loads of txsocketio.interfaces.IJSON")
+        self._check_outgoing()
+        object.__setattr__(self, "cors_allowed_origins", _origins(self.cors_allowed_origins))
+        object.__setattr__(self, "cookie", _cookie(self.cookie))
+
+    def _check_outgoing(self) -> None:
+        least = max(16 * MIB, 8 * self.max_http_buffer_size)
+        if self.max_outgoing_bytes is None:
+            object.__setattr__(self, "max_outgoing_bytes", least)
+        _count(self, "max_outgoing_bytes", least=least)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketOptions:
+    """
+    Hold the options that Socket.IO adds to the engine's.
+
+    :ivar connect_timeout: seconds that a client may stay without a namespace.
+    :ivar max_namespaces: namespaces that one client may be in or joining.
+    :ivar max_unfinished_handlers: handlers of one client that have not finished; then reading pauses.
+    :ivar max_pending_acks: acknowledgements that one client may owe.
+    :ivar max_attachments: binary attachments of one packet.
+    :ivar max_attachment_bytes: bytes of a packet's attachments; None for max_http_buffer_size.
+    :ivar max_held_packets: packets kept for a namespace until its recv_connect has succeeded, each way.
+    :ivar job_grace: seconds that unfinished jobs and handlers of a closed namespace get before they are cancelled.
+    :ivar error_handler: called as ``(socket, error_name, error_message, endpoint, msg_id, quiet)``; None for the
+        built-in one, which sends the event ``error`` to the client and logs.
+    :ivar portal: a twisted.cred Portal for ``self.login()``, or None.
+    :ivar debug: whether clients are told the text of exceptions.
+    """
+
+    connect_timeout: float = 45.0
+    max_namespaces: int = 100
+    max_unfinished_handlers: int = 100
+    max_pending_acks: int = 1_000
+    max_attachments: int = 10
+    max_attachment_bytes: int | None = None
+    max_held_packets: int = 1_000
+    job_grace: float = 5.0
+    error_handler: Callable[..., Any] | None = None
+    portal: Any = None
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        """
+        Validate every field.
+
+        :raises OptionError: at the first that does not hold.
+        """
+        _number(self, "connect_timeout")
+        _number(self, "job_grace", least=-1.0)
+        _count(self, "max_namespaces", "max_unfinished_handlers", "max_pending_acks", "max_attachments")
+        _count(self, "max_held_packets")
+        if self.max_attachment_bytes is not None:
+            _count(self, "max_attachment_bytes")
+        _flag(self, "debug")
+        _callable_or_none(self, "error_handler")
+        if self.portal is not None and not callable(getattr(self.portal, "login", None)):
+            raise OptionError(f"portal must be a twisted.cred.portal.Portal, not {self.portal!r}")
+
+
+def _origins(value: Any) -> Any:
+    if value is None or value == "*" or callable(value):
+        return value
+    origins = frozenset([value] if isinstance(value, str) else value if isinstance(value, Iterable) else [None])
+    if any(not isinstance(origin, str) or ("://" not in origin and origin != "null") for origin in origins):
+        raise OptionError(
+            f"cors_allowed_origins must be None, '*', a callable, or origins like 'https://example.org', not {value!r}"
+        )
+    return frozenset(origin.rstrip("/").lower() for origin in origins)
+
+
+_COOKIE_FIELDS = frozenset({"name", "path", "httponly", "samesite", "secure", "max_age", "domain"})
+_COOKIE_TEXT = frozenset('"(),;<>@[\\]{}= \t\r\n')
+
+
+def _cookie(value: Any) -> Mapping[str, Any] | None:
+    if value is None or value is False:
+        return None
+    given = {"name": "io"} if value is True else {"name": value} if isinstance(value, str) else value
+    if not isinstance(given, Mapping) or not _COOKIE_FIELDS.issuperset(given):
+        raise OptionError(f"cookie must be True, a name, or a mapping of {', '.join(sorted(_COOKIE_FIELDS))}")
+    cookie = {"name": "io", "path": "/", "httponly": True, "samesite": "Lax", "secure": False, **given}
+    name = cookie["name"]
+    if not isinstance(name, str) or not name or not name.isascii() or _COOKIE_TEXT.intersection(name):
+        raise OptionError(f"cookie: {name!r} cannot be the name of a cookie")
+    for field in ("path", "domain", "samesite"):
+        text = cookie.get(field)
+        if text is not None and (not isinstance(text, str) or not text.isprintable() or ";" in text or "," in text):
+            raise OptionError(f"cookie: {text!r} cannot be the {field} of a cookie")
+    return cookie
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[EngineOptions, SocketOptions]:
+    """
+    Sort keyword options into the two records.
+
+    :param options: names and values as given to SocketIOServer.
+    :return: the engine's and Socket.IO's options.
+    :raises OptionError: for a name that neither has, or a value that does not hold.
+    """
+    engine_names = {field.name for field in fields(EngineOptions)}
+    engine = {name: value for name, value in options.items() if name in engine_names}
+    rest = {name: value for name, value in options.items() if name not in engine_names}
+    return make_options(EngineOptions, engine), make_options(SocketOptions, rest, also=engine_names)
+
+
+def make_options(record: type[_Record], options: Mapping[str, Any], also: Iterable[str] = ()) -> _Record:
+    """
+    Construct one record from keyword options.
+
+    :param record: EngineOptions or SocketOptions.
+    :param options: names and values.
+    :param also: names to suggest from besides the record's own.
+    :return: the record.
+    :raises OptionError: for an unknown name (with the nearest known one) or a value that does not hold.
+    """
+    known = {field.name for field in fields(record)}  # type: ignore[arg-type]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known.union(also), 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise OptionError(f"there is no option {name!r}{hint}")
+    return record(**options)

@@ -1,0 +1,3 @@
+"""
+The wire formats: pure functions and records, without clocks, loggers or sockets.
+"""

@@ -1,0 +1,3 @@
+"""
+The ways bytes come and go: long polling in its forms, and WebSocket.
+"""
