@@ -66,6 +66,11 @@ class IEngineCodec(Interface):
     Split what a client posts into engine packets, for one engine revision; stateless.
     """
 
+    translate = Attribute(
+        "None where incoming packets begin with their engine type; else a callable(str) -> str that gives an incoming"
+        " packet that form: 0.9's heartbeat becomes '3', its noop '6', its root disconnect '1', all else '4' + packet."
+    )
+
     def decode_payload(body: bytes, content_type: bytes, limit: int) -> list[str | bytes]:
         """
         Split the body of a POST.

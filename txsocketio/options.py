@@ -73,8 +73,8 @@ class EngineOptions:
     :ivar transports: names out of ``polling`` and ``websocket``.
     :ivar allow_upgrades: whether a polling session may move to WebSocket.
     :ivar generations: which clients are served: ``eio4``, ``eio3``, ``legacy``.
-    :ivar cors_allowed_origins: None for the same origin only, ``"*"``, one origin, an iterable of origins, or a callable
-        that takes the Origin (str) and the request and says yes or no.
+    :ivar cors_allowed_origins: None for the same origin only, ``"*"``, one origin, an iterable of origins, or a
+        callable that takes the Origin (str) and the request and says yes or no.
     :ivar cookie: None, True (a cookie ``io``), a name, or a mapping of ``name``, ``path``, ``httponly``, ``samesite``,
         ``secure``, ``max_age``, ``domain``.
     :ivar http_compression: whether polling answers are compressed for clients that take it.

@@ -23,7 +23,6 @@ class Generation:
     :ivar parser: Socket.IO packets to parts and back.
     :ivar wires: by container: ``websocket``, ``unframed``, ``polling`` and, where ``b64`` matters, ``polling-b64``.
     :ivar heartbeat: who pings: ``server``, ``client`` or ``legacy``; the engine's table of heartbeats knows them.
-    :ivar message_prefix: the character before a text message in receive_text, ``4``; ``""`` where there is none.
     :ivar implicit_root: the server joins the root namespace unasked when the session opens; no connect timeout.
     :ivar fresh_ids: every namespace gets an id of its own; otherwise the root has the engine's id and ``/chat`` has
         ``/chat#`` before it (``plain_ids``: the engine's id everywhere).
@@ -36,7 +35,6 @@ class Generation:
     parser: IParser
     wires: Mapping[str, IWire]
     heartbeat: str
-    message_prefix: str = "4"
     implicit_root: bool = False
     fresh_ids: bool = True
     plain_ids: bool = False
