@@ -68,8 +68,8 @@ class Packet:
         Give gevent-socketio's view of this packet: a new dict, built on demand.
 
         :return: keys ``type`` and ``endpoint`` always; ``name`` and ``args`` (a list, always there) for events;
-            ``args`` and ``ackId`` for acks; ``data`` for messages, JSON and connects with a payload; ``reason`` for errors;
-            ``id`` and ``ack`` (``"data"``, or True for a plain one) where an acknowledgement is asked for.
+            ``args`` and ``ackId`` for acks; ``data`` for messages, JSON and connects with a payload; ``reason`` for
+            errors; ``id`` and ``ack`` (``"data"``, or True for a plain one) where an acknowledgement is asked for.
         """
         view: dict[str, Any] = {"type": _GEVENT_NAMES[self.type], "endpoint": self.namespace}
         if self.type == EVENT:
