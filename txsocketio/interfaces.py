@@ -232,6 +232,7 @@ class ISession(Interface):
     listener = Attribute("The ISessionListener.")
     writable = Attribute("Whether what is sent now leaves at once; volatile packets are dropped otherwise.")
     closed = Attribute("Whether close() was called or the transport was lost.")
+    reason = Attribute("Why it has ended, from txsocketio.reasons, or None while it has not.")
 
     def deliver(encoded: Any) -> None:
         """

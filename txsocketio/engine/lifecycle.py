@@ -62,6 +62,7 @@ class Lifecycle:
     :ivar sid: the engine id.
     :ivar engine: what the session belongs to.
     :ivar state: a State; read it, never set it.
+    :ivar reason: why it has ended, or None while it has not.
     :ivar listener: told everything.
     :ivar transport: in use, or None when it is gone.
     """
@@ -70,10 +71,10 @@ class Lifecycle:
         "__weakref__",
         "_deadline",
         "_outlet",
-        "_reason",
         "_waiters",
         "engine",
         "listener",
+        "reason",
         "sid",
         "state",
         "transport",
@@ -91,7 +92,7 @@ class Lifecycle:
         self.engine = engine
         self.state = State.OPENING
         self.listener: ISessionListener = NOBODY
-        self._reason: str | None = None
+        self.reason: str | None = None
         self._deadline: IDelayedCall | None = None
         self._waiters: list[defer.Deferred[str]] | None = None
 
@@ -100,7 +101,7 @@ class Lifecycle:
         """
         Whether close() was called or the transport was lost.
         """
-        return self._reason is not None
+        return self.reason is not None
 
     @property
     def gone(self) -> bool:
@@ -140,7 +141,7 @@ class Lifecycle:
         """
         if not self._enter(Input.ENDED):
             return
-        self._reason = reason
+        self.reason = reason
         read_on = self._unhook()
         self._deadline = self.engine.clock.callLater(self.engine.options.close_timeout, self._give_up)
         self._tell()
@@ -155,9 +156,9 @@ class Lifecycle:
         """
         if transport is not self.transport or not self._enter(Input.GONE):
             return
-        live = self._reason is None
+        live = self.reason is None
         if live:
-            self._reason = reason
+            self.reason = reason
             self._unhook()
         deadline, self._deadline = self._deadline, None
         if deadline is not None:
@@ -169,12 +170,12 @@ class Lifecycle:
             self._tell()
         waiters, self._waiters = self._waiters, None
         for waiter in waiters or ():
-            waiter.callback(self._reason or reason)
+            waiter.callback(self.reason or reason)
 
     def _tell(self) -> None:
         listener, self.listener = self.listener, NOBODY
         try:
-            listener.session_closed(self._reason or "")
+            listener.session_closed(self.reason or "")
         except Exception:
             _log.failure("the listener of session {sid} failed", sid=self.sid[:6])
 
@@ -189,7 +190,7 @@ class Lifecycle:
         Give a Deferred that fires with the reason when everything is gone.
         """
         if self.state is State.CLOSED:
-            return defer.succeed(self._reason or "")
+            return defer.succeed(self.reason or "")
         waiter: defer.Deferred[str] = defer.Deferred()
         if self._waiters is None:
             self._waiters = []

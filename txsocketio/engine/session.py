@@ -96,7 +96,7 @@ class Session(Lifecycle):
         """
         Whether what is sent now leaves at once.
         """
-        return self._reason is None and self._outlet.writable
+        return self.reason is None and self._outlet.writable
 
     @property
     def queued(self) -> int:
@@ -109,7 +109,7 @@ class Session(Lifecycle):
         """
         Start the heartbeat.
         """
-        if self._reason is None:
+        if self.reason is None:
             self._heartbeat.start()
 
     def opened(self, listener: ISessionListener) -> None:
@@ -240,7 +240,7 @@ class Session(Lifecycle):
         """
         Stop reading from the peer.
         """
-        if self._reason is None:
+        if self.reason is None:
             if self._pause is None:
                 self._pause = Pause(self)
                 self.bind()
