@@ -1,0 +1,3 @@
+"""
+The tests of txsocketio, one module for each of the library's.
+"""
