@@ -92,7 +92,7 @@ class Exchange:
         if not self.answered:
             raise AssertionError("not answered")
         response = Response(self.transport.value())
-        if not response.complete:
+        if not response.complete and not self.transport.disconnecting:
             raise AssertionError("half an answer")
         return response
 
