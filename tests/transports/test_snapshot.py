@@ -66,7 +66,7 @@ class HandshakeRequestTests(SynchronousTestCase):
             b"GET",
             b"/socket.io/%C3%A9?a=b",
             {
-                b"Host": [b"example.org:8000"],
+                b"Host": [b"a.example:8000"],
                 b"Cookie": [b"a=1", b"b=2"],
                 b"X-A": [b"1", b"2"],
                 b"Content-Type": [b"t"],
