@@ -53,7 +53,7 @@ class MemoryAdapter:
         Forget a member and every room it is in; nothing happens for somebody else who has the same sid.
         """
         sid = member.sid
-        if self.members.get(sid) is not member:
+        if not self._has(member):
             return
         for room in self._joined.pop(sid):
             self._drop(sid, room)
@@ -67,7 +67,7 @@ class MemoryAdapter:
         :raises UsageError: for a room that is not named by a str.
         """
         check_room(room)
-        if self.members.get(member.sid) is member:
+        if self._has(member):
             self.rooms.setdefault(room, {})[member.sid] = member
             self._joined[member.sid].add(room)
 
@@ -78,7 +78,7 @@ class MemoryAdapter:
         :raises UsageError: for a room that is not named by a str.
         """
         check_room(room)
-        if self.members.get(member.sid) is member and room in self._joined[member.sid]:
+        if self._has(member) and room in self._joined[member.sid]:
             self._joined[member.sid].remove(room)
             self._drop(member.sid, room)
 
@@ -86,7 +86,7 @@ class MemoryAdapter:
         """
         Give the rooms a member is in; none once it has been removed.
         """
-        if self.members.get(member.sid) is not member:
+        if not self._has(member):
             return frozenset()
         return frozenset(self._joined[member.sid])
 
@@ -109,6 +109,9 @@ class MemoryAdapter:
                 member.deliver(encoded)
             except UnsupportedByGeneration as error:
                 self._warn(member, error)
+
+    def _has(self, member: Any) -> bool:
+        return self.members.get(member.sid) is member
 
     def _recipients(self, rooms: Iterable[str] | None, except_: Iterable[Any]) -> list[Any]:
         if rooms is None:
@@ -153,16 +156,14 @@ def check_room(room: Any) -> str:
     return room
 
 
-def check_rooms(rooms: Any) -> tuple[str, ...] | None:
+def check_rooms(rooms: Any) -> tuple[str, ...]:
     """
     Turn what an application gives for rooms into names.
 
-    :param rooms: a name, an iterable of names, or None.
-    :return: the names; None for None, which is everybody.
+    :param rooms: a name, or an iterable of names.
+    :return: the names.
     :raises UsageError: for anything else.
     """
-    if rooms is None:
-        return None
     if isinstance(rooms, str):
         return (rooms,)
     if not isinstance(rooms, Iterable) or isinstance(rooms, bytes | bytearray):

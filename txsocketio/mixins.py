@@ -62,7 +62,7 @@ class RoomsMixin:
         :raises UsageError: for a reserved event, or a room that is not named by a str.
         :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
         """
-        broadcast_event(self._mount, event, args, rooms=check_rooms(room) or (), except_=(self,))
+        broadcast_event(self._mount, event, args, rooms=check_rooms(room), except_=(self,))
 
 
 class BroadcastMixin:
