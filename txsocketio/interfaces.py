@@ -92,6 +92,16 @@ class IEngineCodec(Interface):
         :raises PacketError: when it is not one.
         """
 
+    def container_for(container: str, body: bytes) -> str:
+        """
+        Correct the choice of a polling container by what a client posts, where only that tells 1.x from 2.x.
+
+        :param container: the one in use: a key of Generation.wires.
+        :param body: of a POST.
+        :return: the one that this client reads; usually the same.
+        :raises PayloadError: for a body that is not UTF-8.
+        """
+
     def decode_frame(data: bytes) -> bytes:
         """
         Strip a binary WebSocket frame of what this revision puts before the message.
