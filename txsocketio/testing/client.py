@@ -318,7 +318,7 @@ class Client:
     def _tell(self, reason: str) -> None:
         if self.reason is not None:
             return
-        self.reason = Reasons(reason, None if self._namespace is None else self._namespace.reason)
+        self.reason = Reasons(reason, None if self._namespace is None else self._namespace.close_reason)
         readers, calls, waiters = list(self._readers), list(self._calls.values()), self._waiters
         self._readers.clear()
         self._calls.clear()
