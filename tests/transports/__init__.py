@@ -1,3 +1,7 @@
 """
+<<<<<<< HEAD
 Tests of the transports.
+=======
+The tests of the transports.
+>>>>>>> ws
 """
