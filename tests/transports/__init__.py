@@ -1,7 +1,3 @@
 """
-<<<<<<< HEAD
 Tests of the transports.
-=======
-The tests of the transports.
->>>>>>> ws
 """
