@@ -154,7 +154,7 @@ class SocketIOServer:
                 self.log.failure("the error handler failed")
             return
         self.log.warn("{name} in {endpoint} of {sid}", name=error_name, endpoint=endpoint or "/", sid=socket.sessid)
-        namespace = None if quiet else socket.active_ns.get(endpoint)
+        namespace = None if quiet else socket.find(endpoint)
         if namespace is not None:
             namespace.deliver(EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message])))
 
@@ -164,4 +164,4 @@ class SocketIOServer:
         return self._reactor
 
     def _session_opened(self, session: ISession) -> Socket:
-        return Socket(self, session)
+        return Socket(session, self)
