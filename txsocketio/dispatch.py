@@ -45,7 +45,7 @@ HOOKS: Final = (
 
 #: Where what namespaces inherit from us is defined. Nothing of it is reached by a name that a client chooses.
 _OWN_MODULES: Final = frozenset(
-    f"txsocketio.{name}" for name in ("namespace", "calls", "acl", "credentials", "mixins", "jobs")
+    f"txsocketio.{name}" for name in ("namespace", "hooks", "sending", "calls", "acl", "credentials", "mixins")
 )
 
 
@@ -151,9 +151,9 @@ class HandlerTable:
                 self.events[bound] = self.methods[name] = self._make(name)
 
     def _is_handler(self, name: str) -> bool:
-        if not callable(getattr(self._cls, name)):
-            return False
-        return name.startswith("recv_") or (name.startswith("on_") and name[3:] not in RESERVED_EVENTS)
+        # The name first: zope.interface puts attributes on classes that raise when they are read through a subclass.
+        wanted = name.startswith("recv_") or (name.startswith("on_") and name[3:] not in RESERVED_EVENTS)
+        return wanted and callable(getattr(self._cls, name))
 
     def _make(self, name: str) -> Handler:
         handler = Handler(name, inspect.getattr_static(self._cls, name), self._cls)
