@@ -1,0 +1,3 @@
+"""
+The tests of txsocketio; the directories mirror the package.
+"""
