@@ -83,6 +83,15 @@ class IEngineCodec(Interface):
         :raises PayloadTooLarge: for more packets than the limit.
         """
 
+    def decode_base64(packet: str) -> bytes:
+        """
+        Decode a binary message that travelled as text, also over WebSocket: an engine packet that begins with ``b``.
+
+        :param packet: the packet with its type character.
+        :return: the binary message.
+        :raises PacketError: when it is not one.
+        """
+
     def decode_frame(data: bytes) -> bytes:
         """
         Strip a binary WebSocket frame of what this revision puts before the message.

@@ -4,12 +4,15 @@ The record of what differs between protocol generations, and the one place that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from txsocketio.interfaces import IEngineCodec, IParser, IWire
+from txsocketio.interfaces import IJSON, IEngineCodec, IParser, IWire
+from txsocketio.protocol.engineio_v4 import CodecV4
+from txsocketio.protocol.jsoncodec import json_codec
+from txsocketio.protocol.socketio_v5 import ParserV5
+from txsocketio.protocol.wires import wires_v4
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Generation:
     :ivar revision: what its clients put in the ``EIO`` parameter; ``""`` where they send none.
     :ivar codec: splits POST bodies and strips binary frames.
     :ivar parser: Socket.IO packets to parts and back.
-    :ivar wires: by container: ``websocket``, ``unframed``, ``polling`` and, where ``b64`` matters, ``polling-b64``.
+    :ivar wires: by container: see txsocketio.protocol.wires.
     :ivar heartbeat: who pings: ``server``, ``client`` or ``legacy``; the engine's table of heartbeats knows them.
     :ivar implicit_root: the server joins the root namespace unasked when the session opens; no connect timeout.
     :ivar fresh_ids: every namespace gets an id of its own; otherwise the root has the engine's id and ``/chat`` has
@@ -38,3 +41,38 @@ class Generation:
     implicit_root: bool = False
     fresh_ids: bool = True
     plain_ids: bool = False
+
+
+def _eio4(json: IJSON) -> Generation:
+    parser = ParserV5(json)
+    return Generation("eio4", "4", CodecV4(), parser, wires_v4(parser), heartbeat="server")
+
+
+_BUILDERS: Final[Mapping[str, Callable[[IJSON], Generation]]] = {"eio4": _eio4}
+
+
+class GenerationTable:
+    """
+    Hold the generations that a server serves, and tell from a request which one its client speaks.
+
+    :ivar by_name: the records, by name.
+    """
+
+    def __init__(self, names: Iterable[str], json: Any = None) -> None:
+        """
+        :param names: as in the option ``generations``.
+        :param json: as in the option ``json``.
+        """
+        codec = json_codec(json)
+        self.by_name: Mapping[str, Generation] = {name: _BUILDERS[name](codec) for name in names if name in _BUILDERS}
+        self._by_revision = {record.revision: record for record in self.by_name.values()}
+
+    def for_request(self, tail: Sequence[str], eio: str | None) -> Generation | None:
+        """
+        Choose the generation of a request.
+
+        :param tail: the segments of its path below the mount.
+        :param eio: its ``EIO`` parameter, or None.
+        :return: the record; None when the client speaks none that is served. A missing parameter is never guessed.
+        """
+        return self._by_revision.get(eio) if eio else None

@@ -1,0 +1,95 @@
+"""
+gevent-socketio's mix-ins for namespaces: rooms, and events to everybody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from txsocketio.adapter import check_rooms
+from txsocketio.broadcast import broadcast_event
+
+if TYPE_CHECKING:
+    from txsocketio.mounts import MountedNamespace
+
+
+class RoomsMixin:
+    """
+    Let a namespace put its client in rooms and send to those who are there.
+
+    A room is a name (str) within one namespace; it exists while somebody is in it. A client leaves all its rooms when
+    its namespace closes.
+    """
+
+    _mount: MountedNamespace
+    #: Set when the namespace closes: the rooms it was in.
+    _last_rooms: frozenset[str] | None = None
+
+    def join(self, room: str) -> None:
+        """
+        Put this client in a room; nothing happens when it is there, or when the namespace is closed.
+
+        :param room: the name.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        self._mount.adapter.join(self, room)
+
+    def leave(self, room: str) -> None:
+        """
+        Take this client out of a room; nothing happens when it is not there.
+
+        :param room: the name.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        self._mount.adapter.leave(self, room)
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """
+        The rooms this client is in; after the namespace has closed, those it was in.
+        """
+        if self._last_rooms is not None:
+            return self._last_rooms
+        return self._mount.adapter.rooms_of(self)
+
+    def emit_to_room(self, room: Any, event: str, *args: Any) -> None:
+        """
+        Send an event to everyone in a room except this client, which need not be in it.
+
+        :param room: the name, or an iterable of names: who is in several of them gets the event once.
+        :param event: the name of the event.
+        :param args: JSON values and bytes.
+        :raises UsageError: for a reserved event, or a room that is not named by a str.
+        :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
+        """
+        broadcast_event(self._mount, event, args, rooms=check_rooms(room), except_=(self,))
+
+
+class BroadcastMixin:
+    """
+    Let a namespace send to everybody in it.
+    """
+
+    _mount: MountedNamespace
+
+    def broadcast_event(self, event: str, *args: Any) -> None:
+        """
+        Send an event to everyone in this namespace, this client included.
+
+        :param event: the name of the event.
+        :param args: JSON values and bytes.
+        :raises UsageError: for a reserved event.
+        :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
+        """
+        broadcast_event(self._mount, event, args)
+
+    def broadcast_event_not_me(self, event: str, *args: Any) -> None:
+        """
+        Send an event to everyone in this namespace except this client.
+
+        :param event: the name of the event.
+        :param args: JSON values and bytes.
+        :raises UsageError: for a reserved event.
+        :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
+        """
+        broadcast_event(self._mount, event, args, except_=(self,))

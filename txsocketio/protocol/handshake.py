@@ -1,0 +1,124 @@
+"""
+The first decision about a request: pure facts in; open, resume, probe or reject out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from txsocketio.errors import HandshakeError
+from txsocketio.protocol.generations import Generation, GenerationTable
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """
+    Hold what a request says before anything is decided.
+
+    :ivar method: the HTTP method.
+    :ivar tail: the segments of the path below the mount, unquoted.
+    :ivar query: the parameters, the first value of each.
+    :ivar upgrade: whether it asks for a WebSocket.
+    """
+
+    method: str
+    tail: tuple[str, ...]
+    query: Mapping[str, str]
+    upgrade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """
+    Open a session.
+
+    :ivar generation: the client's.
+    :ivar transport: the name of the transport it begins with.
+    """
+
+    generation: Generation
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """
+    Hand the request to the transport of a session.
+
+    :ivar session: what find_session gave.
+    """
+
+    session: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """
+    Let a WebSocket try to become the transport of a session.
+
+    :ivar session: what find_session gave.
+    """
+
+    session: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """
+    Refuse the request.
+
+    :ivar error: code, message and status.
+    """
+
+    error: HandshakeError
+
+
+Decision: TypeAlias = Open | Resume | Probe | Reject
+
+
+def decide(
+    facts: Facts, table: GenerationTable, transports: Collection[str], find_session: Callable[[str], Any]
+) -> Decision:
+    """
+    Decide about a request, in the order of the reference server.
+
+    :param facts: what the request says.
+    :param table: the generations that are served.
+    :param transports: names of the transports that are served.
+    :param find_session: gives the session of an id, or None. A session has a ``generation``, and a ``transport`` with
+        a ``name``, or None for one that has lost its transport.
+    :return: what to do.
+    """
+    transport = facts.query.get("transport", "")
+    if transport not in transports:
+        return _reject(0)
+    generation = table.for_request(facts.tail, facts.query.get("EIO"))
+    if generation is None:
+        return _reject(5)
+    sid = facts.query.get("sid")
+    if sid:
+        return _existing(facts, generation, transport, find_session(sid))
+    if facts.method != "GET":
+        return _reject(2)
+    if facts.upgrade is not (transport == "websocket"):
+        return _reject(3)
+    return Open(generation, transport)
+
+
+def _existing(facts: Facts, generation: Generation, transport: str, session: Any) -> Decision:
+    if session is None:
+        return _reject(1)
+    current = session.transport
+    if session.generation is not generation or current is None or facts.upgrade is not (transport == "websocket"):
+        return _reject(3)
+    if current.name == transport and not facts.upgrade:
+        return Resume(session)
+    if facts.upgrade and current.name == "polling":
+        return Probe(session)
+    return _reject(3)
+
+
+def _reject(code: int) -> Reject:
+    return Reject(HandshakeError(code))

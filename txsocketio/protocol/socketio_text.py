@@ -1,0 +1,158 @@
+"""
+The grammar that Socket.IO protocols 4 and 5 share: ``type [count-] [/namespace,] [id] [json]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from txsocketio.errors import PacketError, UnencodableValue
+from txsocketio.interfaces import IJSON
+from txsocketio.protocol.attachments import extract
+from txsocketio.protocol.packet import (
+    ACK,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    JSON,
+    MESSAGE,
+    RESERVED_EVENTS,
+    Packet,
+)
+from txsocketio.protocol.text import BINARY, TEXT, Parts, digits_end, utf8
+
+#: From EVENT to BINARY_EVENT and from ACK to BINARY_ACK.
+_TO_BINARY: Final = 3
+_BINARY_KINDS: Final = {"5": EVENT, "6": ACK}
+_TEXT_KINDS: Final = {"0": CONNECT, "1": DISCONNECT, "2": EVENT, "3": ACK, "4": CONNECT_ERROR}
+_BARE: Final = {EVENT: b"2", ACK: b"3"}
+#: Digits of 2**53, beyond which JavaScript does not count.
+_ID_DIGITS: Final = 16
+_COUNT_DIGITS: Final = 9
+
+
+class TextParser:
+    """
+    Encode and decode what both protocols write alike; a subclass supplies CONNECT and its refusal.
+    """
+
+    def __init__(self, json: IJSON) -> None:
+        """
+        :param json: the codec for payloads.
+        """
+        self.json = json
+        self._loads = json.loads
+
+    def encode(self, packet: Packet) -> Parts:
+        """
+        See IParser.
+        """
+        kind, data = packet.type, packet.data
+        if kind not in _BARE:
+            if kind not in (MESSAGE, JSON):
+                return ((TEXT, self._encode_other(packet)),)
+            kind, data = EVENT, ["message", data]
+        text, attachments = extract(self.json, data)
+        if not attachments and not packet.namespace:
+            return ((TEXT, _BARE[kind] + text if packet.id is None else b"%d%d%b" % (kind, packet.id, text)),)
+        mark = ""
+        if attachments:
+            kind += _TO_BINARY
+            mark = f"{len(attachments)}-"
+        head = utf8(f"{kind}{mark}{_address(packet.namespace)}{'' if packet.id is None else packet.id}")
+        return ((TEXT, head + text), *((BINARY, data) for data in attachments))
+
+    def _encode_other(self, packet: Packet) -> bytes:
+        head = utf8(f"{packet.type}{_address(packet.namespace)}")
+        if packet.type == CONNECT:
+            return head + self._encode_connect(packet.data)
+        if packet.type == CONNECT_ERROR:
+            return head + self._encode_error(packet.data)
+        return head
+
+    def decode(self, text: str) -> tuple[Packet, int]:
+        """
+        See IParser.
+        """
+        if text[:2] == "2[":
+            return Packet(EVENT, "", None, self._event(text, 1)), 0
+        kind, count, position = _kind(text)
+        namespace = ""
+        if text[position : position + 1] == "/":
+            end = text.find(",", position)
+            if end < 0:
+                end = len(text)
+            namespace = text[position:end]
+            position = end + 1
+        end = digits_end(text, position, _ID_DIGITS)
+        number = int(text[position:end]) if end > position else None
+        namespace, data = self._payload(kind, namespace, text, end)
+        return Packet(kind, "" if namespace == "/" else namespace, number, data), count
+
+    def _payload(self, kind: int, namespace: str, text: str, position: int) -> tuple[str, Any]:
+        if kind == EVENT:
+            return namespace, self._event(text, position)
+        if kind == ACK:
+            return namespace, self._list(text, position) if position < len(text) else []
+        if kind == CONNECT:
+            return self._decode_connect(namespace, text[position:])
+        if kind == CONNECT_ERROR:
+            return namespace, self._decode_error(text[position:])
+        if position < len(text):
+            raise PacketError("a disconnect with data")
+        return namespace, None
+
+    def _list(self, text: str, position: int) -> list[Any]:
+        data = self._loads(text[position:])
+        if type(data) is not list:
+            raise PacketError("the data is not a list")
+        return data
+
+    def _event(self, text: str, position: int) -> list[Any]:
+        data = self._loads(text[position:])
+        if type(data) is not list or not data:
+            raise PacketError("an event without a name")
+        name = data[0]
+        if type(name) is str:
+            if name in RESERVED_EVENTS:
+                raise PacketError("an event with a reserved name")
+        elif type(name) is not int and type(name) is not float:
+            raise PacketError("an event whose name is no text")
+        return data
+
+    def _encode_connect(self, data: Any) -> bytes:
+        raise NotImplementedError
+
+    def _encode_error(self, data: Any) -> bytes:
+        raise NotImplementedError
+
+    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
+        raise NotImplementedError
+
+    def _decode_error(self, text: str) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _value(self, data: Any) -> bytes:
+        return self.json.dumps(data, _refuse_bytes)
+
+
+def _address(namespace: str) -> str:
+    return f"{namespace}," if namespace else ""
+
+
+def _refuse_bytes(item: Any) -> Any:
+    raise UnencodableValue(f"a {type(item).__name__} has no form in a packet that takes no attachments")
+
+
+def _kind(text: str) -> tuple[int, int, int]:
+    first = text[:1]
+    if first in _TEXT_KINDS:
+        return _TEXT_KINDS[first], 0, 1
+    if first not in _BINARY_KINDS:
+        raise PacketError("a packet of unknown type")
+    end = digits_end(text, 1, _COUNT_DIGITS)
+    count = int(text[1:end]) if end > 1 else 0
+    if not count or text[end : end + 1] != "-":
+        raise PacketError("a binary packet without a number of attachments")
+    return _BINARY_KINDS[first], count, end + 1

@@ -1,0 +1,42 @@
+"""
+Socket.IO protocol 5, spoken over Engine.IO 4: CONNECT carries a payload both ways.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zope.interface import implementer
+
+from txsocketio.errors import PacketError
+from txsocketio.interfaces import IParser
+from txsocketio.protocol.socketio_text import TextParser
+
+
+@implementer(IParser)
+class ParserV5(TextParser):
+    """
+    Parse what clients 3.x and 4.x send, and write what they read.
+    """
+
+    def _encode_connect(self, data: Any) -> bytes:
+        return b"" if data is None else self._value(data)
+
+    def _encode_error(self, data: Any) -> bytes:
+        return self._value(data)
+
+    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
+        if not text:
+            return namespace, None
+        data = self._loads(text)
+        if type(data) is not dict:
+            raise PacketError("a connect whose payload is no object")
+        return namespace, data
+
+    def _decode_error(self, text: str) -> dict[str, Any]:
+        data = self._loads(text)
+        if type(data) is str:
+            return {"message": data}
+        if type(data) is not dict:
+            raise PacketError("an error that is neither text nor object")
+        return data

@@ -1,0 +1,67 @@
+"""
+Small rules about text that every format needs.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from txsocketio.errors import UnencodableValue
+
+#: The parts of one message: (opcode, payload), opcode TEXT or BINARY; the header first, then its attachments.
+Parts: TypeAlias = tuple[tuple[int, bytes], ...]
+
+TEXT: Final = 1
+BINARY: Final = 2
+
+_DIGITS: Final = frozenset("0123456789")
+
+
+def utf8(text: str) -> bytes:
+    """
+    Encode a text for the wire.
+
+    :param text: any str.
+    :return: its UTF-8.
+    :raises UnencodableValue: for a lone surrogate, which has none.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise UnencodableValue("a text holds half of a surrogate pair, which UTF-8 cannot carry") from None
+
+
+def units(text: str) -> int:
+    """
+    Count the UTF-16 code units of a text: what JavaScript calls its length.
+
+    :param text: any str.
+    :return: its characters, those beyond the BMP counted twice.
+    """
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) >> 1
+
+
+def utf8_units(data: bytes) -> int:
+    """
+    Count the UTF-16 code units of a text that is UTF-8 already.
+
+    :param data: valid UTF-8.
+    :return: as units().
+    """
+    return len(data) if data.isascii() else units(data.decode())
+
+
+def digits_end(text: str, start: int, limit: int) -> int:
+    """
+    Find where a run of ASCII digits ends.
+
+    :param text: what holds it.
+    :param start: where it may begin.
+    :param limit: digits to look at, at most; callers treat a longer run as malformed.
+    :return: the index after its last digit; start when there is none.
+    """
+    end = start
+    stop = min(len(text), start + limit)
+    while end < stop and text[end] in _DIGITS:
+        end += 1
+    return end
