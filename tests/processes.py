@@ -5,9 +5,13 @@ Real processes for tests: twistd and twist with this tree's plugin, and ports to
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,3 +49,51 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def kill(pid: int) -> None:
+    """
+    End a process that is no child of this one.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def started(*command: str, cwd: Path, until: str, timeout: float = 60) -> Iterator[Process]:
+    """
+    Run a command while the block runs, which begins when it has printed a certain text.
+
+    :param until: the text.
+    :param timeout: seconds after which it is killed.
+    """
+    process = Process(command, cwd=cwd, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    watchdog = threading.Timer(timeout, process.kill)
+    watchdog.start()
+    try:
+        process.read_until(until)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+        watchdog.cancel()
+
+
+class Process(subprocess.Popen[str]):
+    """
+    A process whose output is read line by line.
+    """
+
+    def read_until(self, text: str) -> str:
+        """
+        Read its output up to the line that has a text.
+
+        :return: what was read.
+        """
+        assert self.stdout is not None
+        lines: list[str] = []
+        for line in self.stdout:
+            lines.append(line)
+            if text in line:
+                return "".join(lines)
+        raise AssertionError(f"it ended without printing {text!r}:\n{''.join(lines)}")

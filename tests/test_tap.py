@@ -14,8 +14,6 @@ from typing import Any
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.processes import free_port, run, twistd
-from txsocketio.namespace import BaseNamespace
 from txsocketio.tap import Options
 
 NAMESPACE = "from txsocketio.namespace import BaseNamespace\n"
@@ -188,7 +186,7 @@ class RefusedNamespacesTests(InDirectory):
         self.assertIn("did you mean sample:Chat?", self.refused("--namespaces=sample.Chat"))
 
     def test_names_that_no_module_has(self) -> None:
-        for name in ("", "a/b", ".sample", "sa mple", ":Chat", "a,,b", "-", "\u00e9\x00"):
+        for name in ("", "a/b", ".sample", "sa mple", ":Chat", ",sample", "-", "\u00e9\x00"):
             self.assertIn("is not the name of a module", self.refused(f"--namespaces={name}"), name)
 
     def test_a_syntax_error_in_the_module(self) -> None:

@@ -56,7 +56,7 @@ class Options(usage.Options):
     optParameters = [
         ["path", None, _DEFAULTS.path, "The path that clients connect to."],
         ["static", None, None, "A directory whose files are served beside it."],
-        ["transports", None, ",".join(_DEFAULTS.transports), "The transports that clients may use.", _split],
+        ["transports", None, ",".join(_DEFAULTS.transports), "The transports that clients may use."],
         ["ping-interval", None, _DEFAULTS.ping_interval, "Seconds between two pings.", _number],
         ["ping-timeout", None, _DEFAULTS.ping_timeout, "Seconds that a client may take to answer one.", _number],
         [
@@ -70,6 +70,8 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         super().__init__()
+        # Help is made from docstrings, and wraps texts of one line only.
+        self.docs = {name: _one_line(text) for name, text in self.docs.items()}
         self["namespaces"] = []
         self["listen"] = []
         self["cors-allowed-origins"] = []
@@ -124,6 +126,7 @@ class Options(usage.Options):
     def _server_options(self) -> dict[str, Any]:
         names = ("path", "transports", "ping-interval", "ping-timeout", "max-http-buffer-size")
         options = {name.replace("-", "_"): self[name] for name in names}
+        options["transports"] = _split(options["transports"])
         origins = self["cors-allowed-origins"]
         if origins:
             options["cors_allowed_origins"] = "*" if origins == ["*"] else origins
