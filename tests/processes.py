@@ -18,20 +18,23 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = Path(sys.executable).parent
 
 
-def environment() -> dict[str, str]:
+def environment(path: Path | None = None) -> dict[str, str]:
     """
     Give the environment in which this tree's package and plugin are found.
+
+    :param path: another directory for modules.
     """
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    places = [str(ROOT)] if path is None else [str(ROOT), str(path)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(places), "PYTHONUNBUFFERED": "1"}
 
 
-def run(*command: str, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def run(*command: str, cwd: Path, path: Path | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """
     Run a command to its end.
 
     :return: with ``returncode``, and what it printed in ``stdout`` and ``stderr``.
     """
-    return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(command, cwd=cwd, env=environment(path), capture_output=True, text=True, timeout=timeout)
 
 
 def script(name: str) -> str:
@@ -60,14 +63,17 @@ def kill(pid: int) -> None:
 
 
 @contextmanager
-def started(*command: str, cwd: Path, until: str, timeout: float = 60) -> Iterator[Process]:
+def started(*command: str, cwd: Path, until: str, path: Path | None = None, timeout: float = 60) -> Iterator[Process]:
     """
     Run a command while the block runs, which begins when it has printed a certain text.
 
     :param until: the text.
+    :param path: another directory for modules.
     :param timeout: seconds after which it is killed.
     """
-    process = Process(command, cwd=cwd, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = Process(
+        command, cwd=cwd, env=environment(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     watchdog = threading.Timer(timeout, process.kill)
     watchdog.start()
     try:
