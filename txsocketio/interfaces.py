@@ -92,6 +92,16 @@ class IEngineCodec(Interface):
         :raises PacketError: when it is not one.
         """
 
+    def container_for(container: str, body: bytes) -> str:
+        """
+        Correct the choice of a polling container by what a client posts, where only that tells 1.x from 2.x.
+
+        :param container: the one in use: a key of Generation.wires.
+        :param body: of a POST.
+        :return: the one that this client reads; usually the same.
+        :raises PayloadError: for a body that is not UTF-8.
+        """
+
     def decode_frame(data: bytes) -> bytes:
         """
         Strip a binary WebSocket frame of what this revision puts before the message.
@@ -222,10 +232,14 @@ class ISession(Interface):
     listener = Attribute("The ISessionListener.")
     writable = Attribute("Whether what is sent now leaves at once; volatile packets are dropped otherwise.")
     closed = Attribute("Whether close() was called or the transport was lost.")
+    reason = Attribute("Why it has ended, from txsocketio.reasons, or None while it has not.")
 
     def deliver(encoded: Any) -> None:
         """
         Send something encoded: at once, or queued within the limit; nothing after the end.
+
+        The callable is rebound as the state changes: look it up for each packet. A queue over its limit and a
+        transport that fails end the session before this returns, so session_closed() may be called inside.
 
         :param encoded: an IEncoded.
         :raises EncodeError: when this session's wire cannot carry it; the session is unharmed.
@@ -293,7 +307,7 @@ class ITransportReceiver(Interface):
     The callables receive_text and receive_binary are rebound as the state changes: look them up for each message.
     """
 
-    heard = Attribute("Set to True by the transport once for each read: the peer lives.")
+    heard = Attribute("Set to True by the transport once for each read, before its packets are given: the peer lives.")
 
     def receive_text(text: str) -> None:
         """
@@ -324,6 +338,25 @@ class ITransportReceiver(Interface):
         """
 
 
+class IPolledSession(Interface):
+    """
+    What a session offers, besides ITransportReceiver, to a transport that is not streaming.
+    """
+
+    queued = Attribute("How many messages wait in the session's queue, the close packet included.")
+    upgrading = Attribute("Whether a WebSocket has been probed and may take over any moment.")
+
+    def take(limit: int, wire: Any) -> list[bytes]:
+        """
+        Take rendered engine packets from the head of the queue; none when a streaming transport has taken over.
+
+        :param limit: how many engine packets at most. A message is taken whole, unless it has more of them than
+            the limit: its rest then comes first in the next call.
+        :param wire: the IWire to render for.
+        :return: what IWire.join takes.
+        """
+
+
 class ITransport(Interface):
     """
     One way of carrying a session's packets: a WebSocket, or a series of polls.
@@ -350,17 +383,21 @@ class ITransport(Interface):
 
     def noop() -> None:
         """
-        Not streaming: answer a waiting poll, now and until the upgrade ends, with a noop. Streaming: does nothing.
+        Not streaming: answer a waiting poll with a noop now, and those that come while ``receiver.upgrading`` at once,
+        with a noop where nothing is queued. Streaming: does nothing.
         """
 
     def close() -> None:
         """
         Close after what was sent has been flushed; report transport_closed() when it is gone.
+
+        Not streaming: the session has put the close packet at the end of its queue; the transport is gone when polls
+        have fetched all of it, that is, take() has left nothing in ``receiver.queued`` and the answer is written.
         """
 
     def abort() -> None:
         """
-        Drop the connection now.
+        Drop the connection now. Not streaming: answer a waiting poll with a noop and a waiting POST as usual.
         """
 
     def hold() -> None:

@@ -52,6 +52,12 @@ class CodecV4:
         """
         return data
 
+    def container_for(self, container: str, body: bytes) -> str:
+        """
+        See IEngineCodec.
+        """
+        return container
+
 
 def decode_body(body: bytes) -> str:
     """

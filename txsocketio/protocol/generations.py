@@ -5,14 +5,19 @@ The record of what differs between protocol generations, and the one place that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from txsocketio.errors import OptionError
 from txsocketio.interfaces import IJSON, IEngineCodec, IParser, IWire
+from txsocketio.protocol.engineio_v3 import CodecV3
 from txsocketio.protocol.engineio_v4 import CodecV4
 from txsocketio.protocol.jsoncodec import json_codec
+from txsocketio.protocol.legacy import LegacyParser
+from txsocketio.protocol.legacy_engine import TRANSPORTS, LegacyCodec
+from txsocketio.protocol.socketio_v4 import ParserV4
 from txsocketio.protocol.socketio_v5 import ParserV5
-from txsocketio.protocol.wires import wires_v4
+from txsocketio.protocol.wires import wires_legacy, wires_v3, wires_v4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Generation:
     :ivar fresh_ids: every namespace gets an id of its own; otherwise the root has the engine's id and ``/chat`` has
         ``/chat#`` before it (``plain_ids``: the engine's id everywhere).
     :ivar plain_ids: see fresh_ids.
+    :ivar path_transports: not empty where the path names the transport and the session, as ``/1/xhr-polling/SID``: the
+        names it may have, and which of our transports each is.
     """
 
     name: str
@@ -41,6 +48,7 @@ class Generation:
     implicit_root: bool = False
     fresh_ids: bool = True
     plain_ids: bool = False
+    path_transports: Mapping[str, str] = field(default_factory=dict)
 
 
 def _eio4(json: IJSON) -> Generation:
@@ -48,7 +56,31 @@ def _eio4(json: IJSON) -> Generation:
     return Generation("eio4", "4", CodecV4(), parser, wires_v4(parser), heartbeat="server")
 
 
-_BUILDERS: Final[Mapping[str, Callable[[IJSON], Generation]]] = {"eio4": _eio4}
+def _eio3(json: IJSON) -> Generation:
+    parser = ParserV4(json)
+    wires = wires_v3(parser)
+    return Generation("eio3", "3", CodecV3(), parser, wires, heartbeat="client", implicit_root=True, fresh_ids=False)
+
+
+def _legacy(json: IJSON) -> Generation:
+    parser = LegacyParser(json)
+    return Generation(
+        "legacy",
+        "",
+        LegacyCodec(),
+        parser,
+        wires_legacy(parser),
+        heartbeat="legacy",
+        implicit_root=True,
+        fresh_ids=False,
+        plain_ids=True,
+        path_transports=TRANSPORTS,
+    )
+
+
+_BUILDERS: Final[Mapping[str, Callable[[IJSON], Generation]]] = {"eio4": _eio4, "eio3": _eio3, "legacy": _legacy}
+#: The first segment below the mount that belongs to 0.9: the number of its protocol.
+_LEGACY_SEGMENT: Final = "1"
 
 
 class GenerationTable:
@@ -62,10 +94,16 @@ class GenerationTable:
         """
         :param names: as in the option ``generations``.
         :param json: as in the option ``json``.
+        :raises OptionError: for a name that does not exist.
         """
         codec = json_codec(json)
-        self.by_name: Mapping[str, Generation] = {name: _BUILDERS[name](codec) for name in names if name in _BUILDERS}
-        self._by_revision = {record.revision: record for record in self.by_name.values()}
+        records: dict[str, Generation] = {}
+        for name in names:
+            if name not in _BUILDERS:
+                raise OptionError(f"there is no generation {name!r}; there are {', '.join(_BUILDERS)}")
+            records[name] = _BUILDERS[name](codec)
+        self.by_name: Mapping[str, Generation] = records
+        self._by_revision = {record.revision: record for record in records.values()}
 
     def for_request(self, tail: Sequence[str], eio: str | None) -> Generation | None:
         """
@@ -75,4 +113,6 @@ class GenerationTable:
         :param eio: its ``EIO`` parameter, or None.
         :return: the record; None when the client speaks none that is served. A missing parameter is never guessed.
         """
+        if tail and tail[0] == _LEGACY_SEGMENT and "legacy" in self.by_name:
+            return self.by_name["legacy"]
         return self._by_revision.get(eio) if eio else None

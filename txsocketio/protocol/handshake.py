@@ -35,7 +35,7 @@ class Open:
     Open a session.
 
     :ivar generation: the client's.
-    :ivar transport: the name of the transport it begins with.
+    :ivar transport: the name of the transport it begins with; ``""`` where the client names it in a request of its own.
     """
 
     generation: Generation
@@ -91,10 +91,12 @@ def decide(
         a ``name``, or None for one that has lost its transport.
     :return: what to do.
     """
+    generation = table.for_request(facts.tail, facts.query.get("EIO"))
+    if generation is not None and generation.path_transports:
+        return _decide_by_path(facts, generation, transports, find_session)
     transport = facts.query.get("transport", "")
     if transport not in transports:
         return _reject(0)
-    generation = table.for_request(facts.tail, facts.query.get("EIO"))
     if generation is None:
         return _reject(5)
     sid = facts.query.get("sid")
@@ -118,6 +120,27 @@ def _existing(facts: Facts, generation: Generation, transport: str, session: Any
     if facts.upgrade and current.name == "polling":
         return Probe(session)
     return _reject(3)
+
+
+def _decide_by_path(
+    facts: Facts, generation: Generation, transports: Collection[str], find_session: Callable[[str], Any]
+) -> Decision:
+    segments = [*facts.tail[1:3], "", ""]
+    named, sid = segments[0], segments[1]
+    if not named and not sid:
+        if facts.method not in ("GET", "POST"):
+            return _reject(2)
+        return _reject(3) if facts.upgrade else Open(generation, "")
+    transport = generation.path_transports.get(named)
+    if transport not in transports:
+        return _reject(0)
+    session = find_session(sid)
+    if session is None:
+        return _reject(1)
+    if session.generation is not generation or facts.upgrade is not (transport == "websocket"):
+        return _reject(3)
+    # Here a client changes its transport by using another one.
+    return Resume(session)
 
 
 def _reject(code: int) -> Reject:

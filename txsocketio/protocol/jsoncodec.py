@@ -99,7 +99,9 @@ def json_codec(json: Any = None) -> JSONCodec | ForeignJSON:
     return JSONCodec() if json is None else ForeignJSON(json)
 
 
-def _unencodable(error: Exception) -> UnencodableValue:
+def _unencodable(error: Exception) -> EncodeError:
+    if isinstance(error.__cause__, EncodeError):
+        return error.__cause__
     if isinstance(error, RecursionError):
         return UnencodableValue("a value is nested too deeply, or holds itself")
     return UnencodableValue(f"a value cannot be written as JSON: {error}")

@@ -113,12 +113,7 @@ class TextParser:
         data = self._loads(text[position:])
         if type(data) is not list or not data:
             raise PacketError("an event without a name")
-        name = data[0]
-        if type(name) is str:
-            if name in RESERVED_EVENTS:
-                raise PacketError("an event with a reserved name")
-        elif type(name) is not int and type(name) is not float:
-            raise PacketError("an event whose name is no text")
+        check_event_name(data[0])
         return data
 
     def _encode_connect(self, data: Any) -> bytes:
@@ -131,10 +126,29 @@ class TextParser:
         raise NotImplementedError
 
     def _decode_error(self, text: str) -> dict[str, Any]:
-        raise NotImplementedError
+        data = self._loads(text)
+        if type(data) is str:
+            return {"message": data}
+        if type(data) is not dict:
+            raise PacketError("an error that is neither text nor object")
+        return data
 
     def _value(self, data: Any) -> bytes:
         return self.json.dumps(data, _refuse_bytes)
+
+
+def check_event_name(name: Any) -> None:
+    """
+    Refuse what cannot be the name of an event.
+
+    :param name: as decoded. Numbers pass, as in the reference server: nothing listens to them.
+    :raises PacketError: for a reserved name, or what is neither text nor number.
+    """
+    if type(name) is str:
+        if name in RESERVED_EVENTS:
+            raise PacketError("an event with a reserved name")
+    elif type(name) is not int and type(name) is not float:
+        raise PacketError("an event whose name is no text")
 
 
 def _address(namespace: str) -> str:

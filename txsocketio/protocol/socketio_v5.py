@@ -32,11 +32,3 @@ class ParserV5(TextParser):
         if type(data) is not dict:
             raise PacketError("a connect whose payload is no object")
         return namespace, data
-
-    def _decode_error(self, text: str) -> dict[str, Any]:
-        data = self._loads(text)
-        if type(data) is str:
-            return {"message": data}
-        if type(data) is not dict:
-            raise PacketError("an error that is neither text nor object")
-        return data

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from txsocketio.errors import UnencodableValue
+from txsocketio.errors import PayloadError, UnencodableValue
 
 #: The parts of one message: (opcode, payload), opcode TEXT or BINARY; the header first, then its attachments.
 Parts: TypeAlias = tuple[tuple[int, bytes], ...]
@@ -65,3 +65,48 @@ def digits_end(text: str, start: int, limit: int) -> int:
     while end < stop and text[end] in _DIGITS:
         end += 1
     return end
+
+
+class UnitReader:
+    """
+    Cut a text into pieces whose lengths are UTF-16 code units, each character being looked at once.
+
+    :ivar position: the index after the last piece.
+    """
+
+    __slots__ = ("_text", "_unit", "_wide", "position")
+
+    def __init__(self, text: str) -> None:
+        """
+        :param text: without lone surrogates.
+        """
+        wide = b"" if text.isascii() else text.encode("utf-16-le", "surrogatepass")
+        self._text = text
+        self._wide = wide if len(wide) > 2 * len(text) else b""
+        self._unit = 0
+        self.position = 0
+
+    def take(self, start: int, length: int) -> str:
+        """
+        Cut the next piece.
+
+        :param start: where it begins; no character beyond the BMP lies between the last piece and it.
+        :param length: its UTF-16 code units.
+        :return: the piece.
+        :raises PayloadError: when the text ends earlier, or a surrogate pair would be cut.
+        """
+        if self._wide:
+            first = self._unit + start - self.position
+            self._unit = first + length
+            try:
+                piece = self._wide[2 * first : 2 * self._unit].decode("utf-16-le")
+            except UnicodeDecodeError:
+                raise PayloadError("a length that cuts a character") from None
+            complete = 2 * self._unit <= len(self._wide)
+        else:
+            piece = self._text[start : start + length]
+            complete = len(piece) == length
+        if not complete:
+            raise PayloadError("a length beyond the end of the body")
+        self.position = start + len(piece)
+        return piece

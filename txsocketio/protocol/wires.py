@@ -3,20 +3,23 @@ Wires: how the parts of a message look in one container of one generation.
 
 The containers: ``websocket`` (whole server frames), ``unframed`` (opcodes and payloads, for who frames by himself),
 ``polling``; each with ``-b64`` for clients that take no octets, and ``polling-b64-double`` for those of 1.x among
-them. A generation has all of these names, so that a transport never asks which generation it serves.
+them. Every generation has all of these names, so that a transport never asks which generation it serves.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from zope.interface import implementer
 
+from txsocketio.errors import UnsupportedByGeneration
 from txsocketio.interfaces import IParser, IWire
 from txsocketio.protocol.frames import binary_frame, text_frame
-from txsocketio.protocol.text import TEXT, Parts
+from txsocketio.protocol.legacy_engine import CONTROLS, join_packets
+from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8_units
 
 CONTAINERS: Final = (
     "websocket",
@@ -29,22 +32,52 @@ CONTAINERS: Final = (
 )
 
 _PLAIN: Final = b"text/plain; charset=UTF-8"
+_OCTETS: Final = b"application/octet-stream"
+_TO_OCTETS: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 
 
-class Wire:
+@dataclass(frozen=True, slots=True)
+class Dialect:
     """
-    Name a wire and its parser; a subclass renders.
+    Hold how a generation turns parts into engine packets, whatever carries them.
+
+    :ivar prefix: what goes before a text message.
+    :ivar binary: gives opcode and payload for a binary message.
+    :ivar control: gives the engine packets for a control packet: one, or none where the generation has none.
+    """
+
+    prefix: bytes
+    binary: Callable[[bytes], tuple[int, bytes]]
+    control: Callable[[int, bytes], Parts]
+
+    def packets(self, parts: Parts) -> Parts:
+        """
+        Give the engine packets of a message.
+
+        :param parts: what a parser encoded.
+        :return: opcodes and payloads.
+        :raises UnsupportedByGeneration: for binary where there is none.
+        """
+        prefix = self.prefix
+        return tuple([(TEXT, prefix + data) if opcode == TEXT else self.binary(data) for opcode, data in parts])
+
+
+class _Wire:
+    """
+    Name a wire, its parser and its dialect; a subclass renders.
     """
 
     content_type = _PLAIN
 
-    def __init__(self, name: str, parser: IParser) -> None:
+    def __init__(self, name: str, parser: IParser, dialect: Dialect) -> None:
         """
         :param name: for people.
         :param parser: makes the parts.
+        :param dialect: makes engine packets of them.
         """
         self.name = name
         self.parser = parser
+        self.dialect = dialect
 
     def __repr__(self) -> str:
         """
@@ -60,9 +93,9 @@ class Wire:
 
 
 @implementer(IWire)
-class WebSocketV4(Wire):
+class WebSocketWire(_Wire):
     """
-    Frame text with its type, binary as it is.
+    Render whole server frames.
     """
 
     def message(self, parts: Parts) -> bytes:
@@ -70,18 +103,22 @@ class WebSocketV4(Wire):
         See IWire.
         """
         if len(parts) == 1 and parts[0][0] == TEXT:
-            return text_frame(b"4" + parts[0][1])
-        return b"".join([text_frame(b"4" + data) if opcode == TEXT else binary_frame(data) for opcode, data in parts])
+            return text_frame(self.dialect.prefix + parts[0][1])
+        return _frames(self.dialect.packets(parts))
 
     def control(self, type: int, data: bytes) -> bytes:
         """
         See IWire.
         """
-        return text_frame(b"%d%b" % (type, data))
+        return _frames(self.dialect.control(type, data))
+
+
+def _frames(packets: Parts) -> bytes:
+    return b"".join([text_frame(data) if opcode == TEXT else binary_frame(data) for opcode, data in packets])
 
 
 @implementer(IWire)
-class UnframedV4(Wire):
+class UnframedWire(_Wire):
     """
     Give opcodes and payloads.
     """
@@ -90,38 +127,105 @@ class UnframedV4(Wire):
         """
         See IWire.
         """
-        return tuple((opcode, b"4" + data) if opcode == TEXT else (opcode, data) for opcode, data in parts)
+        return self.dialect.packets(parts)
 
     def control(self, type: int, data: bytes) -> Parts:
         """
         See IWire.
         """
-        return ((TEXT, b"%d%b" % (type, data)),)
+        return self.dialect.control(type, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """
+    Hold how a body of engine packets is built.
+
+    :ivar content_type: of the body.
+    :ivar piece: renders one packet, given its opcode and payload.
+    :ivar join: joins rendered packets.
+    """
+
+    content_type: bytes
+    piece: Callable[[int, bytes], bytes]
+    join: Callable[[Sequence[bytes]], bytes] = b"".join
 
 
 @implementer(IWire)
-class PollingV4(Wire):
+class PollingWire(_Wire):
     """
-    Separate packets by 0x1E, binary in base64.
+    Render pieces of a body.
     """
+
+    def __init__(self, name: str, parser: IParser, dialect: Dialect, container: Container) -> None:
+        """
+        :param name: for people.
+        :param parser: makes the parts.
+        :param dialect: makes engine packets of them.
+        :param container: makes a body of those.
+        """
+        super().__init__(name, parser, dialect)
+        self.content_type = container.content_type
+        self._piece = container.piece
+        self._join = container.join
 
     def message(self, parts: Parts) -> tuple[bytes, ...]:
         """
         See IWire.
         """
-        return tuple([b"4" + data if opcode == TEXT else b"b" + b64encode(data) for opcode, data in parts])
+        return tuple([self._piece(opcode, data) for opcode, data in self.dialect.packets(parts)])
 
     def control(self, type: int, data: bytes) -> tuple[bytes, ...]:
         """
         See IWire.
         """
-        return (b"%d%b" % (type, data),)
+        return tuple([self._piece(opcode, data) for opcode, data in self.dialect.control(type, data)])
 
     def join(self, pieces: Sequence[bytes]) -> bytes:
         """
         See IWire.
         """
-        return b"\x1e".join(pieces)
+        return self._join(pieces)
+
+
+def _engine_control(type: int, data: bytes) -> Parts:
+    return ((TEXT, b"%d%b" % (type, data)),)
+
+
+def _legacy_control(type: int, data: bytes) -> Parts:
+    packet = CONTROLS.get(type)
+    return () if packet is None else ((TEXT, packet),)
+
+
+def _no_binary(data: bytes) -> tuple[int, bytes]:
+    raise UnsupportedByGeneration("clients of Socket.IO 0.9 take no binary data")
+
+
+def _as_it_is(opcode: int, data: bytes) -> bytes:
+    return data
+
+
+def _octets(opcode: int, data: bytes) -> bytes:
+    kind = b"\x00" if opcode == TEXT else b"\x01"
+    return b"%b%b\xff%b" % (kind, (b"%d" % len(data)).translate(_TO_OCTETS), data)
+
+
+def _counted(opcode: int, data: bytes) -> bytes:
+    return b"%d:%b" % (utf8_units(data), data)
+
+
+def _double(opcode: int, data: bytes) -> bytes:
+    return b"%d:%b" % (len(data), data.decode("latin-1").encode())
+
+
+_V4: Final = Dialect(b"4", lambda data: (BINARY, data), _engine_control)
+_V4_TEXT: Final = Dialect(b"4", lambda data: (TEXT, b"b" + b64encode(data)), _engine_control)
+_V3: Final = Dialect(b"4", lambda data: (BINARY, b"\x04" + data), _engine_control)
+_V3_TEXT: Final = Dialect(b"4", lambda data: (TEXT, b"b4" + b64encode(data)), _engine_control)
+_LEGACY: Final = Dialect(b"", _no_binary, _legacy_control)
+
+_SEPARATED: Final = Container(_PLAIN, _as_it_is, b"\x1e".join)
+_MARKED: Final = Container(_PLAIN, _as_it_is, join_packets)
 
 
 def wires_v4(parser: IParser) -> Mapping[str, IWire]:
@@ -131,9 +235,43 @@ def wires_v4(parser: IParser) -> Mapping[str, IWire]:
     :param parser: makes the parts.
     :return: by container.
     """
-    built = {
-        "websocket": WebSocketV4("eio4-websocket", parser),
-        "unframed": UnframedV4("eio4-unframed", parser),
-        "polling": PollingV4("eio4-polling", parser),
+    return _three("eio4", parser, _V4, PollingWire("eio4-polling", parser, _V4_TEXT, _SEPARATED))
+
+
+def wires_v3(parser: IParser) -> Mapping[str, IWire]:
+    """
+    Build the wires of Engine.IO 3.
+
+    Who takes octets gets octets always, text too: 1.x and 2.x agree on them, and on nothing else.
+
+    :param parser: makes the parts.
+    :return: by container.
+    """
+    return {
+        "websocket": WebSocketWire("eio3-websocket", parser, _V3),
+        "websocket-b64": WebSocketWire("eio3-websocket-b64", parser, _V3_TEXT),
+        "unframed": UnframedWire("eio3-unframed", parser, _V3),
+        "unframed-b64": UnframedWire("eio3-unframed-b64", parser, _V3_TEXT),
+        "polling": PollingWire("eio3-polling", parser, _V3, Container(_OCTETS, _octets)),
+        "polling-b64": PollingWire("eio3-polling-b64", parser, _V3_TEXT, Container(_PLAIN, _counted)),
+        "polling-b64-double": PollingWire("eio3-polling-b64-double", parser, _V3_TEXT, Container(_PLAIN, _double)),
     }
-    return {name: built[name.partition("-")[0]] for name in CONTAINERS}
+
+
+def wires_legacy(parser: IParser) -> Mapping[str, IWire]:
+    """
+    Build the wires of 0.9, which has no octets.
+
+    :param parser: makes the parts.
+    :return: by container.
+    """
+    return _three("legacy", parser, _LEGACY, PollingWire("legacy-polling", parser, _LEGACY, _MARKED))
+
+
+def _three(name: str, parser: IParser, dialect: Dialect, polling: IWire) -> Mapping[str, IWire]:
+    built: dict[str, IWire] = {
+        "websocket": WebSocketWire(f"{name}-websocket", parser, dialect),
+        "unframed": UnframedWire(f"{name}-unframed", parser, dialect),
+        "polling": polling,
+    }
+    return {container: built[container.partition("-")[0]] for container in CONTAINERS}

@@ -1,0 +1,197 @@
+"""
+The engine: every session of a server, how it is opened, found and shut down; without a word of HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from twisted.internet import defer
+from twisted.logger import Logger
+
+from txsocketio.engine.heartbeat import HEARTBEATS
+from txsocketio.engine.lifecycle import NOBODY
+from txsocketio.engine.session import Session
+from txsocketio.engine.upgrade import Probe
+from txsocketio.errors import HandshakeError
+from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
+from txsocketio.protocol.generations import GenerationTable
+from txsocketio.reasons import FORCED_CLOSE, SERVER_SHUTTING_DOWN
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from txsocketio.interfaces import IHandshakeRequest, IHeartbeat, ISessionListener, ITransport
+    from txsocketio.options import EngineOptions
+    from txsocketio.protocol.generations import Generation
+
+OPEN: Final = 0
+CLOSE: Final = 1
+PING: Final = 2
+
+#: Of a session id: 144 bits, 24 characters.
+_SID_BYTES: Final = 18
+
+_log = Logger()
+
+
+class Engine:
+    """
+    Hold the sessions of one server.
+
+    :ivar options: an EngineOptions.
+    :ivar generations: the GenerationTable of those that are served.
+    :ivar sessions: by sid, until their transport is gone; find() leaves out what nobody may ask for any more.
+    :ivar probes: WebSockets that are probed, or refused and not yet gone.
+    :ivar closing: whether shutdown() was called.
+    :ivar ping: what heartbeats send.
+    :ivar goodbye: the close packet that ends a polling session's queue.
+    :ivar max_outgoing_bytes: the option, never None.
+    """
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        on_session: Callable[[Session], ISessionListener | None],
+        get_clock: Callable[[], IReactorTime],
+    ) -> None:
+        """
+        :param options: validated options.
+        :param on_session: called with each new session; returns its listener, or None for one that ignores all.
+        :param get_clock: gives the clock, when it is first needed.
+        """
+        self.options = options
+        self.generations = GenerationTable(options.generations, options.json)
+        self.sessions: dict[str, Session] = {}
+        self.probes: set[Probe] = set()
+        self.closing = False
+        # Not shared between engines: what is encoded remembers every wire that has asked.
+        self.ping = EncodedControl(PING)
+        self.goodbye = EncodedControl(CLOSE)
+        self.max_outgoing_bytes = options.max_outgoing_bytes or 0
+        self._on_session = on_session
+        self._get_clock = get_clock
+        self._clock: IReactorTime | None = None
+
+    @property
+    def clock(self) -> IReactorTime:
+        """
+        The clock of every deadline.
+        """
+        if self._clock is None:
+            self._clock = self._get_clock()
+        return self._clock
+
+    def heartbeat_for(self, session: Session) -> IHeartbeat:
+        """
+        Make the heartbeat of a session.
+
+        :param session: its generation says which.
+        :return: not started.
+        """
+        return HEARTBEATS[session.generation.heartbeat](session, self)
+
+    def find(self, sid: str) -> Session | None:
+        """
+        Find the session that a request names.
+
+        :param sid: what the client sent.
+        :return: the session; None for one that does not exist, or that closes and has nothing left to be fetched.
+        """
+        session = self.sessions.get(sid)
+        if session is None or (session.closed and session.transport.streaming):
+            return None
+        return session
+
+    def open(self, generation: Generation, transport: ITransport, request: IHandshakeRequest) -> Session:
+        """
+        Open a session: greet the client, then ask the application for a listener.
+
+        :param generation: which the client speaks.
+        :param transport: ready to send; its receiver is assigned here.
+        :param request: the snapshot of the handshake.
+        :return: the session; it may have ended already.
+        :raises HandshakeError: when the engine shuts down.
+        """
+        if self.closing:
+            raise HandshakeError(3, "Server is shutting down")
+        session = Session(self, self._mint(), generation, transport, request)
+        self.sessions[session.sid] = session
+        session.deliver(EncodedControl(OPEN, self._greeting(session)))
+        if self.options.initial_packet is not None:
+            session.deliver(EncodedMessage(self.options.initial_packet))
+        session.start()
+        if not session.closed:
+            self._introduce(session)
+        return session
+
+    def _introduce(self, session: Session) -> None:
+        try:
+            listener = self._on_session(session)
+        except Exception:
+            _log.failure("session {sid} refused: on_session failed", sid=session.sid[:6])
+            listener = None
+            session.close(FORCED_CLOSE)
+        session.opened(NOBODY if listener is None else listener)
+
+    def _mint(self) -> str:
+        sid = secrets.token_urlsafe(_SID_BYTES)
+        while sid in self.sessions:
+            sid = secrets.token_urlsafe(_SID_BYTES)
+        return sid
+
+    def _greeting(self, session: Session) -> bytes:
+        options = self.options
+        greeting = {
+            "sid": session.sid,
+            "upgrades": ["websocket"] if self._may_upgrade(session) else [],
+            "pingInterval": round(options.ping_interval * 1000),
+            "pingTimeout": round(options.ping_timeout * 1000),
+            "maxPayload": options.max_http_buffer_size,
+        }
+        return json.dumps(greeting, separators=(",", ":")).encode()
+
+    def _may_upgrade(self, session: Session) -> bool:
+        options = self.options
+        return options.allow_upgrades and "websocket" in options.transports and not session.transport.streaming
+
+    def probe(self, session: Session, transport: ITransport) -> None:
+        """
+        Let a WebSocket try to take over from a session's polls, or refuse it.
+
+        :param session: which the client named.
+        :param transport: the WebSocket, ready to send; its receiver is assigned here.
+        """
+        probe = Probe(session, transport)
+        if session.closed or session.probe is not None or not self._may_upgrade(session):
+            probe.refuse()
+        else:
+            probe.start()
+
+    def forget(self, sid: str) -> None:
+        """
+        Drop a session whose transport is gone.
+
+        :param sid: of the session.
+        """
+        self.sessions.pop(sid, None)
+
+    def shutdown(self) -> defer.Deferred[None]:
+        """
+        Close every session, and open no more.
+
+        :return: a Deferred that fires when all transports are gone, within the option ``close_timeout``.
+        """
+        self.closing = True
+        sessions = list(self.sessions.values())
+        ends = [session.when_closed() for session in sessions]
+        for session in sessions:
+            session.close(SERVER_SHUTTING_DOWN)
+        return defer.gatherResults(ends).addCallback(lambda _: self._drop_probes())
+
+    def _drop_probes(self) -> None:
+        for probe in list(self.probes):
+            probe.abort()

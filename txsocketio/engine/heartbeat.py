@@ -1,0 +1,236 @@
+"""
+Who pings whom in each generation, and how long silence is borne.
+
+Each object keeps one delayed call at a time and moves it when it fires, so that no packet schedules anything. A
+deadline that finds the session's ``heard`` set does not end it: whatever was read proves life.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from zope.interface import implementer
+
+from txsocketio.interfaces import IHeartbeat
+from txsocketio.reasons import PING_TIMEOUT
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from txsocketio.engine.engine import Engine
+    from txsocketio.engine.session import Session
+
+#: A delayed call that fires this much early, by rounding, is on time.
+_ROUNDING: Final = 0.001
+
+
+class _Heartbeat:
+    """
+    Hold the one delayed call, for each kind to arm.
+    """
+
+    __slots__ = ("_call", "_engine", "_held", "_session")
+
+    def __init__(self, session: Session, engine: Engine) -> None:
+        """
+        :param session: what to ping and to close.
+        :param engine: whose clock, options and ping packet to use.
+        """
+        self._session = session
+        self._engine = engine
+        self._call: IDelayedCall | None = None
+        self._held = False
+
+    def stop(self) -> None:
+        """
+        End; no delayed call is left.
+        """
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    def hold(self) -> None:
+        """
+        Stop counting silence.
+        """
+        self._held = True
+
+    def release(self) -> None:
+        """
+        Count anew.
+        """
+        self._held = False
+
+    def _arm(self, delay: float) -> None:
+        if self._call is None:
+            self._call = self._engine.clock.callLater(delay, self._fired)
+        else:
+            self._call.reset(delay)
+
+    def _fired(self) -> None:
+        self._call = None
+        self._due()
+
+    def _due(self) -> None:
+        raise NotImplementedError
+
+    def _lives(self) -> bool:
+        # Asked once for each deadline: what was heard before it does not count for the next.
+        session = self._session
+        lives = self._held or session.heard
+        session.heard = False
+        return lives
+
+
+@implementer(IHeartbeat)
+class ServerPings(_Heartbeat):
+    """
+    Ping every ``ping_interval`` after the last pong, and allow ``ping_timeout`` for the answer (Engine.IO 4).
+    """
+
+    __slots__ = ("_waiting",)
+
+    def start(self) -> None:
+        """
+        Begin: the first ping leaves after one interval.
+        """
+        self._waiting = False
+        self._arm(self._engine.options.ping_interval)
+
+    def received(self, type: str) -> bool:
+        """
+        Take a pong; one that nobody asked for changes nothing.
+        """
+        if type != "3":
+            return False
+        if self._waiting:
+            self._waiting = False
+            self._arm(self._engine.options.ping_interval)
+        return True
+
+    def release(self) -> None:
+        """
+        Count anew: a pong that is awaited gets its full time.
+        """
+        self._held = False
+        if self._waiting and self._call is not None:
+            self._arm(self._engine.options.ping_timeout)
+
+    def _due(self) -> None:
+        if self._waiting and not self._lives():
+            self._session.close(PING_TIMEOUT)
+        else:
+            self._ping()
+
+    def _ping(self) -> None:
+        # Also while a pong is overdue of a peer that lives: it closes by itself when it sees no pings.
+        session = self._session
+        session.heard = False
+        self._waiting = True
+        self._arm(self._engine.options.ping_timeout)
+        session.deliver(self._engine.ping)
+
+
+@implementer(IHeartbeat)
+class ClientPings(_Heartbeat):
+    """
+    Wait for the client's pings, ``ping_interval`` and ``ping_timeout`` together at most (Engine.IO 3).
+    """
+
+    __slots__ = ("_deadline",)
+
+    def start(self) -> None:
+        """
+        Begin: the first ping must come within the whole period.
+        """
+        self._deadline = 0.0
+        self._renew()
+
+    def received(self, type: str) -> bool:
+        """
+        Take a ping: the deadline moves, the delayed call stays where it is until it fires.
+        """
+        if type != "2":
+            return False
+        self._session.heard = False
+        self._deadline = self._engine.clock.seconds() + self._period
+        return True
+
+    def release(self) -> None:
+        """
+        Count anew.
+        """
+        self._held = False
+        if self._call is not None:
+            self._deadline = self._engine.clock.seconds() + self._period
+
+    @property
+    def _period(self) -> float:
+        return self._engine.options.ping_interval + self._engine.options.ping_timeout
+
+    def _renew(self) -> None:
+        self._deadline = self._engine.clock.seconds() + self._period
+        self._arm(self._period)
+
+    def _due(self) -> None:
+        left = self._deadline - self._engine.clock.seconds()
+        if left > _ROUNDING:
+            self._arm(left)
+        elif self._lives():
+            self._renew()
+        else:
+            self._session.close(PING_TIMEOUT)
+
+
+@implementer(IHeartbeat)
+class LegacyBeats(ServerPings):
+    """
+    Send a heartbeat every ``ping_interval`` over streaming transports; over polls watch that they go on (0.9).
+
+    A waiting poll proves life as anything read does. The time for polls to go on, and for a client to come back after
+    its handshake, is the close timeout that the handshake announces.
+    """
+
+    __slots__ = ("_alive",)
+
+    def start(self) -> None:
+        """
+        Begin: the client has the close timeout to open its transport.
+        """
+        self._alive = self._engine.clock.seconds()
+        super().start()
+
+    def release(self) -> None:
+        """
+        Count anew.
+        """
+        self._alive = self._engine.clock.seconds()
+        super().release()
+
+    def _due(self) -> None:
+        transport = self._session.transport
+        if transport.streaming:
+            self._alive = self._engine.clock.seconds()
+            super()._due()
+        else:
+            self._waiting = False
+            self._watch_polls(transport.writable)
+
+    def _watch_polls(self, polling: bool) -> None:
+        options = self._engine.options
+        now = self._engine.clock.seconds()
+        if self._lives() or polling:
+            self._alive = now
+        left = self._alive + options.ping_interval + options.ping_timeout - now
+        if left > _ROUNDING:
+            self._arm(min(options.ping_interval, left))
+        else:
+            self._session.close(PING_TIMEOUT)
+
+
+#: By Generation.heartbeat.
+HEARTBEATS: Final[dict[str, type[ServerPings] | type[ClientPings]]] = {
+    "server": ServerPings,
+    "client": ClientPings,
+    "legacy": LegacyBeats,
+}

@@ -1,0 +1,232 @@
+"""
+How a session sends: at once over a stream, or into a queue that polls fetch.
+
+One outlet stands between a session and its transport, of the kind that the transport is; the queue moves from one to
+the next when the client changes its transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from txsocketio.engine.outgoing import Outgoing, render
+from txsocketio.reasons import FORCED_CLOSE, TRANSPORT_ERROR
+
+if TYPE_CHECKING:
+    from txsocketio.engine.session import Session
+    from txsocketio.interfaces import IEncoded, ITransport, IWire
+
+_log = Logger()
+
+
+class Outlet:
+    """
+    Queue, for both kinds.
+
+    :ivar transport: where packets go.
+    :ivar queue: what waits, or None for nothing: an idle session has no queue.
+    """
+
+    __slots__ = ("_session", "queue", "transport")
+
+    def __init__(self, session: Session, transport: ITransport, queue: Outgoing | None) -> None:
+        """
+        :param session: whose packets.
+        :param transport: where they go.
+        :param queue: what another outlet has left.
+        """
+        self._session = session
+        self.transport = transport
+        self.queue = queue
+
+    def drop(self) -> None:
+        """
+        Free the queue: the transport is gone.
+        """
+        queue, self.queue = self.queue, None
+        if queue is not None:
+            queue.clear()
+
+    def _add(self, encoded: IEncoded) -> bool:
+        queue = self.queue
+        if queue is None:
+            queue = Outgoing(self._session.generation.parser)
+        waiting = queue.add(encoded)
+        self.queue = queue
+        if waiting <= self._session.engine.max_outgoing_bytes:
+            return True
+        _log.warn("session {sid} closed: too much waits for it", sid=self._session.sid[:6])
+        self.drop()
+        self._session.close(FORCED_CLOSE)
+        return False
+
+
+class Streamed(Outlet):
+    """
+    Send at once while the transport takes it.
+    """
+
+    __slots__ = ("_closing", "_full", "_wire")
+
+    def __init__(self, session: Session, transport: ITransport, queue: Outgoing | None) -> None:
+        """
+        :param session: see Outlet.
+        :param transport: see Outlet.
+        :param queue: see Outlet; sent by flush().
+        """
+        super().__init__(session, transport, queue)
+        self._wire: IWire = transport.wire
+        self._full = not transport.writable
+        self._closing = False
+
+    @property
+    def writable(self) -> bool:
+        """
+        Whether what is sent now leaves at once.
+        """
+        return not self._full and self.queue is None
+
+    def intake(self) -> Callable[[IEncoded], None]:
+        """
+        Give what the session's deliver is now.
+        """
+        return self._send if self.writable else self._enqueue
+
+    def _send(self, encoded: IEncoded) -> None:
+        rendered = encoded[self._wire]
+        try:
+            self.transport.send(rendered)
+        except Exception:
+            self._failed()
+
+    def _enqueue(self, encoded: IEncoded) -> None:
+        if self.writable:
+            self._send(encoded)
+        else:
+            self._add(encoded)
+
+    def _failed(self) -> None:
+        _log.failure("the transport of session {sid} failed", sid=self._session.sid[:6])
+        self._session.transport_closed(self.transport, TRANSPORT_ERROR)
+        self.transport.abort()
+
+    def take(self, limit: int, wire: IWire) -> list[bytes]:
+        """
+        Give nothing to a poll: it belongs to a transport no longer in use.
+        """
+        return []
+
+    def full(self) -> None:
+        """
+        Queue from now on.
+        """
+        self._full = True
+        self._session.bind()
+
+    def drained(self) -> None:
+        """
+        Send what waits, in order, until the transport is full again.
+        """
+        if self._full:
+            self._full = False
+            self._session.bind()
+            self.flush()
+
+    def flush(self) -> None:
+        """
+        Send what waits; until it is empty, new packets go to the end of the queue.
+        """
+        queue = self.queue
+        if queue is None:
+            return
+        while queue and not self._full:
+            rendered = render(queue.pop(), self._wire)
+            if rendered is None:
+                continue
+            try:
+                self.transport.send(rendered)
+            except Exception:
+                self._failed()
+        # The transport may have gone meanwhile, or called drained() and emptied the queue there.
+        if not queue and self.queue is queue:
+            self.queue = None
+            self._session.bind()
+            if self._closing:
+                self.transport.close()
+
+    def close(self) -> None:
+        """
+        Close the transport when everything has been sent.
+        """
+        self._closing = True
+        if self.queue is None:
+            self.transport.close()
+
+
+class Polled(Outlet):
+    """
+    Queue, and let polls fetch.
+    """
+
+    __slots__ = ()
+
+    @property
+    def writable(self) -> bool:
+        """
+        Whether a poll is waiting.
+        """
+        return bool(self.transport.writable)
+
+    def intake(self) -> Callable[[IEncoded], None]:
+        """
+        Give what the session's deliver is now.
+        """
+        return self._enqueue
+
+    def _enqueue(self, encoded: IEncoded) -> None:
+        if self._add(encoded):
+            self.transport.data_queued()
+
+    def take(self, limit: int, wire: IWire) -> list[bytes]:
+        """
+        Take rendered engine packets from the head of the queue.
+        """
+        queue = self.queue
+        if queue is None:
+            return []
+        pieces = queue.take(limit, wire)
+        if not queue:
+            self.queue = None
+        return pieces
+
+    def full(self) -> None:
+        """
+        Do nothing: the queue takes it.
+        """
+
+    def drained(self) -> None:
+        """
+        Do nothing: polls fetch.
+        """
+
+    def flush(self) -> None:
+        """
+        Tell the transport of what another one has left.
+        """
+        if self.queue is not None:
+            self.transport.data_queued()
+
+    def close(self) -> None:
+        """
+        Put the close packet at the end of the queue and let the transport go when it has been fetched.
+        """
+        queue = self.queue
+        if queue is None:
+            queue = self.queue = Outgoing(self._session.generation.parser)
+        queue.add(self._session.engine.goodbye)
+        self.transport.data_queued()
+        if not self._session.gone:
+            self.transport.close()

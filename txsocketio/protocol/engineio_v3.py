@@ -1,0 +1,132 @@
+"""
+Engine.IO 3: packets of a POST after their lengths, as text counted in UTF-16 units or as octets counted in bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from zope.interface import implementer
+
+from txsocketio.errors import PacketError, PayloadError, PayloadTooLarge
+from txsocketio.interfaces import IEngineCodec
+from txsocketio.protocol.engineio_v4 import decode_base64, decode_body
+from txsocketio.protocol.text import UnitReader, digits_end
+
+_LENGTH_DIGITS: Final = 10
+_BINARY_MESSAGE: Final = b"\x04"
+_DOUBLE: Final = {"polling-b64": "polling-b64-double", "polling-b64-double": "polling-b64"}
+
+
+@implementer(IEngineCodec)
+class CodecV3:
+    """
+    Split what clients 1.x and 2.x post.
+
+    Both say ``EIO=3``, yet 1.x encodes text to UTF-8 twice. A text body of characters below U+0100 which, taken as
+    bytes, is valid UTF-8 is read as doubly encoded.
+    """
+
+    translate = None
+
+    def decode_payload(self, body: bytes, content_type: bytes, limit: int) -> list[str | bytes]:
+        """
+        See IEngineCodec.
+        """
+        if content_type == b"application/octet-stream":
+            return self._decode_octets(body, limit)
+        text = decode_body(body)
+        double = _is_double(text)
+        packets: list[str | bytes] = []
+        reader = UnitReader(text)
+        while reader.position < len(text):
+            if len(packets) == limit:
+                raise PayloadTooLarge(f"more than {limit} packets in one request")
+            end = digits_end(text, reader.position, _LENGTH_DIGITS)
+            if end == reader.position or text[end : end + 1] != ":":
+                raise PayloadError("a packet without its length")
+            packet = reader.take(end + 1, int(text[reader.position : end]))
+            packets.append(self._packet(_narrow(packet) if double else packet))
+        if not packets:
+            raise PayloadError("an empty body")
+        return packets
+
+    def _decode_octets(self, body: bytes, limit: int) -> list[str | bytes]:
+        packets: list[str | bytes] = []
+        position, size = 0, len(body)
+        while position < size:
+            if len(packets) == limit:
+                raise PayloadTooLarge(f"more than {limit} packets in one request")
+            end = body.find(b"\xff", position + 1, position + 2 + _LENGTH_DIGITS)
+            stop = end + 1 + _octet_length(body[position + 1 : end]) if end > 0 else size + 1
+            if stop > size:
+                raise PayloadError("a packet without its length, or cut short")
+            data = body[end + 1 : stop]
+            packets.append(self._octets(body[position], data))
+            position = stop
+        if not packets:
+            raise PayloadError("an empty body")
+        return packets
+
+    def _octets(self, kind: int, data: bytes) -> str | bytes:
+        if kind == 0:
+            return self._packet(decode_body(data))
+        if kind == 1:
+            return self.decode_frame(data)
+        raise PayloadError("a packet that is neither text nor binary")
+
+    def _packet(self, packet: str) -> str | bytes:
+        if not packet:
+            raise PayloadError("an empty packet")
+        return self.decode_base64(packet) if packet[0] == "b" else packet
+
+    def decode_base64(self, packet: str) -> bytes:
+        """
+        See IEngineCodec.
+        """
+        if packet[:2] != "b4":
+            raise PacketError("a binary packet that is no message")
+        return decode_base64(packet, 2)
+
+    def decode_frame(self, data: bytes) -> bytes:
+        """
+        See IEngineCodec.
+        """
+        if data[:1] != _BINARY_MESSAGE:
+            raise PacketError("a binary packet that is no message")
+        return data[1:]
+
+    def container_for(self, container: str, body: bytes) -> str:
+        """
+        See IEngineCodec.
+        """
+        if container not in _DOUBLE or body.isascii():
+            return container
+        double = container == "polling-b64-double"
+        return container if double is _is_double(decode_body(body)) else _DOUBLE[container]
+
+
+def _octet_length(digits: bytes) -> int:
+    length = 0
+    for digit in digits:
+        if digit > 9:
+            raise PayloadError("a length that is no number")
+        length = 10 * length + digit
+    return length
+
+
+def _is_double(text: str) -> bool:
+    if text.isascii():
+        return False
+    try:
+        text.encode("latin-1").decode()
+    except UnicodeError:
+        return False
+    return True
+
+
+def _narrow(packet: str) -> str:
+    try:
+        return packet.encode("latin-1").decode()
+    except UnicodeError:
+        raise PayloadError("a length that cuts a character") from None

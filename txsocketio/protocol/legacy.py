@@ -1,0 +1,146 @@
+"""
+The parser half of Socket.IO 0.9: packets written ``type:id[+]:endpoint[:data]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from zope.interface import implementer
+
+from txsocketio.errors import PacketError, UnsupportedByGeneration
+from txsocketio.interfaces import IJSON, IParser
+from txsocketio.protocol.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, JSON, MESSAGE, Packet
+from txsocketio.protocol.socketio_text import check_event_name
+from txsocketio.protocol.socketio_v4 import split_query
+from txsocketio.protocol.text import TEXT, Parts, digits_end, utf8
+
+_TO_WIRE: Final = {
+    DISCONNECT: "0",
+    CONNECT: "1",
+    MESSAGE: "3",
+    JSON: "4",
+    EVENT: "5",
+    ACK: "6",
+    CONNECT_ERROR: "7",
+}
+_FROM_WIRE: Final = {character: kind for kind, character in _TO_WIRE.items()}
+#: By number on the wire.
+REASONS: Final = {"0": "transport not supported", "1": "client not handshaken", "2": "unauthorized"}
+ADVICE: Final = {"0": "reconnect"}
+_UNAUTHORIZED: Final = b":2"
+_ID_DIGITS: Final = 16
+
+
+@implementer(IParser)
+class LegacyParser:
+    """
+    Parse what clients 0.7 to 0.9 send, and write what they read. There is no binary.
+    """
+
+    def __init__(self, json: IJSON) -> None:
+        """
+        :param json: the codec for payloads.
+        """
+        self.json = json
+
+    def encode(self, packet: Packet) -> Parts:
+        """
+        See IParser.
+        """
+        kind = packet.type
+        mark = ""
+        if packet.id is not None and kind != ACK:
+            mark = f"{packet.id}" if packet.plain_ack else f"{packet.id}+"
+        head = utf8(f"{_TO_WIRE[kind]}:{mark}:{packet.namespace}")
+        return ((TEXT, head + self._data(kind, packet)),)
+
+    def _data(self, kind: int, packet: Packet) -> bytes:
+        data = packet.data
+        if kind == EVENT:
+            event = {"name": data[0], "args": data[1:]} if len(data) > 1 else {"name": data[0]}
+            return b":" + self._value(event)
+        if kind == ACK:
+            return b":%d" % (packet.id or 0) + (b"+" + self._value(data) if data else b"")
+        if kind == MESSAGE and isinstance(data, str):
+            return b":" + utf8(data)
+        if kind in (JSON, MESSAGE):
+            return b":" + self._value(data)
+        return _UNAUTHORIZED if kind == CONNECT_ERROR else b""
+
+    def _value(self, value: Any) -> bytes:
+        # The client reads acks with a regular expression that stops at these two.
+        text = self.json.dumps(value, _refuse)
+        return text.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+
+    def decode(self, text: str) -> tuple[Packet, int]:
+        """
+        See IParser.
+        """
+        fields = text.split(":", 3)
+        kind = _FROM_WIRE.get(fields[0])
+        if kind is None:
+            raise PacketError("a packet of unknown type")
+        number, plain = _number(fields[1]) if len(fields) > 1 else (None, False)
+        namespace = fields[2] if len(fields) > 2 else ""
+        data: Any = fields[3] if len(fields) > 3 else ""
+        if kind == EVENT:
+            data = self._event(data)
+        elif kind == ACK:
+            number, data = self._ack(data)
+        elif kind == JSON:
+            data = self.json.loads(data)
+        elif kind == CONNECT_ERROR:
+            data = _error(data)
+        elif kind == CONNECT:
+            namespace, data = split_query(namespace)
+        elif kind == DISCONNECT:
+            data = None
+        return Packet(kind, "" if namespace == "/" else namespace, number, data, plain), 0
+
+    def _event(self, text: str) -> list[Any]:
+        event = self.json.loads(text)
+        if type(event) is not dict:
+            raise PacketError("an event that is no object")
+        name, arguments = event.get("name"), event.get("args", [])
+        check_event_name(name)
+        if type(arguments) is not list:
+            raise PacketError("an event whose arguments are no list")
+        return [name, *arguments]
+
+    def _ack(self, text: str) -> tuple[int, list[Any]]:
+        end = digits_end(text, 0, _ID_DIGITS)
+        if not end:
+            raise PacketError("an acknowledgement without an id")
+        number = int(text[:end])
+        if end == len(text):
+            return number, []
+        if text[end] != "+":
+            raise PacketError("an acknowledgement with a malformed id")
+        arguments = self.json.loads(text[end + 1 :])
+        if type(arguments) is not list:
+            raise PacketError("an acknowledgement whose arguments are no list")
+        return number, arguments
+
+
+def _number(field: str) -> tuple[int | None, bool]:
+    if not field:
+        return None, False
+    end = digits_end(field, 0, _ID_DIGITS)
+    if not end or field[end:] not in ("", "+"):
+        raise PacketError("a malformed packet id")
+    return int(field[:end]), end == len(field)
+
+
+def _error(text: str) -> dict[str, Any]:
+    reason, _, advice = text.partition("+")
+    error: dict[str, Any] = {"message": REASONS.get(reason, reason)}
+    if advice:
+        error["advice"] = ADVICE.get(advice, advice)
+    return error
+
+
+def _refuse(item: Any) -> Any:
+    if isinstance(item, bytes | bytearray | memoryview):
+        raise UnsupportedByGeneration("clients of Socket.IO 0.9 take no binary data")
+    raise TypeError(f"a {type(item).__name__} has no form in JSON")

@@ -1,0 +1,48 @@
+"""
+Socket.IO protocol 4, spoken over Engine.IO 3: CONNECT carries a query, a refusal a bare value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from zope.interface import implementer
+
+from txsocketio.errors import PacketError
+from txsocketio.interfaces import IParser
+from txsocketio.protocol.socketio_text import TextParser
+
+
+@implementer(IParser)
+class ParserV4(TextParser):
+    """
+    Parse what clients 1.x and 2.x send, and write what they read.
+    """
+
+    def _encode_connect(self, data: Any) -> bytes:
+        return b""
+
+    def _encode_error(self, data: Any) -> bytes:
+        more = data.get("data")
+        return self._value(data["message"] if more is None else more)
+
+    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
+        if text:
+            raise PacketError("a connect with a payload")
+        return split_query(namespace)
+
+
+def split_query(namespace: str) -> tuple[str, dict[str, Any] | None]:
+    """
+    Take the query off a namespace.
+
+    :param namespace: as it came: ``/chat?room=1``.
+    :return: the namespace, and what the application gets as ``auth``: texts by name, a list of them where a name
+        occurs more than once; None without a query.
+    """
+    path, mark, query = namespace.partition("?")
+    if not mark:
+        return namespace, None
+    fields = parse_qs(query, keep_blank_values=True)
+    return path, {name: values[0] if len(values) == 1 else values for name, values in fields.items()}

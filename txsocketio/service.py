@@ -1,0 +1,142 @@
+"""
+Listening: the service of a server, and the tree that it serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+
+from txsocketio.errors import UsageError
+from txsocketio.transports.site import BoundedSite
+
+if TYPE_CHECKING:
+    from txsocketio.server import SocketIOServer
+
+
+class PathResource(Resource):
+    """
+    Lead one path to one resource, and everything else to another.
+    """
+
+    def __init__(self, path: str, target: Any, rest: Any = None) -> None:
+        """
+        :param path: as ``"/socket.io"``.
+        :param target: the IResource for it and what is below.
+        :param rest: the IResource for all else, or None.
+        """
+        super().__init__()
+        self._segments = [segment.encode() for segment in path.strip("/").split("/")]
+        self._target = target
+        self._rest = rest
+
+    def getChildWithDefault(self, path: bytes, request: Any) -> Any:
+        """
+        Choose between the two.
+
+        :param path: the first segment.
+        :param request: with the others in its postpath.
+        :return: the target or, all the segments being its own, the rest's child.
+        """
+        more = len(self._segments) - 1
+        if [path, *request.postpath[:more]] == self._segments:
+            request.prepath += request.postpath[:more]
+            del request.postpath[:more]
+            return self._target
+        if self._rest is None:
+            return super().getChildWithDefault(path, request)
+        if self._rest.isLeaf:
+            request.postpath.insert(0, request.prepath.pop())
+            return self._rest
+        return self._rest.getChildWithDefault(path, request)
+
+
+class SocketIOService(Service):
+    """
+    Listen on endpoints for one server, and shut it down at the end.
+    """
+
+    log = Logger()
+
+    def __init__(self, server: SocketIOServer, descriptions: Sequence[str], root: Any = None) -> None:
+        """
+        :param server: the server.
+        :param descriptions: endpoint strings.
+        :param root: served beside the server's path, or None.
+        :raises UsageError: without a description.
+        """
+        if not descriptions or not all(isinstance(description, str) for description in descriptions):
+            raise UsageError("service() needs endpoint strings like 'tcp:8000:interface=127.0.0.1'")
+        self.server = server
+        self.descriptions = tuple(descriptions)
+        self._root = root
+        self._listening: list[Deferred[Any]] = []
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        :raises Exception: what an endpoint raised; its text names the address. Nothing is left listening.
+        """
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        self._listen()
+
+    def startService(self) -> None:
+        """
+        Listen, unless that was done with the privileges that have been given up since.
+
+        :raises Exception: what an endpoint raised; its text names the address. Nothing is left listening.
+        """
+        if not self._listening:
+            self._listen()
+        super().startService()  # type: ignore[no-untyped-call]
+
+    def stopService(self) -> Deferred[Any]:
+        """
+        Stop listening and close every session.
+
+        :return: a Deferred that fires when that is done; it takes ``close_timeout`` at most.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        return DeferredList([self._stop_listening(), self.server.shutdown()], consumeErrors=True)
+
+    def _listen(self) -> None:
+        reactor = self.server.reactor
+        options = self.server.engine_options
+        site = BoundedSite(
+            PathResource(options.path, self.server.resource(), self._root),
+            options.max_http_buffer_size,
+            options.path.encode(),
+            reactor=reactor,
+        )
+        for description in self.descriptions:
+            failed: list[Failure] = []
+            listening = maybeDeferred(_listen_on, reactor, description, site)
+            listening.addErrback(failed.append)
+            if failed:
+                self._stop_listening()
+                failed[0].raiseException()
+            listening.addErrback(self._failed_late, description)
+            self._listening.append(listening)
+
+    def _failed_late(self, failure: Failure, description: str) -> None:
+        self.log.critical("cannot listen on {address}: {reason}", address=description, reason=failure.getErrorMessage())
+
+    def _stop_listening(self) -> Deferred[Any]:
+        listening, self._listening = self._listening, []
+        for attempt in listening:
+            attempt.addCallback(lambda port: port and port.stopListening())
+            attempt.cancel()
+        return DeferredList(listening, consumeErrors=True)
+
+
+def _listen_on(reactor: Any, description: str, site: BoundedSite) -> Deferred[Any]:
+    listening: Deferred[Any] = serverFromString(reactor, description).listen(site)
+    return listening

@@ -1,0 +1,214 @@
+"""
+Where a request becomes a session, a poll, an upgrade or a refusal.
+
+A request becomes plain facts, the facts a decision (protocol.handshake), and each kind of decision has one method here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.web.http import parse_qs
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from txsocketio.clock import global_reactor
+from txsocketio.engine.engine import Engine
+from txsocketio.errors import HandshakeError
+from txsocketio.options import EngineOptions, make_options
+from txsocketio.protocol.generations import Generation
+from txsocketio.protocol.handshake import Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error
+from txsocketio.transports.cookies import SessionCookie
+from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
+from txsocketio.transports.jsonp import Bare, Script
+from txsocketio.transports.policy import ask
+from txsocketio.transports.polling import PollingTransport
+from txsocketio.transports.snapshot import HandshakeRequest
+from txsocketio.transports.websocket import WebSocketUpgrades
+
+_log = Logger()
+
+
+class EngineResource(Resource):
+    """
+    Serve Engine.IO, without Socket.IO on top, below one path of a twisted.web site.
+
+    An echo server::
+
+        from twisted.web.resource import Resource
+        from txsocketio.transports.resource import EngineResource
+
+        class Echo:
+            def __init__(self, session):
+                self.message_received = self.binary_received = session.send
+
+            def session_closed(self, reason):
+                print("closed:", reason)
+
+        root = Resource()
+        root.putChild(b"engine.io", EngineResource(Echo))
+
+    ``on_session`` is called with each new session (ISession) and returns what listens to it (ISessionListener). Clients
+    use the path that the resource is mounted at; in somebody else's Site read what
+    :mod:`txsocketio.transports.site` says about big bodies.
+
+    :ivar engine: the Engine with its sessions; ``engine.shutdown()`` closes them all.
+    """
+
+    isLeaf = True
+
+    def __init__(self, on_session: Callable[[Any], Any], *, clock: Any = None, **options: Any) -> None:
+        """
+        :param on_session: called with each ISession; returns its ISessionListener.
+        :param clock: an IReactorTime; None for the global reactor, asked for when the first request comes.
+        :param options: see EngineOptions.
+        :raises OptionError: for an option with a wrong name or value.
+        """
+        get_clock = global_reactor if clock is None else lambda: clock
+        self._setup(Engine(make_options(EngineOptions, options), on_session, get_clock))
+
+    @classmethod
+    def for_engine(cls, engine: Engine) -> EngineResource:
+        """
+        Construct a resource for an engine that exists.
+
+        :param engine: the engine.
+        :return: the resource.
+        """
+        resource = cls.__new__(cls)
+        resource._setup(engine)
+        return resource
+
+    def _setup(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+        options = self._options = engine.options
+        self._answers = PollAnswers(options)
+        self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
+        self._upgrades = WebSocketUpgrades(options, lambda: engine.clock)
+        self._deciders = {Open: self._open, Resume: self._resume, Probe: self._probe, Reject: self._reject}
+        self._openers = {"polling": self._open_polling, "websocket": self._open_websocket}
+
+    def render(self, request: Any) -> int:
+        """
+        Answer a request, now or later.
+
+        :param request: twisted.web's.
+        :return: NOT_DONE_YET.
+        """
+        origin = origin_of(request)
+        if request.method == b"OPTIONS":
+            self._add_headers(request, preflight_headers(self._options, origin, request))
+            return answer(request, 204)
+        self._add_headers(request, cors_headers(self._options, origin, request))
+        facts = facts_of(request)
+        if facts.tail and self.engine.generations.for_request(facts.tail, None) is None:
+            return answer(request, 404)
+        decision = decide(facts, self.engine.generations, self._options.transports, self.engine.find)
+        return self._deciders[type(decision)](request, facts, decision)
+
+    @staticmethod
+    def _add_headers(request: Any, headers: list[tuple[bytes, bytes]]) -> None:
+        for name, value in headers:
+            add_header(request, name, value)
+
+    def _reject(self, request: Any, facts: Facts, decision: Reject) -> int:
+        return self._refuse(request, facts, decision.error)
+
+    def _refuse(self, request: Any, facts: Facts, error: HandshakeError) -> int:
+        _log.info("refused a request: {error}", error=error)
+        return answer_error(request, error, facts.upgrade and request.clientproto.startswith(b"HTTP/1"))
+
+    def _resume(self, request: Any, facts: Facts, decision: Resume) -> int:
+        transport = decision.session.transport
+        if request.method == b"GET":
+            transport.get(request)
+        elif request.method == b"POST":
+            transport.post(request)
+        else:
+            request.setHeader(b"Allow", b"GET, POST, OPTIONS")
+            return answer(request, 405)
+        return NOT_DONE_YET
+
+    def _probe(self, request: Any, facts: Facts, decision: Probe) -> int:
+        session = decision.session
+        if not origin_allowed(self._options, origin_of(request), request):
+            return self._refuse(request, facts, HandshakeError(4))
+        return self._upgrades.accept(
+            request, session.generation, lambda transport: self.engine.probe(session, transport)
+        )
+
+    def _open(self, request: Any, facts: Facts, decision: Open) -> int:
+        snapshot = HandshakeRequest.from_request(request)
+        if facts.upgrade and not origin_allowed(self._options, origin_of(request), snapshot):
+            return self._refuse(request, facts, HandshakeError(4))
+
+        def decided(refusal: HandshakeError | None) -> int:
+            if refusal is not None:
+                return self._refuse(request, facts, refusal)
+            if self.engine.closing:
+                return answer(request, 503)
+            return self._openers[decision.transport](request, facts, decision.generation, snapshot)
+
+        if self._options.allow_request is None:
+            return decided(None)
+        ask(self._options.allow_request, snapshot, request, decided)
+        return NOT_DONE_YET
+
+    def _open_polling(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+        index = facts.query.get("j")
+        wants_text = index is not None or bool(facts.query.get("b64"))
+        transport = PollingTransport(
+            generation.wires["polling-b64" if wants_text else "polling"],
+            generation.codec,
+            _BARE if index is None else Script(index),
+            self._options,
+            self._answers,
+            self.engine.clock,
+        )
+        session = self.engine.open(generation, transport, snapshot)
+        if self._cookie is not None:
+            request.setHeader(b"Set-Cookie", self._cookie.header(session.sid))
+        transport.get(request)
+        return NOT_DONE_YET
+
+    def _open_websocket(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+        return self._upgrades.accept(
+            request, generation, lambda transport: self.engine.open(generation, transport, snapshot)
+        )
+
+
+_BARE = Bare()
+
+
+def facts_of(request: Any) -> Facts:
+    """
+    Reduce a request to what the handshake decides upon.
+
+    :param request: twisted.web's, whose ``postpath`` is what follows the mount.
+    :return: the facts. Fields of a posted form are none of them.
+    """
+    query = {
+        name.decode("latin-1"): values[0].decode("latin-1")
+        for name, values in parse_qs(request.uri.partition(b"?")[2], 1).items()
+    }
+    tail = tuple(segment.decode("latin-1") for segment in request.postpath or ())
+    method = request.method.decode("latin-1")
+    return Facts(method, tail[:-1] if tail[-1:] == ("",) else tail, query, _wants_websocket(request, query))
+
+
+def _wants_websocket(request: Any, query: dict[str, str]) -> bool:
+    if not request.clientproto.startswith(b"HTTP/1"):
+        # HTTP/2 has no Upgrade header; WebSocketUpgrades tells such a client to use HTTP/1.1.
+        return query.get("transport") == "websocket"
+    headers = request.requestHeaders
+    return _has_token(headers.getRawHeaders(b"upgrade"), b"websocket") and _has_token(
+        headers.getRawHeaders(b"connection"), b"upgrade"
+    )
+
+
+def _has_token(values: Sequence[bytes] | None, token: bytes) -> bool:
+    return any(token == item.strip().lower() for value in values or () for item in value.split(b","))
