@@ -27,8 +27,12 @@ LAYERS = {
             "acl",
             "adapter",
             "broadcast",
+            "calls",
             "credentials",
+            "decorated",
             "dispatch",
+            "jobs",
+            "lifecycle",
             "mixins",
             "mounts",
             "namespace",
@@ -37,8 +41,8 @@ LAYERS = {
         ),
         4,
     ),
-    **dict.fromkeys(("__init__", "resource", "server"), 5),
-    **dict.fromkeys(("demo", "namespaces_option", "tap", "testing"), 6),
+    **dict.fromkeys(("__init__", "manage", "resource", "server", "service"), 5),
+    **dict.fromkeys(("demo", "listening", "namespaces_option", "tap", "testing"), 6),
 }
 
 #: The layers that a layer may import: transports and core are siblings over the engine.
