@@ -25,6 +25,33 @@ class Chat(BaseNamespace):
         Logger("chat").info("left: {reason}", reason=reason)
 """
 
+LATE_ENDPOINT = """
+from twisted.internet.interfaces import IStreamServerEndpoint, IStreamServerEndpointStringParser
+from twisted.internet.task import deferLater
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+@implementer(IPlugin, IStreamServerEndpointStringParser)
+class Parser:
+    prefix = "late"
+
+    def parseStreamServer(self, reactor, name):
+        return Endpoint(reactor)
+
+@implementer(IStreamServerEndpoint)
+class Endpoint:
+    def __init__(self, reactor):
+        self.reactor = reactor
+
+    def listen(self, factory):
+        return deferLater(self.reactor, 0.01, self.fail)
+
+    def fail(self):
+        raise OSError("the tide is out")
+
+late = Parser()
+"""
+
 
 class _Failing(Service):
     def privilegedStartService(self) -> None:
@@ -114,7 +141,20 @@ class ProcessTests(SynchronousTestCase):
             )
             self.assertEqual(done.returncode, 1, address)
             self.assertNotIn("Traceback", done.stdout + done.stderr)
-            self.assertIn("critical", done.stdout)
+            self.assertIn(f"({address})", done.stdout)
+
+    def test_an_endpoint_that_fails_later(self) -> None:
+        plugins = self.directory / "more" / "twisted" / "plugins"
+        plugins.mkdir(parents=True)
+        (plugins / "late.py").write_text(LATE_ENDPOINT, "utf-8")
+        for name, flags in (("twistd", ["-n"]), ("twist", [])):
+            command = [script(name), *flags, "socketio", "--namespaces=chat", "--listen=late:harbour"]
+            done = run(*command, cwd=self.directory, path=self.directory / "more")
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            lines = [line for line in (done.stdout + done.stderr).splitlines() if "late:harbour" in line]
+            self.assertEqual(len(lines), 1)
+            self.assertIn("the tide is out (late:harbour)", lines[0])
+            self.assertNotIn("Traceback", done.stdout + done.stderr)
 
     def test_a_namespace_that_cannot_be_imported(self) -> None:
         (self.directory / "chat.py").write_text("def broken(:", "utf-8")

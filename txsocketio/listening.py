@@ -4,11 +4,17 @@ A service that never runs without its listeners: what cannot be listened on ends
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import IService, Service
+from twisted.application.service import Service
 from twisted.logger import Logger
+
+if TYPE_CHECKING:
+    from txsocketio.service import SocketIOService
 
 
 class CannotListen(SystemExit, Exception):
@@ -29,16 +35,17 @@ class CannotListen(SystemExit, Exception):
 
 class ListeningService(Service):
     """
-    Start another service, and end the process when that fails.
+    Start the service of a server, and end the process when that fails, or when an endpoint fails later.
     """
 
     _log = Logger()
 
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: SocketIOService) -> None:
         """
-        :param service: an IService whose start raises what its endpoints raise.
+        :param service: what ``SocketIOServer.service()`` gave.
         """
-        self.service: IService = service
+        self.service = service
+        service.on_late_failure = self._stop
 
     def privilegedStartService(self) -> None:
         """
@@ -71,6 +78,18 @@ class ListeningService(Service):
         try:
             start()
         except Exception as error:
-            message = " ".join(str(error).split())
+            message = " ".join(" ".join([str(error), *getattr(error, "__notes__", ())]).split())
             self._log.critical("{message}", message=message)
             raise CannotListen(message) from None
+
+    def _stop(self, message: str) -> None:
+        # The reactor runs already: it ends in order, and nothing but the interpreter's end can set the exit status.
+        self._log.critical("{message}", message=" ".join(message.split()))
+        atexit.register(_exit_with_status_1)
+        self.service.server.reactor.stop()
+
+
+def _exit_with_status_1() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
