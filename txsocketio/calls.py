@@ -1,0 +1,252 @@
+"""
+Running handlers: from an event's data to a call and its acknowledgement, flat or along gevent-socketio's hooks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from txsocketio.decorated import DecoratedCall
+from txsocketio.dispatch import NO_ACK, Handler, HandlerTable
+from txsocketio.errors import EncodeError
+from txsocketio.jobs import Jobs, guarded, log_failure
+from txsocketio.protocol.encoded import EncodedPacket
+from txsocketio.protocol.packet import ACK, CONNECT_ERROR, EVENT, JSON, MESSAGE, RESERVED_EVENTS, Packet
+
+if TYPE_CHECKING:
+    from txsocketio.virtsocket import Socket
+
+#: What clients are told of an exception, unless the option ``debug`` is on.
+INTERNAL_ERROR = "an internal error occurred"
+
+#: Methods that run whatever the access list says: they are not the client's to call.
+UNGATED = frozenset({"initialize", "recv_connect", "recv_disconnect"})
+
+_RECV = {MESSAGE: "recv_message", JSON: "recv_json", CONNECT_ERROR: "recv_error"}
+
+
+class Calls:
+    """
+    Run the handlers of one namespace instance; the part of BaseNamespace that knows how.
+
+    ``_take_event(data, id, plain, packet)`` is rebound as the namespace's state changes: held while it is joining,
+    run while it is connected, dropped afterwards. ``data`` is ``[name, *args]``; ``packet`` is None for events and
+    the Packet for 0.9's messages, JSON messages and errors.
+    """
+
+    _table: HandlerTable
+    _allowed: frozenset[str] | None
+    ns_name: str
+    socket: Socket
+    deliver: Callable[[Any], None]
+    error: Callable[..., Any]
+    exception_handler_decorator: Any
+    process_packet: Callable[[dict[str, Any]], Any]
+    ordered: bool
+    _reason: str | None
+    _jobs: Jobs
+    #: Events that wait for their turn where the class is ``ordered``.
+    _queue: deque[tuple[Any, ...]] | None = None
+    _busy = False
+
+    def _run_flat(self, data: list[Any], id: int | None = None, plain: bool = False, packet: Any = None) -> None:
+        """
+        Run an event where no hook is overridden: nearly always.
+        """
+        try:
+            handler = self._table.events[data[0]]
+        except (KeyError, TypeError):
+            handler = None
+        if handler is None or packet is not None:
+            handler = self._search(data, id, packet)
+            if handler is None:
+                return
+        if self._allowed is not None and handler.name not in self._allowed:
+            self._deny(data, id)
+            return
+        args = data if handler.catch_all else data[1:]
+        if handler.takes_packet:
+            args = [(packet or Packet(EVENT, self.ns_name, id, data, plain)).as_dict()]
+        if not handler.least <= len(args) <= handler.most:
+            self._misfit(data, id)
+            return
+        try:
+            result = handler.function(self, *args)
+        except Exception:
+            self._failed(Failure(), handler.name, id)
+            return
+        if id is not None or result is not None:
+            self._finish(result, id, plain, handler.name)
+
+    def _search(self, data: list[Any], id: int | None, packet: Packet | None) -> Handler | None:
+        """
+        Find the handler of what the table does not lead to at once; None when there is nothing to call.
+        """
+        if packet is not None:
+            handler: Handler | None = self._table.methods.get(_RECV[packet.type])
+        elif not isinstance(data[0], str) or data[0] in RESERVED_EVENTS:
+            self._report("unallowed_event_name", f"{shown(data[0])} cannot be the name of an event", id)
+            return None
+        else:
+            handler = self._table.find(self, data)
+        if handler is None:
+            self._missing(data, id)
+        elif handler.inherited and (self._allowed is None or handler.name in self._allowed):
+            return None
+        return handler
+
+    def _missing(self, data: list[Any], id: int | None) -> None:
+        if self._allowed is not None:
+            self._deny(data, id)
+        else:
+            self._report("no_such_method", f"nothing here takes the event {shown(data[0])}", id)
+
+    def _deny(self, data: list[Any], id: int | None) -> None:
+        self._report("method_access_denied", f"you do not have access to the event {shown(data[0])}", id)
+
+    def _misfit(self, data: list[Any], id: int | None) -> None:
+        self._report("invalid_method_args", f"the event {shown(data[0])} does not take {len(data) - 1} arguments", id)
+
+    def _report(self, name: str, message: str, id: int | None) -> None:
+        guarded(self._send_error, name, message, id)
+
+    def _send_error(self, name: str, message: str, id: int | None) -> None:
+        self.error(name, message, msg_id=id)
+
+    def _failed(self, failure: Failure, label: str, id: int | None) -> None:
+        """
+        Take the failure of a handler: log it, tell the client.
+        """
+        if failure.check(CancelledError) and self._reason is not None:
+            return
+        log_failure(
+            "{handler} of {namespace} failed (socket {sid})",
+            failure,
+            handler=f"{type(self).__qualname__}.{label}",
+            namespace=self.ns_name or "/",
+            sid=self.socket.sessid,
+        )
+        text = failure.getErrorMessage() if self.socket.server.options.debug else INTERNAL_ERROR
+        self._report("handler_error", text, id)
+
+    def _finish(self, result: Any, id: int | None, plain: bool, label: str) -> None:
+        """
+        Acknowledge a result, or follow the Deferred that will bring it.
+        """
+        if isinstance(result, Deferred):
+            self._follow(result, id, plain, label)
+        elif isinstance(result, CoroutineType):
+            self._follow(Deferred.fromCoroutine(result), id, plain, label)
+        elif id is not None and result is not NO_ACK:
+            if result is None or plain:
+                args: list[Any] = []
+            else:
+                args = list(result) if isinstance(result, tuple) else [result]
+            try:
+                self.deliver(EncodedPacket(Packet(ACK, self.ns_name, id, args)))
+            except EncodeError:
+                self._failed(Failure(), label, id)
+
+    def _follow(self, deferred: Deferred[Any], id: int | None, plain: bool, label: str) -> None:
+        if plain and id is not None:
+            # The client's library asked whether the event has arrived, not what comes of it.
+            self._finish(None, id, plain, label)
+            id = None
+        unfinished: bool | None = None
+
+        def done(result: Any) -> None:
+            nonlocal unfinished
+            if isinstance(result, Failure):
+                self._failed(result, label, id)
+            else:
+                self._finish(result, id, plain, label)
+            if unfinished:
+                self._jobs.forget(deferred)
+                self.socket.handler_finished()
+                if self._queue is not None:
+                    self._run_queue(self._queue)
+            unfinished = False
+
+        deferred.addBoth(done)
+        if unfinished is None:
+            unfinished = True
+            self._busy = True
+            self.socket.handler_started()
+            self._jobs.started(deferred)
+
+    def _run_in_order(self, *item: Any) -> None:
+        """
+        Run an event, or let it wait for the one that has not finished; for classes that are ``ordered``.
+        """
+        queue = self._queue
+        if queue is None:
+            queue = self._queue = deque()
+        if self._busy or queue:
+            queue.append(item)
+            self.socket.handler_started()
+        else:
+            self._run(*item)
+
+    def _run_queue(self, queue: deque[tuple[Any, ...]]) -> None:
+        self._busy = False
+        while queue and not self._busy:
+            self._run(*queue[0])
+            # Counted off last: it may let the session read on, and what comes then belongs behind.
+            if queue:
+                queue.popleft()
+                self.socket.handler_finished()
+
+    def _drop_queue(self) -> None:
+        queue = self._queue
+        while queue:
+            queue.popleft()
+            self.socket.handler_finished()
+
+    @property
+    def _run(self) -> Callable[..., None]:
+        return self._run_flat if self._table.flat else self._run_chain
+
+    def _running(self) -> Callable[..., None]:
+        """
+        Give what ``_take_event`` is while the namespace is connected.
+        """
+        return self._run_in_order if self.ordered else self._run
+
+    def _run_chain(self, data: list[Any], id: int | None = None, plain: bool = False, packet: Any = None) -> None:
+        """
+        Run an event along the hooks of gevent-socketio.
+        """
+        packet = packet or Packet(EVENT, self.ns_name, id, data, plain)
+        try:
+            result = self.process_packet(packet.as_dict())
+        except Exception:
+            self._failed(Failure(), "process_packet", id)
+            return
+        self._finish(result, id, plain, "process_packet")
+
+    def _invoke(self, handler: Handler, args: Any) -> Any:
+        """
+        Call a handler, through ``exception_handler_decorator`` where the class has one.
+
+        :return: what it returned; a coroutine or Deferred is not waited for.
+        """
+        if not self._table.decorated:
+            return handler.function(self, *args)
+        return DecoratedCall(self.exception_handler_decorator, getattr(self, handler.name))(*args)
+
+
+def shown(name: Any) -> str:
+    """
+    Give what an error message and a log line may tell of a name that a peer chose.
+
+    :param name: anything.
+    :return: a short text without line breaks.
+    """
+    text = ascii(name) if isinstance(name, str | int | float) else f"a {type(name).__name__}"
+    return text if len(text) <= 80 else text[:77] + "..."

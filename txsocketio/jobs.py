@@ -1,0 +1,199 @@
+"""
+Work that has not finished: Deferreds that belong to a namespace or a socket and end with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import iscoroutine
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txsocketio.errors import UsageError
+
+_log = Logger()
+
+
+def as_deferred(result: Any) -> Deferred[Any] | None:
+    """
+    Give the Deferred behind a result.
+
+    :param result: what a handler or a job returned.
+    :return: the Deferred itself, one that drives a coroutine, or None for a plain value.
+    """
+    if isinstance(result, Deferred):
+        return result
+    return Deferred.fromCoroutine(result) if iscoroutine(result) else None
+
+
+def log_failure(message: str, failure: Failure | None = None, **fields: Any) -> None:
+    """
+    Log a failure with its traceback, without the values of local variables.
+
+    :param message: a format for the fields.
+    :param failure: which; None for the exception being handled.
+    :param fields: what the message names.
+    """
+    _log.failure(message, failure, **fields)
+
+
+def guarded(step: Callable[..., Any], *args: Any) -> None:
+    """
+    Call something that must not keep what comes after it from happening: an exception is logged.
+
+    :param step: what to call.
+    :param args: its arguments.
+    """
+    try:
+        step(*args)
+    except Exception:
+        log_failure("{step} failed", step=getattr(step, "__qualname__", repr(step)))
+
+
+def as_job(job: Any) -> Callable[..., Any]:
+    """
+    Give the function behind what spawn() takes.
+
+    :param job: a function, a coroutine or a Deferred.
+    :return: a function with the job's name.
+    :raises UsageError: when job is none of these.
+    """
+    if callable(job):
+        return job  # type: ignore[no-any-return]
+    if not isinstance(job, Deferred) and not iscoroutine(job):
+        raise UsageError(f"spawn() takes a function, a coroutine or a Deferred, not {job!r}")
+
+    def given() -> Any:
+        return job
+
+    given.__name__ = getattr(job, "__name__", "spawn")
+    return given
+
+
+class Jobs:
+    """
+    Hold the unfinished Deferreds of one owner; those that finish are forgotten.
+
+    :ivar spawned: the jobs that the application started.
+    :ivar calls: the handlers that have not finished.
+    :ivar ended: whether the owner's end has come and nothing was left, or the grace for it is over.
+    """
+
+    __slots__ = ("_clock", "_grace", "_on_end", "_timer", "calls", "ended", "spawned")
+
+    def __init__(self) -> None:
+        self.spawned: dict[Deferred[Any], None] = {}
+        self.calls: dict[Deferred[Any], None] = {}
+        self.ended = False
+        self._clock: Any = None
+        self._grace = 0.0
+        self._on_end: Callable[[], None] | None = None
+        self._timer: Any = None
+
+    def spawn(self, job: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """
+        Start a job and keep it until it is done.
+
+        :param job: called at once; may return a value, a coroutine or a Deferred.
+        :param args: for it.
+        :param kwargs: for it.
+        :return: a Deferred with the job's result; cancelling it cancels the job. Once the owner has ended nothing is
+            started: it has failed with CancelledError.
+        """
+        if self.ended:
+            return fail(CancelledError("what this job belongs to has ended"))
+        try:
+            result = job(*args, **kwargs)
+        except Exception:
+            return fail()
+        running = as_deferred(result)
+        return succeed(result) if running is None else self.keep(running)
+
+    def keep(self, deferred: Deferred[Any]) -> Deferred[Any]:
+        """
+        Keep a job that runs already.
+
+        :param deferred: fires when it is done. A failure passes through, except that of a job which kill() ended.
+        :return: the same Deferred.
+        """
+        self.spawned[deferred] = None
+        self._expect_end()
+        return deferred.addBoth(self._job_done, deferred)
+
+    def _job_done(self, result: Any, deferred: Deferred[Any]) -> Any:
+        killed = deferred not in self.spawned
+        self.forget(deferred)
+        if killed and isinstance(result, Failure) and result.check(CancelledError):
+            return None
+        return result
+
+    def started(self, deferred: Deferred[Any]) -> None:
+        """
+        Keep a handler's Deferred until forget() is called.
+
+        :param deferred: has not fired.
+        """
+        self.calls[deferred] = None
+        self._expect_end()
+
+    def forget(self, deferred: Deferred[Any]) -> None:
+        """
+        Let go of a Deferred that is done.
+
+        :param deferred: a job or an unfinished handler.
+        """
+        self.spawned.pop(deferred, None)
+        self.calls.pop(deferred, None)
+        if self._timer is not None and not self.spawned and not self.calls:
+            self._finish()
+
+    def kill(self) -> None:
+        """
+        Cancel and forget the spawned jobs.
+        """
+        _cancel(self.spawned)
+
+    def end(self, clock: Any, grace: float, on_end: Callable[[], None]) -> None:
+        """
+        Wait for what is unfinished, then cancel the rest.
+
+        :param clock: IReactorTime.
+        :param grace: seconds to wait; 0 cancels at once.
+        :param on_end: called once, perhaps before this returns, when nothing is left.
+        """
+        self._clock = clock
+        self._grace = grace
+        self._on_end = on_end
+        if self.spawned or self.calls:
+            self._expect_end()
+        else:
+            self._finish()
+
+    def _expect_end(self) -> None:
+        # Also for a handler that closes its own namespace and goes on: it is kept only after the end has begun.
+        if self._clock is None or self._timer is not None:
+            return
+        if self._grace > 0:
+            self._timer = self._clock.callLater(self._grace, self._finish)
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        self.ended = True
+        _cancel(self.spawned)
+        _cancel(self.calls)
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()
+
+
+def _cancel(unfinished: dict[Deferred[Any], None]) -> None:
+    while unfinished:
+        deferred, _ = unfinished.popitem()
+        guarded(deferred.cancel)

@@ -1,0 +1,268 @@
+"""
+How a namespace instance begins and ends: one path each, walked exactly once.
+
+Joining: the class is instantiated, admitted to the adapter (so that it can join rooms), ``initialize`` and
+``recv_connect`` run, perhaps for a while; meanwhile packets wait, both ways. Then the client gets the CONNECT answer and
+what was held, or a CONNECT_ERROR.
+
+Leaving, whatever the cause, in this order: dispatch stops; ``recv_disconnect`` runs if ``recv_connect`` has succeeded;
+rooms are left; pending acknowledgements fail; the instance leaves its socket; jobs and unfinished handlers get a grace
+and are cancelled; the avatar logs out. A step that raises is logged and stops none of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from txsocketio.calls import INTERNAL_ERROR
+from txsocketio.dispatch import NO_ACK
+from txsocketio.errors import ConnectionRefused, EncodeError
+from txsocketio.jobs import as_deferred, guarded, log_failure
+from txsocketio.protocol.encoded import EncodedPacket
+from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Packet
+from txsocketio.reasons import SERVER_NAMESPACE_DISCONNECT
+
+if TYPE_CHECKING:
+    from txsocketio.namespace import BaseNamespace
+
+
+def ignore(*args: Any) -> None:
+    """
+    Take what comes for a namespace that is closed.
+    """
+
+
+class Joining:
+    """
+    Hold a namespace between the client's CONNECT and the answer.
+    """
+
+    __slots__ = ("_deadline", "_deferred", "_incoming", "_limit", "_namespace", "_outgoing", "_packet")
+
+    def __init__(self, namespace: BaseNamespace, packet: Packet) -> None:
+        """
+        :param namespace: just made.
+        :param packet: the client's CONNECT.
+        """
+        self._namespace = namespace
+        self._packet = packet
+        self._limit = namespace.server.options.max_held_packets
+        self._incoming: list[tuple[Any, ...]] = []
+        self._outgoing: list[Any] = []
+        self._deadline: Any = None
+        self._deferred: Deferred[Any] | None = None
+        namespace.deliver = self.hold_outgoing
+        namespace._take_event = self.hold_incoming
+
+    def start(self) -> None:
+        """
+        Run ``initialize`` and ``recv_connect``; answer now, or when they are done, or when ``connect_timeout`` is over.
+        """
+        deferred = Deferred.fromCoroutine(self._ask())
+        deferred.addCallbacks(lambda result: self._accept(), self._failed)
+        # What is left now of a call back is a fault of ours or of the transport; it must not go unheard.
+        deferred.addErrback(lambda failure: log_failure("joining a namespace failed", failure))
+        if not deferred.called:
+            namespace = self._namespace
+            self._deferred = deferred
+            if namespace._reason is not None:
+                self.stop()
+                return
+            timeout = namespace.server.options.connect_timeout
+            self._deadline = namespace.reactor.callLater(timeout, self._too_late, timeout)
+
+    async def _ask(self) -> None:
+        namespace = self._namespace
+        for initialize in namespace._table.initializers:
+            await _settled(initialize.__get__(namespace, type(namespace))())
+            if namespace._reason is not None:
+                return
+        if await _settled(namespace._call_recv_connect(self._packet)) is NO_ACK:
+            # An exception was swallowed by the class's decorator. What may be a failed login must not open a door.
+            raise ConnectionRefused(INTERNAL_ERROR)
+
+    def hold_outgoing(self, encoded: Any) -> None:
+        """
+        Keep something to send until the CONNECT answer has left.
+
+        :param encoded: an IEncoded.
+        :raises EncodeError: when this client's parser cannot carry it.
+        """
+        encoded.parts(self._namespace.socket.parser)
+        self._outgoing.append(encoded)
+        if len(self._outgoing) > self._limit:
+            self._overflow()
+
+    def hold_incoming(self, *item: Any) -> None:
+        """
+        Keep an event until it may be dispatched.
+
+        :param item: the arguments of ``_take_event``.
+        """
+        self._incoming.append(item)
+        if len(self._incoming) > self._limit:
+            self._overflow()
+
+    def _overflow(self) -> None:
+        self._refuse(f"more than {self._limit} packets before the connection was accepted")
+
+    def _too_late(self, timeout: float) -> None:
+        self._refuse(f"not accepted within {timeout:g} seconds")
+
+    def _refuse(self, message: str, data: Any = None) -> None:
+        namespace = self._namespace
+        if namespace._reason is None:
+            close_namespace(namespace, SERVER_NAMESPACE_DISCONNECT, refusal(namespace.ns_name, message, data))
+
+    def _failed(self, failure: Failure) -> None:
+        namespace = self._namespace
+        refused = failure.check(ConnectionRefused)
+        if not refused and not (namespace._reason is not None and failure.check(CancelledError)):
+            log_failure(
+                "connecting to {namespace} failed (socket {sid})",
+                failure,
+                namespace=f"{type(namespace).__qualname__} at {namespace.ns_name or '/'}",
+                sid=namespace.socket.sessid,
+            )
+        if refused:
+            error: Any = failure.value
+            self._refuse(error.message, error.data)
+        else:
+            self._refuse(failure.getErrorMessage() if namespace.server.options.debug else INTERNAL_ERROR)
+
+    def _accept(self) -> None:
+        namespace = self._namespace
+        if namespace._reason is not None:
+            return
+        self._stop_deadline()
+        namespace._joining = None
+        namespace.socket.namespace_joined(namespace)
+        session = namespace.socket.engine_session
+        session.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
+        namespace.deliver = session.deliver
+        for encoded in self._outgoing:
+            guarded(namespace.deliver, encoded)
+        # Flushing may have ended it all, by the limit of outgoing bytes.
+        if namespace._reason is None:
+            namespace._take_event = namespace._running()
+        for item in self._incoming:
+            namespace._take_event(*item)
+
+    def _stop_deadline(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None and deadline.active():
+            deadline.cancel()
+
+    def stop(self) -> None:
+        """
+        Give up: the namespace is closing. What still runs becomes one of its unfinished calls.
+        """
+        self._stop_deadline()
+        self._incoming.clear()
+        self._outgoing.clear()
+        deferred, jobs = self._deferred, self._namespace._jobs
+        if deferred is not None and not deferred.called:
+            deferred.addBoth(lambda result: jobs.forget(deferred))
+            jobs.started(deferred)
+
+
+async def _settled(result: Any) -> Any:
+    waiting = as_deferred(result)
+    return result if waiting is None else await waiting
+
+
+def refusal(name: str, message: str, data: Any = None) -> Packet:
+    """
+    Make the packet that refuses a namespace.
+
+    :param name: of the namespace.
+    :param message: for the client.
+    :param data: any JSON value for the client, left out when None.
+    :return: a CONNECT_ERROR.
+    """
+    content = {"message": message} if data is None else {"message": message, "data": data}
+    return Packet(CONNECT_ERROR, name, None, content)
+
+
+def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | None = None) -> None:
+    """
+    End a namespace; a second call does nothing.
+
+    :param namespace: joining or connected.
+    :param reason: for ``recv_disconnect``; the first one wins.
+    :param farewell: sent first: a DISCONNECT or a CONNECT_ERROR.
+    """
+    if namespace._reason is not None:
+        return
+    namespace._reason = reason
+    joining, namespace._joining = namespace._joining, None
+    namespace._take_event = ignore
+    namespace.deliver = ignore
+    session = namespace.socket.engine_session
+    if farewell is not None:
+        guarded(_send_farewell, session, farewell)
+    if joining is not None:
+        guarded(joining.stop)
+    else:
+        guarded(_call_recv_disconnect, namespace, reason)
+    guarded(namespace._drop_queue)
+    guarded(_leave_rooms, namespace)
+    if namespace._acks is not None:
+        guarded(namespace._acks.close)
+    guarded(namespace.socket.namespace_left, namespace, joining is None)
+    namespace._jobs.end(namespace.reactor, namespace.server.options.job_grace, _Ended(namespace))
+
+
+class _Ended:
+    """
+    Do what comes when the jobs of a namespace are over.
+    """
+
+    __slots__ = ("_namespace",)
+
+    def __init__(self, namespace: BaseNamespace) -> None:
+        self._namespace = namespace
+
+    def __call__(self) -> None:
+        namespace = self._namespace
+        guarded(namespace._logout)
+        guarded(namespace.socket.namespace_ended, namespace)
+
+
+def _send_farewell(session: Any, packet: Packet) -> None:
+    try:
+        session.deliver(EncodedPacket(packet))
+    except EncodeError:
+        log_failure("what a ConnectionRefused holds cannot be sent")
+        session.deliver(EncodedPacket(refusal(packet.namespace, INTERNAL_ERROR)))
+
+
+def _call_recv_disconnect(namespace: BaseNamespace, reason: str) -> None:
+    handler = namespace._table.method(namespace, "recv_disconnect")
+    if handler is None or handler.inherited:
+        return
+    view = {"type": "disconnect", "endpoint": namespace.ns_name, "reason": reason}
+    args = (view,) if handler.takes_packet else (reason,) if handler.most >= 1 else ()
+    deferred = as_deferred(namespace._invoke(handler, args))
+    if deferred is not None:
+        deferred.addErrback(_disconnect_failed)
+        if not deferred.called:
+            namespace._jobs.keep(deferred)
+
+
+def _disconnect_failed(failure: Failure) -> None:
+    if not failure.check(CancelledError):
+        log_failure("recv_disconnect failed", failure)
+
+
+def _leave_rooms(namespace: BaseNamespace) -> None:
+    adapter = namespace._mount.adapter
+    try:
+        # What the rooms were stays readable on the instance.
+        namespace._last_rooms = adapter.rooms_of(namespace)
+    finally:
+        adapter.remove(namespace)
