@@ -4,6 +4,7 @@ What a wheel holds and does in an environment of its own, and that importing ins
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -62,15 +63,15 @@ class WheelTests(SynchronousTestCase):
                 shutil.copytree(ROOT / name, source / name, ignore=ignored)
             else:
                 shutil.copy(ROOT / name, source / name)
-        self._pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={self.directory}", source)
+        self._pip(sys.executable, "wheel", "--no-deps", f"--wheel-dir={self.directory}", source)
         (self.wheel,) = self.directory.glob("*.whl")
 
-    def _run(self, *command: object) -> str:
+    def _command(self, *command: object) -> str:
         # Without PYTHONPATH, and elsewhere: nothing of this tree is to be found but the wheel.
         done = subprocess.run(
             [str(part) for part in command],
             cwd=self.directory,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(Path.home())},
+            env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
             capture_output=True,
             text=True,
             timeout=500,
@@ -79,7 +80,7 @@ class WheelTests(SynchronousTestCase):
         return done.stdout
 
     def _pip(self, python: object, *arguments: object) -> None:
-        self._run(python, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments)
+        self._command(python, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments)
 
     def test_what_it_holds(self) -> None:
         names = zipfile.ZipFile(self.wheel).namelist()
@@ -99,14 +100,14 @@ class WheelTests(SynchronousTestCase):
     def test_its_life_in_an_empty_environment(self) -> None:
         binaries = self.directory / "environment" / "bin"
         python, twistd = binaries / "python", binaries / "twistd"
-        self._run(sys.executable, "-m", "venv", self.directory / "environment")
+        self._command(sys.executable, "-m", "venv", self.directory / "environment")
         self._pip(python, "install", self.wheel)
-        self.assertIn(" socketio ", self._run(twistd, "--help"))
-        self.assertIn("--namespaces=", self._run(twistd, "socketio", "--help"))
+        self.assertIn(" socketio ", self._command(twistd, "--help"))
+        self.assertIn("--namespaces=", self._command(twistd, "socketio", "--help"))
         code = "import txsocketio; print(txsocketio.__file__)"
-        self.assertIn(str(self.directory / "environment"), self._run(python, "-c", code))
+        self.assertIn(str(self.directory / "environment"), self._command(python, "-c", code))
         self._pip(python, "uninstall", "--yes", "txsocketio")
-        self.assertNotIn(" socketio ", self._run(twistd, "--help"))
-        self._run(python, "-c", "import twisted.plugins, twisted.internet.reactor, twisted.web.server")
+        self.assertNotIn(" socketio ", self._command(twistd, "--help"))
+        self._command(python, "-c", "import twisted.plugins, twisted.internet.reactor, twisted.web.server")
         left = [path for path in (self.directory / "environment").rglob("*") if "txsocketio" in path.name]
         self.assertEqual(left, [])
