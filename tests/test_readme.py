@@ -118,6 +118,7 @@ class ReadmeTests(SynchronousTestCase):
             self.assertEqual(client.call("twice", 0.01), ["first", "second"])
 
     def test_test_it(self) -> None:
+        self.assertEqual(self.blocks["run-tests"], "$ PYTHONPATH=. trial test_chat\n")
         done = run(script("trial"), "test_chat", cwd=self.directory, path=self.directory)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("PASSED (successes=", done.stdout)
+        self.assertIn("PASSED (successes=4)", done.stdout)
