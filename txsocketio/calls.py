@@ -49,6 +49,9 @@ class Calls:
     exception_handler_decorator: Any
     process_packet: Callable[[dict[str, Any]], Any]
     ordered: bool
+    _take_event: Callable[..., None]
+    _acknowledged: Callable[[int, list[Any]], None]
+    _joining: Any
     _reason: str | None
     _jobs: Jobs
     #: Events that wait for their turn where the class is ``ordered``.
@@ -130,7 +133,7 @@ class Calls:
             failure,
             handler=f"{type(self).__qualname__}.{label}",
             namespace=self.ns_name or "/",
-            sid=self.socket.sessid,
+            sid=self.socket.sessid[:6],
         )
         text = failure.getErrorMessage() if self.socket.server.options.debug else INTERNAL_ERROR
         self._report("handler_error", text, id)
@@ -222,13 +225,41 @@ class Calls:
         """
         Run an event along the hooks of gevent-socketio.
         """
-        packet = packet or Packet(EVENT, self.ns_name, id, data, plain)
+        if packet is None:
+            packet = Packet(EVENT, self.ns_name, id, data, plain)
         try:
             result = self.process_packet(packet.as_dict())
         except Exception:
             self._failed(Failure(), "process_packet", id)
             return
         self._finish(result, id, plain, "process_packet")
+
+    def _call_recv_connect(self, packet: Packet) -> Any:
+        """
+        Ask the application whether the client may join.
+
+        :param packet: the CONNECT.
+        :return: what it returned; a coroutine or Deferred is not waited for. NO_ACK refuses.
+        """
+        if not self._table.flat:
+            return self.process_packet(packet.as_dict())
+        handler = self._table.methods["recv_connect"]
+        return self._invoke(handler, [packet.as_dict()] if handler.takes_packet else [])
+
+    def _take_packet(self, packet: Packet) -> None:
+        """
+        Take any packet but a CONNECT. A DISCONNECT is only shown to the hooks; the socket closes the namespace.
+        """
+        kind = packet.type
+        if kind == EVENT:
+            self._take_event(packet.data, packet.id, packet.plain_ack)
+        elif kind in _RECV:
+            data = ["error"] if kind == CONNECT_ERROR else ["message", packet.data]
+            self._take_event(data, packet.id, packet.plain_ack, packet)
+        elif self._joining is None and not self._table.flat:
+            self._run_chain([], None, False, packet)
+        elif kind == ACK and packet.id is not None:
+            self._acknowledged(packet.id, packet.data)
 
     def _invoke(self, handler: Handler, args: Any) -> Any:
         """

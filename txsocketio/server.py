@@ -15,6 +15,7 @@ from txsocketio.clock import global_reactor
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
 from txsocketio.mounts import MountedNamespace, mount_namespaces, normalise_name
+from txsocketio.namespace import BaseNamespace
 from txsocketio.options import GENERATIONS, split_options
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import EVENT, Packet
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from txsocketio.interfaces import ISession
-    from txsocketio.namespace import BaseNamespace
 
 
 class SocketIOServer:
@@ -37,6 +37,7 @@ class SocketIOServer:
     itself; both lead to the same clients.
 
     :ivar mounts: the MountedNamespace of each normalised name.
+    :ivar empty_root: what clients that are in the root unasked join where nothing is mounted there.
     :ivar engine: the Engine.
     :ivar engine_options: the EngineOptions.
     :ivar options: the SocketOptions.
@@ -60,6 +61,7 @@ class SocketIOServer:
         newest = next(name for name in GENERATIONS if name in self.engine_options.generations)
         parser = self.engine.generations.by_name[newest].parser
         self.mounts: dict[str, MountedNamespace] = mount_namespaces(namespaces, lambda: MemoryAdapter(parser))
+        self.empty_root = MountedNamespace("", BaseNamespace, MemoryAdapter(parser))
         self._resource: EngineResource | None = None
 
     @property
@@ -154,7 +156,7 @@ class SocketIOServer:
                 self.log.failure("the error handler failed")
             return
         self.log.warn("{name} in {endpoint} of {sid}", name=error_name, endpoint=endpoint or "/", sid=socket.sessid)
-        namespace = None if quiet else socket.active_ns.get(endpoint)
+        namespace = None if quiet else socket.find(endpoint)
         if namespace is not None:
             namespace.deliver(EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message])))
 
@@ -164,4 +166,4 @@ class SocketIOServer:
         return self._reactor
 
     def _session_opened(self, session: ISession) -> Socket:
-        return Socket(self, session)
+        return Socket(session, self)
