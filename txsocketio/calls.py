@@ -52,7 +52,7 @@ class Calls:
     _take_event: Callable[..., None]
     _acknowledged: Callable[[int, list[Any]], None]
     _joining: Any
-    _reason: str | None
+    close_reason: str | None
     _jobs: Jobs
     #: Events that wait for their turn where the class is ``ordered``.
     _queue: deque[tuple[Any, ...]] | None = None
@@ -126,7 +126,7 @@ class Calls:
         """
         Take the failure of a handler: log it, tell the client.
         """
-        if failure.check(CancelledError) and self._reason is not None:
+        if failure.check(CancelledError) and self.close_reason is not None:
             return
         log_failure(
             "{handler} of {namespace} failed (socket {sid})",

@@ -12,7 +12,6 @@ and are cancelled; the avatar logs out. A step that raises is logged and stops n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -69,7 +68,7 @@ class Joining:
         if not deferred.called:
             namespace = self._namespace
             self._deferred = deferred
-            if namespace._reason is not None:
+            if namespace.close_reason is not None:
                 self.stop()
                 return
             timeout = namespace.server.options.connect_timeout
@@ -79,7 +78,7 @@ class Joining:
         namespace = self._namespace
         for initialize in namespace._table.initializers:
             await _settled(initialize.__get__(namespace, type(namespace))())
-            if namespace._reason is not None:
+            if namespace.close_reason is not None:
                 return
         if await _settled(namespace._call_recv_connect(self._packet)) is NO_ACK:
             # An exception was swallowed by the class's decorator. What may be a failed login must not open a door.
@@ -119,7 +118,7 @@ class Joining:
 
     def _failed(self, failure: Failure) -> None:
         namespace = self._namespace
-        if namespace._reason is not None and failure.check(CancelledError, ConnectionRefused):
+        if namespace.close_reason is not None and failure.check(CancelledError, ConnectionRefused):
             return
         where = f"{type(namespace).__qualname__} at {namespace.ns_name or '/'}"
         packet = refusal_for(failure, namespace.ns_name, where, namespace.socket)
@@ -127,7 +126,7 @@ class Joining:
 
     def _accept(self) -> None:
         namespace = self._namespace
-        if namespace._reason is not None:
+        if namespace.close_reason is not None:
             return
         self._stop_deadline()
         namespace._joining = None
@@ -137,7 +136,7 @@ class Joining:
         for encoded in self._outgoing:
             guarded(namespace.deliver, encoded)
         # Flushing may have ended it all, by the limit of outgoing bytes.
-        if namespace._reason is None:
+        if namespace.close_reason is None:
             namespace._take_event = namespace._running()
         for item in self._incoming:
             namespace._take_event(*item)
@@ -203,9 +202,9 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
     :param reason: for ``recv_disconnect``; the first one wins.
     :param farewell: sent first: a DISCONNECT or a CONNECT_ERROR.
     """
-    if namespace._reason is not None:
+    if namespace.close_reason is not None:
         return
-    namespace._reason = reason
+    namespace.close_reason = reason
     joining, namespace._joining = namespace._joining, None
     namespace._take_event = ignore
     namespace.deliver = ignore

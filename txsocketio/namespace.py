@@ -40,13 +40,14 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
     :ivar session: a dict for the application, shared by the client's namespaces.
     :ivar auth: what the client sent with CONNECT, or None.
     :ivar sid: the Socket.IO id, which the client knows too.
+    :ivar close_reason: None, and once the namespace closes one of txsocketio.reasons.
     """
 
     ns_name: str = ""
     ordered: bool = False
 
     _table: ClassVar[HandlerTable]  # type: ignore[misc]
-    _reason: str | None = None
+    close_reason: str | None = None
     #: Set when it closes; RoomsMixin goes on showing them.
     _last_rooms: frozenset[str] | None = None
 
@@ -106,7 +107,7 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
         """
         Whether what is sent now leaves at once: connected, and the transport is not full.
         """
-        return self._reason is None and self._joining is None and bool(self.socket.engine_session.writable)
+        return self.close_reason is None and self._joining is None and bool(self.socket.engine_session.writable)
 
     def initialize(self) -> Any:
         """

@@ -30,7 +30,7 @@ class Sending:
     socket: Socket
     server: Any
     deliver: Callable[[Any], None]
-    _reason: str | None
+    close_reason: str | None
     _acks: AckTable | None = None
 
     @property
@@ -70,7 +70,7 @@ class Sending:
         :raises UsageError: as emit().
         """
         packet = Packet(EVENT, self.ns_name, None, [check_event(event), *args])
-        if self._reason is not None:
+        if self.close_reason is not None:
             return fail(AckDisconnected("the namespace is closed"))
         deferred: Deferred[Any] = Deferred(lambda _: self._acks_due().forget(packet.id or 0))
         try:
@@ -94,7 +94,7 @@ class Sending:
         self._send(Packet(JSON if json else MESSAGE, self.ns_name, None, data, callback is not None), callback)
 
     def _send(self, packet: Packet, waiting: Any) -> None:
-        if waiting is None or self._reason is not None:
+        if waiting is None or self.close_reason is not None:
             self.deliver(EncodedPacket(packet))
             return
         packet.id = self._acks_due().expect(waiting)
