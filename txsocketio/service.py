@@ -148,6 +148,6 @@ class SocketIOService(Service):
 
 
 def _listen_on(reactor: Any, description: str, site: BoundedSite) -> Deferred[Any]:
-    endpoint: Any = serverFromString(reactor, description)  # type: ignore[no-untyped-call]
+    endpoint: Any = serverFromString(reactor, description)
     listening: Deferred[Any] = endpoint.listen(site)
     return listening
