@@ -112,7 +112,7 @@ class GenerationTable:
         Choose the generation of a request.
 
         :param tail: the segments of its path below the mount.
-        :param eio: its ``EIO`` parameter, or None.
+        :param eio: its REVISION_PARAMETER, or None.
         :return: the record; None when the client speaks none that is served. A missing parameter is never guessed.
         """
         if tail and tail[0] == _LEGACY_SEGMENT and "legacy" in self.by_name:
