@@ -151,9 +151,9 @@ class HandlerTable:
                 self.events[bound] = self.methods[name] = self._make(name)
 
     def _is_handler(self, name: str) -> bool:
-        if not callable(getattr(self._cls, name)):
-            return False
-        return name.startswith("recv_") or (name.startswith("on_") and name[3:] not in RESERVED_EVENTS)
+        # The name first: zope.interface puts attributes on classes that raise when they are read through a subclass.
+        wanted = name.startswith("recv_") or (name.startswith("on_") and name[3:] not in RESERVED_EVENTS)
+        return wanted and callable(getattr(self._cls, name))
 
     def _make(self, name: str) -> Handler:
         handler = Handler(name, inspect.getattr_static(self._cls, name), self._cls)

@@ -4,11 +4,11 @@ Listening: the service of a server, and the tree that it serves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -61,6 +61,9 @@ class PathResource(Resource):
 class SocketIOService(Service):
     """
     Listen on endpoints for one server, and shut it down at the end.
+
+    :ivar on_late_failure: called with a sentence when an endpoint fails after the start; it logs the sentence until
+        something else is assigned.
     """
 
     log = Logger()
@@ -77,6 +80,7 @@ class SocketIOService(Service):
         self.server = server
         self.descriptions = tuple(descriptions)
         self._root = root
+        self.on_late_failure: Callable[[str], Any] = self._log_late_failure
         self._listening: list[Deferred[Any]] = []
 
     def privilegedStartService(self) -> None:
@@ -117,17 +121,22 @@ class SocketIOService(Service):
             reactor=reactor,
         )
         for description in self.descriptions:
-            failed: list[Failure] = []
             listening = maybeDeferred(_listen_on, reactor, description, site)
-            listening.addErrback(failed.append)
-            if failed:
+            if listening.called and isinstance(listening.result, Failure):
+                failure = listening.result
+                listening.addErrback(lambda _: None)
                 self._stop_listening()
-                failed[0].raiseException()
+                failure.value.add_note(f"({description})")
+                failure.raiseException()
             listening.addErrback(self._failed_late, description)
             self._listening.append(listening)
 
     def _failed_late(self, failure: Failure, description: str) -> None:
-        self.log.critical("cannot listen on {address}: {reason}", address=description, reason=failure.getErrorMessage())
+        if not failure.check(CancelledError):
+            self.on_late_failure(f"{failure.getErrorMessage()} ({description})")
+
+    def _log_late_failure(self, message: str) -> None:
+        self.log.critical("{message}", message=message)
 
     def _stop_listening(self) -> Deferred[Any]:
         listening, self._listening = self._listening, []

@@ -82,6 +82,8 @@ _BUILDERS: Final[Mapping[str, Callable[[IJSON], Generation]]] = {"eio4": _eio4, 
 #: The query parameter in which clients name their revision.
 REVISION_PARAMETER: Final = "EIO"
 #: The first segment below the mount that belongs to 0.9: the number of its protocol.
+#: The query parameter in which clients say which revision of the engine they speak.
+REVISION_PARAMETER: Final = "EIO"
 _LEGACY_SEGMENT: Final = "1"
 
 
@@ -112,7 +114,7 @@ class GenerationTable:
         Choose the generation of a request.
 
         :param tail: the segments of its path below the mount.
-        :param eio: its ``EIO`` parameter, or None.
+        :param eio: its REVISION_PARAMETER, or None.
         :return: the record; None when the client speaks none that is served. A missing parameter is never guessed.
         """
         if tail and tail[0] == _LEGACY_SEGMENT and "legacy" in self.by_name:

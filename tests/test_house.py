@@ -1,0 +1,297 @@
+"""
+The laws of the house: who may import whom, how long things may be, and where protocol versions may be told apart.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "txsocketio"
+PLUGIN = ROOT / "twisted" / "plugins" / "txsocketio_plugin.py"
+
+#: Which layer a module or package directly under txsocketio is in.
+LAYERS = {
+    **dict.fromkeys(("errors", "reasons", "interfaces", "options", "clock"), 0),
+    "protocol": 1,
+    "engine": 2,
+    "transports": 3,
+    **dict.fromkeys(
+        (
+            "ack",
+            "acl",
+            "adapter",
+            "broadcast",
+            "calls",
+            "credentials",
+            "decorated",
+            "dispatch",
+            "jobs",
+            "lifecycle",
+            "mixins",
+            "mounts",
+            "namespace",
+            "packet",
+            "virtsocket",
+        ),
+        4,
+    ),
+    **dict.fromkeys(("__init__", "manage", "resource", "server", "service"), 5),
+    **dict.fromkeys(("demo", "listening", "namespaces_option", "tap", "testing"), 6),
+}
+
+#: The layers that a layer may import: transports and core are siblings over the engine.
+MAY_IMPORT = {
+    0: {0},
+    1: {0, 1},
+    2: {0, 1, 2},
+    3: {0, 1, 2, 3},
+    4: {0, 1, 4},
+    5: {0, 1, 2, 3, 4, 5},
+    6: {0, 1, 2, 3, 4, 5, 6},
+}
+
+_QUIET_TWISTED = (
+    "twisted.internet.defer",
+    "twisted.internet.interfaces",
+    "twisted.logger",
+    "twisted.python.failure",
+    "zope.interface",
+)
+
+#: What a layer may import from outside besides the standard library; a prefix of the dotted name.
+OUTSIDE: dict[int, tuple[str, ...]] = {
+    0: ("zope.interface",),
+    1: ("orjson", "msgpack", "zope.interface"),
+    2: _QUIET_TWISTED,
+    3: ("autobahn", "twisted", "zope.interface"),
+    4: (*_QUIET_TWISTED, "twisted.cred"),
+    5: ("twisted", "zope.interface"),
+    6: ("twisted", "zope.interface"),
+}
+
+MODULE_LINES = 400
+#: The contracts between the layers stand in one module; it has no code.
+PROSE = {"interfaces.py"}
+CLASS_LINES = 300
+CLASS_METHODS = 30
+FUNCTION_LINES = 50
+
+#: Where the numbers of protocol revisions may stand.
+VERSIONED = ("protocol/generations.py", "protocol/engineio_v", "protocol/socketio_v", "protocol/legacy")
+
+
+def all_paths() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in [*all_paths(), PLUGIN]:
+        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))
+
+
+def layer_of(dotted: str) -> int:
+    parts = dotted.split(".")
+    if parts[0] == "twisted":
+        return 6
+    return LAYERS[parts[1] if len(parts) > 1 else "__init__"]
+
+
+def dotted_name(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def walk_at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if is_type_checking(child):
+            continue
+        yield child
+        yield from walk_at_run_time(child)
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in walk_at_run_time(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def our_module(name: str) -> str:
+    """
+    Give the module that an imported name is or stands in.
+    """
+    parts = name.split(".")
+    path = ROOT.joinpath(*parts)
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        return name
+    return ".".join(parts[:-1])
+
+
+def stands_in(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def is_standard(name: str) -> bool:
+    return name.split(".")[0] in sys.stdlib_module_names
+
+
+def docstrings(tree: ast.Module) -> set[int]:
+    """
+    Give the ids of the constants that are docstrings.
+    """
+    found = set()
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            found.add(id(body[0].value))
+    return found
+
+
+class ImportLawTests(SynchronousTestCase):
+    """
+    Every import at run time, wherever it stands in a module, goes down or stays in its layer.
+    """
+
+    def test_every_module_has_a_layer(self) -> None:
+        names = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in all_paths()}
+        self.assertEqual(names - LAYERS.keys(), set(), "say in LAYERS where these belong")
+
+    def test_imports_of_ours_obey_the_layers(self) -> None:
+        broken = []
+        for path, tree in modules():
+            layer = layer_of(dotted_name(path))
+            for name in imports(tree):
+                if stands_in(name, ("txsocketio",)) and layer_of(our_module(name)) not in MAY_IMPORT[layer]:
+                    broken.append(f"{path} (layer {layer}) imports {name} (layer {layer_of(our_module(name))})")
+        self.assertEqual(broken, [])
+
+    def test_imports_from_outside_obey_the_layers(self) -> None:
+        broken = []
+        for path, tree in modules():
+            allowed = OUTSIDE[layer_of(dotted_name(path))]
+            for name in imports(tree):
+                known = is_standard(name) or stands_in(name, ("txsocketio", *allowed))
+                if not known and not name.endswith(".reactor"):
+                    broken.append(f"{path} imports {name}")
+        self.assertEqual(broken, [])
+
+    def test_only_the_clock_imports_the_reactor(self) -> None:
+        guilty = [path for path, tree in modules() if "twisted.internet.reactor" in set(imports(tree))]
+        self.assertEqual(guilty, ["txsocketio/clock.py"])
+
+    def test_integrations_use_no_private_names(self) -> None:
+        broken = []
+        for path, tree in modules():
+            if layer_of(dotted_name(path)) == 6:
+                broken += [f"{path} imports {name}" for name in imports(tree) if name.split(".")[-1].startswith("_")]
+        self.assertEqual(broken, [])
+
+    def test_imports_under_type_checking_are_free(self) -> None:
+        tree = ast.parse("if TYPE_CHECKING:\n    import autobahn\ndef late():\n    from json import loads\n")
+        self.assertEqual(list(imports(tree)), ["json.loads"])
+
+
+class SizeLawTests(SynchronousTestCase):
+    """
+    What is longer has a second subject inside.
+    """
+
+    def test_modules(self) -> None:
+        sizes = {str(path.relative_to(PACKAGE)): len(path.read_text("utf-8").splitlines()) for path in all_paths()}
+        self.assertEqual({path: size for path, size in sizes.items() if size > MODULE_LINES and path not in PROSE}, {})
+
+    def _longer(self, kinds: tuple[type[ast.AST], ...], limit: int) -> list[str]:
+        found = []
+        for path, tree in modules():
+            for node in ast.walk(tree):
+                if isinstance(node, kinds):
+                    lines = node.end_lineno - node.lineno + 1  # type: ignore[attr-defined]
+                    if lines > limit:
+                        found.append(f"{path}: {node.name} has {lines} lines")  # type: ignore[attr-defined]
+        return found
+
+    def test_classes(self) -> None:
+        self.assertEqual(self._longer((ast.ClassDef,), CLASS_LINES), [])
+
+    def test_functions(self) -> None:
+        self.assertEqual(self._longer((ast.FunctionDef, ast.AsyncFunctionDef), FUNCTION_LINES), [])
+
+    def test_methods_of_a_class(self) -> None:
+        found = []
+        for path, tree in modules():
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef) and node.name != "BaseNamespace":
+                    methods = sum(isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) for child in node.body)
+                    if methods > CLASS_METHODS:
+                        found.append(f"{path}: {node.name} has {methods} methods")
+        self.assertEqual(found, [])
+
+
+class VersionLawTests(SynchronousTestCase):
+    """
+    Generations are told apart once, when one is chosen; elsewhere its record is asked.
+    """
+
+    def _unversioned(self) -> Iterator[tuple[str, ast.Module]]:
+        for path, tree in modules():
+            if not path.removeprefix("txsocketio/").startswith(VERSIONED):
+                yield path, tree
+
+    def test_the_parameter_is_named_in_one_place(self) -> None:
+        found = []
+        for path, tree in self._unversioned():
+            texts = docstrings(tree)
+            found += [
+                f"{path}:{node.lineno}"
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Constant)
+                and id(node) not in texts
+                and node.value in ("EIO", b"EIO", "EIO=", b"EIO=")
+            ]
+            found += [
+                f"{path}:{node.lineno}" for node in ast.walk(tree) if isinstance(node, ast.Name) and "EIO" in node.id
+            ]
+        self.assertEqual(found, [])
+
+    def test_nobody_compares_generations(self) -> None:
+        found = []
+        for path, tree in self._unversioned():
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Compare) and any(map(_is_version, [node.left, *node.comparators])):
+                    found.append(f"{path}:{node.lineno}: {ast.unparse(node)}")
+        self.assertEqual(found, [])
+
+
+def _is_version(node: ast.AST) -> bool:
+    """
+    Say whether an expression is a generation's name or revision, or a constant that is one.
+    """
+    if isinstance(node, ast.Attribute):
+        whose = ast.unparse(node.value).rpartition(".")[2]
+        return node.attr in ("revision", "protocol_version") or (node.attr == "name" and whose == "generation")
+    return isinstance(node, ast.Constant) and node.value in ("eio3", "eio4", "legacy")
+
+
+class WholenessTests(SynchronousTestCase):
+    """
+    What must be there, and what must not.
+    """
+
+    def test_every_module_says_its_subject(self) -> None:
+        self.assertEqual([path for path, tree in modules() if not ast.get_docstring(tree)], [])
+
+    def test_twisted_has_no_init_of_ours(self) -> None:
+        ours = [path.relative_to(ROOT).as_posix() for path in (ROOT / "twisted").rglob("*.py")]
+        self.assertEqual(ours, ["twisted/plugins/txsocketio_plugin.py"])

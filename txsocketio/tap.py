@@ -1,0 +1,148 @@
+"""
+The command ``twistd socketio`` (and ``twist socketio``): its options, and the service that they describe.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet import endpoints
+from twisted.python import usage
+from twisted.web.static import File
+
+from txsocketio.errors import UsageError
+from txsocketio.listening import ListeningService
+from txsocketio.namespaces_option import load_namespaces
+from txsocketio.options import EngineOptions
+from txsocketio.server import SocketIOServer
+
+_DEFAULTS = EngineOptions()
+_LISTEN = "tcp:8000:interface=127.0.0.1"
+
+
+def _number(text: str) -> float | str:
+    # What is no number stays as it was written, so that the sentence of the option's own check can show it.
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _whole(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _split(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")]
+
+
+class Options(usage.Options):
+    """
+    Read the command line of ``twistd socketio``.
+
+    :ivar server: the SocketIOServer that the options describe, once they are parsed.
+    """
+
+    server: SocketIOServer
+
+    synopsis = "[options] --namespaces=NAME[,NAME...]"
+    longdesc = "Serves Socket.IO namespaces over polling and WebSocket, on one port and path."
+
+    optParameters = [
+        ["path", None, _DEFAULTS.path, "The path that clients connect to."],
+        ["static", None, None, "A directory whose files are served beside it."],
+        ["transports", None, ",".join(_DEFAULTS.transports), "The transports that clients may use."],
+        ["ping-interval", None, _DEFAULTS.ping_interval, "Seconds between two pings.", _number],
+        ["ping-timeout", None, _DEFAULTS.ping_timeout, "Seconds that a client may take to answer one.", _number],
+        [
+            "max-http-buffer-size",
+            None,
+            _DEFAULTS.max_http_buffer_size,
+            "Bytes that one request body or WebSocket message may have.",
+            _whole,
+        ],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Help is made from docstrings, and wraps texts of one line only.
+        self.docs = {name: _one_line(text) for name, text in self.docs.items()}
+        self["namespaces"] = []
+        self["listen"] = []
+        self["cors-allowed-origins"] = []
+
+    def opt_namespaces(self, names: str) -> None:
+        """
+        What to serve, separated by commas: MODULE (its mapping ``namespaces``, or else its subclasses of
+        BaseNamespace), MODULE:CLASS or MODULE:MAPPING. The current directory is searched first. May be repeated.
+        """
+        self["namespaces"] += _split(names)
+
+    def opt_listen(self, endpoint: str) -> None:
+        """
+        Where to listen, as a Twisted endpoint string. May be repeated. [default: tcp:8000:interface=127.0.0.1]
+        """
+        try:
+            # Nothing is listened on yet, and a reactor must not be installed yet: parsing needs none.
+            endpoints.serverFromString(None, endpoint)
+        except Exception as error:
+            raise usage.UsageError(_one_line(f"--listen={endpoint} is no endpoint: {error}")) from None
+        self["listen"].append(endpoint)
+
+    def opt_cors_allowed_origins(self, origins: str) -> None:
+        """
+        Other origins whose pages may connect, separated by commas, like https://example.org; or * for all. May be
+        repeated. [default: only pages from the same origin]
+        """
+        self["cors-allowed-origins"] += _split(origins)
+
+    def parseArgs(self, *names: str) -> None:
+        """
+        Refuse what is not an option.
+
+        :raises usage.UsageError: with the option that was probably meant.
+        """
+        if names:
+            raise usage.UsageError(f"{names[0]} is not an option; namespaces are named as --namespaces={names[0]}")
+
+    def postOptions(self) -> None:
+        """
+        Load the namespaces and construct the server, so that whatever does not hold is said while options are parsed.
+
+        :raises usage.UsageError: in one sentence on one line.
+        """
+        if self["static"] is not None and not os.path.isdir(self["static"]):
+            raise usage.UsageError(f"--static={self['static']} is no directory")
+        try:
+            self.server = SocketIOServer(load_namespaces(self["namespaces"]), **self._server_options())
+        except UsageError as error:
+            raise usage.UsageError(_one_line(str(error))) from None
+
+    def _server_options(self) -> dict[str, Any]:
+        names = ("path", "transports", "ping-interval", "ping-timeout", "max-http-buffer-size")
+        options = {name.replace("-", "_"): self[name] for name in names}
+        options["transports"] = _split(options["transports"])
+        origins = self["cors-allowed-origins"]
+        if origins:
+            options["cors_allowed_origins"] = "*" if origins == ["*"] else origins
+        return options
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def makeService(options: Options) -> IService:
+    """
+    Make the service that the options describe.
+
+    :param options: parsed.
+    :return: a service that ends the process when it cannot listen.
+    """
+    root = None if options["static"] is None else File(os.path.abspath(options["static"]))
+    return ListeningService(options.server.service(*(options["listen"] or [_LISTEN]), root=root))

@@ -1,0 +1,208 @@
+"""
+The WebSocket transport, and how a twisted.web request becomes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from autobahn.websocket.protocol import WebSocketProtocol
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from txsocketio.interfaces import ITransport
+from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from txsocketio.transports import fastreader, websocket_takeover
+from txsocketio.transports.websocket_deflate import negotiate
+from txsocketio.transports.websocket_parser import NORMAL, OPEN, OUR_FAULT, LeanParser, discard, lean_options
+
+if TYPE_CHECKING:
+    from txsocketio.options import EngineOptions
+    from txsocketio.protocol.generations import Generation
+
+_log = Logger()
+
+
+@implementer(ITransport)
+class WebSocketTransport(LeanParser):
+    """
+    Carry engine packets over one WebSocket; for the public attributes see ITransport.
+
+    :ivar send: the connection's write() itself while the WebSocket is open and without extensions.
+    """
+
+    name = "websocket"
+    streaming = True
+
+    def __init__(self, wire: Any, codec: Any, deflate: Any = None) -> None:
+        """
+        :param wire: the IWire of what send() will get.
+        :param codec: the generation's IEngineCodec.
+        :param deflate: the codec of permessage-deflate, when it was agreed on.
+        """
+        super().__init__(codec, deflate)
+        self.wire = wire
+
+    def data_queued(self) -> None:
+        """
+        See ITransport; never called.
+        """
+
+    def noop(self) -> None:
+        """
+        See ITransport.
+        """
+
+    def hold(self) -> None:
+        """
+        See ITransport.
+        """
+        if self.state == OPEN and not self._held:
+            self._held = True
+            self.transport.pauseProducing()
+
+    def release(self) -> None:
+        """
+        See ITransport.
+        """
+        self._read_on()
+
+    def close(self) -> None:
+        """
+        See ITransport.
+        """
+        if self.state == OPEN:
+            # The peer's answer must be read, even from a peer that was held.
+            self._read_on()
+            self.sendCloseFrame(NORMAL)
+            self.send = discard
+            self._limit_closing()
+
+    def pauseProducing(self) -> None:
+        """
+        Learn that the connection's buffer is full: TCP says so again with every write into a full one.
+        """
+        if self.writable:
+            self.writable = False
+            self.receiver.transport_full(self)
+
+    def resumeProducing(self) -> None:
+        """
+        Learn that the connection takes data again.
+        """
+        self.writable = True
+        pong, self._late_pong = self._late_pong, None
+        if pong is not None:
+            self.sendPong(pong)
+        self.receiver.transport_drained(self)
+
+    def stopProducing(self) -> None:
+        """
+        Learn that the connection is lost, from a place that will tell connectionLost() as well.
+        """
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Forget the connection, and tell the receiver if that is news.
+        """
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._stop()
+        self.transport = None
+        # As in the reference server a connection that breaks is closed, however it broke; what is left are TLS errors.
+        closed = self.wasClean or isinstance(reason.value, ConnectionDone | ConnectionLost | ConnectionAborted)
+        self._report(TRANSPORT_CLOSE if closed else TRANSPORT_ERROR)
+
+
+class WebSocketUpgrades:
+    """
+    Turn requests into WebSockets, all with the same options.
+    """
+
+    def __init__(self, options: EngineOptions, get_clock: Callable[[], IReactorTime]) -> None:
+        """
+        :param options: the engine's.
+        :param get_clock: called when the first request comes, not before: constructing a server installs no reactor.
+        """
+        self._options = options
+        self._get_clock = get_clock
+
+    @cached_property
+    def transport_class(self) -> type[WebSocketTransport]:
+        """
+        Give the subclass of WebSocketTransport that has these options.
+        """
+        options, clock = self._options, self._get_clock()
+        attributes = {
+            **lean_options(clock, options.max_http_buffer_size),
+            "_clock": clock,
+            "_close_timeout": options.close_timeout,
+            "_max_fragments": options.max_fragments,
+        }
+        made: Any = type("WebSocketTransport", (WebSocketTransport,), attributes)
+        if options.fast_reader:
+            if fastreader.fits(made):
+                made.dataReceived = fastreader.data_received
+            else:
+                _log.warn("the installed Autobahn is unknown to the fast reader: every frame takes the long way")
+        return made  # type: ignore[no-any-return]
+
+    def accept(
+        self,
+        request: Any,
+        generation: Generation,
+        on_open: Callable[[WebSocketTransport], object],
+        headers: Iterable[tuple[str | bytes, str | bytes]] = (),
+    ) -> int:
+        """
+        Make a request a WebSocket, or answer it with what is wrong with it.
+
+        :param request: a twisted.web request; no answer has been begun. Nothing happens if its client has gone.
+        :param generation: what its client speaks.
+        :param on_open: called before this returns, with the transport, when the WebSocket is open; it assigns
+            ``transport.receiver``. The request can still be asked then, and not afterwards.
+        :param headers: more headers for the 101: pairs of str or bytes.
+        :return: NOT_DONE_YET, for render().
+        """
+        channel = request.channel
+        if channel is None:
+            return NOT_DONE_YET
+        try:
+            websocket_takeover.check(request)
+            deflate, extensions = self._negotiate(request)
+            answer = websocket_takeover.answer(request, extensions, headers)
+        except websocket_takeover.BadHandshake as refusal:
+            websocket_takeover.refuse(request, refusal)
+            return NOT_DONE_YET
+        wire = generation.wires["websocket" if deflate is None else "unframed"]
+        transport = self.transport_class(wire, generation.codec, deflate)
+        rest = websocket_takeover.seize(channel, transport)
+        transport.begin(answer)
+        try:
+            on_open(transport)
+        except Exception:
+            _log.failure("opening a WebSocket failed")
+            transport.fail(OUR_FAULT, "internal error", TRANSPORT_ERROR)
+        finally:
+            websocket_takeover.release(request)
+        if not transport.writable:
+            # Full since before there was a receiver, by an earlier answer on this connection.
+            transport.receiver.transport_full(transport)
+        if rest:
+            transport.dataReceived(rest)
+        return NOT_DONE_YET
+
+    def _negotiate(self, request: Any) -> tuple[Any, str]:
+        offers = request.requestHeaders.getRawHeaders(b"sec-websocket-extensions", ())
+        if not self._options.per_message_deflate or not offers:
+            return None, ""
+        parsed = WebSocketProtocol._parseExtensionsHeader(None, b",".join(offers).decode("latin-1"))
+        return negotiate(parsed, self._options.max_http_buffer_size) or (None, "")

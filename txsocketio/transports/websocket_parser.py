@@ -1,0 +1,347 @@
+"""
+Autobahn's WebSocket parser, made lean: nothing kept for idle connections, deadlines on our clock, no parsing after a
+failure.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cached_property
+from typing import Any, Final
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.util import encode_truncate
+from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketProtocol
+from twisted.internet.interfaces import IPushProducer, IReactorTime, ISSLTransport
+from twisted.logger import Logger
+
+from txsocketio.errors import ProtocolError
+from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
+
+_log = Logger()
+
+CONNECTING: Final = WebSocketProtocol.STATE_CONNECTING
+OPEN: Final = WebSocketProtocol.STATE_OPEN
+CLOSED: Final = WebSocketProtocol.STATE_CLOSED
+NORMAL: Final = WebSocketProtocol.CLOSE_STATUS_CODE_NORMAL
+PROTOCOL_ERROR: Final = WebSocketProtocol.CLOSE_STATUS_CODE_PROTOCOL_ERROR
+BAD_PAYLOAD: Final = WebSocketProtocol.CLOSE_STATUS_CODE_INVALID_PAYLOAD
+TOO_BIG: Final = WebSocketProtocol.CLOSE_STATUS_CODE_MESSAGE_TOO_BIG
+OUR_FAULT: Final = WebSocketProtocol.CLOSE_STATUS_CODE_INTERNAL_ERROR
+
+#: Bytes below which a message is not worth deflating; the reference server's threshold.
+_DEFLATE_FROM: Final = 1024
+
+
+def discard(*_: Any, **__: Any) -> None:
+    """
+    Do nothing: what the callables of a transport become when it ends.
+    """
+
+
+class _Silence:
+    """
+    Stand in for Autobahn's logger, which formats its arguments before it drops them.
+    """
+
+    trace = debug = info = warn = error = critical = failure = staticmethod(discard)
+
+
+class _Nobody:
+    """
+    The receiver before one is assigned and after the end has been reported.
+    """
+
+    heard = False
+    receive_text = receive_binary = transport_closed = transport_full = transport_drained = staticmethod(discard)
+
+
+_NOBODY: Final = _Nobody()
+
+
+def _pauses(transport: Any) -> bool:
+    return bool(IPushProducer.providedBy(transport))
+
+
+def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
+    """
+    Give Autobahn's options as class attributes; Autobahn itself copies each of them into every connection.
+
+    :param clock: where nothing will be scheduled: every deadline of Autobahn's is off.
+    :param limit: bytes that an incoming frame or message may have.
+    :return: names and values for a subclass of LeanParser.
+    """
+    factory = WebSocketServerFactory(reactor=clock)
+    factory.setProtocolOptions(
+        versions=[13],
+        webStatus=False,
+        utf8validateIncoming=True,
+        requireMaskedClientFrames=True,
+        maxFramePayloadSize=limit,
+        maxMessagePayloadSize=limit,
+        failByDrop=False,
+        echoCloseCodeReason=False,
+        openHandshakeTimeout=0,
+        closeHandshakeTimeout=0,
+        autoPingInterval=0,
+        autoPingTimeout=0,
+    )
+    options = {name: getattr(factory, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
+    # A function would become a method; the handshake, which asks for it, is not Autobahn's here.
+    del options["perMessageCompressionAccept"]
+    return {**options, "factory": factory}
+
+
+class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
+    """
+    Parse and answer frames, and end the connection in every way it can end.
+
+    :ivar receiver: the ITransportReceiver.
+    :ivar writable: whether the connection's buffer has room.
+    """
+
+    receiver: Any = _NOBODY
+    writable = True
+    transport: Any = None
+    send: Any = staticmethod(discard)
+
+    # What Autobahn sets up for each connection, here once.
+    log = _Silence()
+    state = CONNECTING
+    data = b""
+    current_frame: Any = None
+    inside_message = False
+    message_data: Any = None
+    frame_data: Any = None
+    _perMessageCompress: Any = None
+    websocket_version = 13
+    trafficStats = TrafficStats()
+    trackedTimings = None
+    send_state = WebSocketProtocol.SEND_STATE_GROUND
+    send_queue = ()
+    triggered = False
+    failedByMe = closedByMe = droppedByMe = wasClean = False
+    wasMaxFramePayloadSizeExceeded = wasMaxMessagePayloadSizeExceeded = False
+    wasNotCleanReason = localCloseCode = localCloseReason = remoteCloseCode = remoteCloseReason = None
+    openHandshakeTimeoutCall = closeHandshakeTimeoutCall = None
+    wasServerConnectionDropTimeout = wasOpenHandshakeTimeout = wasCloseHandshakeTimeout = False
+    wasServingFlashSocketPolicyFile = False
+    autoPingTimeoutCall = autoPingPending = autoPingPendingCall = autoPingPendingSent = None
+    autoPingPendingSeq = 0
+    maxMessagePayloadSize: int
+
+    _clock: IReactorTime
+    _close_timeout: float
+    _max_fragments: int
+    _codec: Any
+    _held = False
+    _deadline: Any = None
+    _late_pong: bytes | None = None
+    _fragments = 0
+
+    def __init__(self, codec: Any, deflate: Any = None) -> None:
+        """
+        :param codec: the generation's IEngineCodec.
+        :param deflate: the codec of permessage-deflate, when it was agreed on.
+        """
+        # Not Autobahn's: it makes two Deferreds and three tables that nobody here uses.
+        self._codec = codec
+        if deflate is not None:
+            self._perMessageCompress = deflate
+            self.dataReceived = self._read_all
+
+    @cached_property
+    def utf8validator(self) -> Any:
+        """
+        Give Autobahn its validator, when the first text comes that the fast reader does not take.
+        """
+        return Utf8Validator()
+
+    def connectionMade(self) -> None:
+        """
+        Prepare the connection; the request is answered by begin().
+        """
+        with suppress(AttributeError, OSError):  # a UNIX socket has no such option
+            self.transport.setTcpNoDelay(True)
+        if _pauses(self.transport):
+            self.transport.registerProducer(self, True)
+
+    def begin(self, answer: bytes) -> None:
+        """
+        Answer the request; the WebSocket is open then.
+
+        :param answer: the head of the 101.
+        """
+        self.transport.write(answer)
+        self.state = OPEN
+        self.send = self.transport.write if self._perMessageCompress is None else self._send_parts
+
+    def _send_parts(self, parts: Any) -> None:
+        """
+        Send parts over a connection with permessage-deflate.
+
+        Not by Autobahn's sendMessage(), which holds what we send against the limit for what we receive.
+        """
+        for opcode, payload in parts:
+            if len(payload) < _DEFLATE_FROM:
+                self.sendFrame(opcode=opcode, payload=payload)
+            else:
+                deflate = self._perMessageCompress
+                deflate.start_compress_message()
+                deflated = deflate.compress_message_data(payload) + deflate.end_compress_message()
+                self.sendFrame(opcode=opcode, payload=deflated, rsv=4)
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """
+        Write a frame that Autobahn made.
+        """
+        self.transport.write(data)
+
+    def _read_all(self, data: bytes) -> None:
+        """
+        Take received bytes without the fast reader.
+        """
+        self.receiver.heard = True
+        self.data += data
+        self.consumeData()
+
+    dataReceived: Any = _read_all
+    _onMessageFrameData = WebSocketProtocol.onMessageFrameData
+    _onMessageFrameEnd = WebSocketProtocol.onMessageFrameEnd
+    _onMessageFrame = WebSocketProtocol.onMessageFrame
+
+    def _onMessageBegin(self, isBinary: bool) -> None:
+        self._fragments = 0
+        WebSocketProtocol.onMessageBegin(self, isBinary)
+
+    def _onMessageFrameBegin(self, length: int) -> None:
+        self._fragments += 1
+        if self._fragments > self._max_fragments:
+            self._fail_connection(TOO_BIG, f"more than {self._max_fragments} fragments")
+        WebSocketProtocol.onMessageFrameBegin(self, length)
+
+    def _onMessageEnd(self) -> None:
+        payload, self.message_data = b"".join(self.message_data or ()), None
+        if self.state != OPEN:
+            return
+        if not self.message_is_binary:
+            # Autobahn has found it to be UTF-8.
+            self.receiver.receive_text(payload.decode())
+            return
+        try:
+            message = self._codec.decode_frame(payload)
+        except ProtocolError as error:
+            self.fail(PROTOCOL_ERROR, "not a packet", error.reason)
+        else:
+            self.receiver.receive_binary(message)
+
+    def _onPing(self, payload: bytes) -> None:
+        if self.writable:
+            self.sendPong(payload)
+        else:
+            # The answer to the last of many is enough (RFC 6455, section 5.5.3): a peer that pings and does not read
+            # costs us one.
+            self._late_pong = payload
+
+    def _onPong(self, payload: bytes) -> None:
+        """
+        Unasked for, and no harm.
+        """
+
+    def _protocol_violation(self, reason: str) -> bool:
+        self._fail_connection(PROTOCOL_ERROR, reason)
+        return True
+
+    def _invalid_payload(self, reason: str) -> bool:
+        self._fail_connection(BAD_PAYLOAD, reason)
+        return True
+
+    def _fail_connection(self, code: int = PROTOCOL_ERROR, reason: str = "") -> None:
+        self.fail(code, reason, TRANSPORT_ERROR)
+
+    def fail(self, code: int, text: str, reason: str) -> None:
+        """
+        Tell the peer what it did, read no more of it, and report the end.
+
+        Autobahn would parse on to see the peer's close frame, and keep what a hostile one sends until then. Here our
+        side of the connection is closed after the close frame, and what still comes is dropped unread.
+
+        :param code: for the close frame.
+        :param text: likewise, and for the log.
+        :param reason: for the receiver.
+        """
+        if self.state == CLOSED:
+            return
+        peer = self.transport.getPeer()
+        _log.warn("closing the WebSocket of {peer} with code {code}: {text}", peer=peer, code=code, text=text)
+        if self.state == OPEN:
+            self.sendCloseFrame(code, encode_truncate(text, 123))
+        self.failedByMe = True
+        self._leave(linger=True)
+        self._report(reason)
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """
+        End the connection when both close frames have been exchanged.
+        """
+        if self.state != CLOSED:
+            full = not self.writable
+            self._leave(linger=False)
+            if full:
+                # What the peer has not read will not get through before the deadline, if ever: say so now.
+                self._report(TRANSPORT_CLOSE)
+
+    def _leave(self, linger: bool) -> None:
+        """
+        Close the connection after what was written, within the deadline.
+
+        :param linger: whether the peer may still be sending. Closing both ways while it does makes TCP throw away
+            what the peer has not read yet: our close frame.
+        """
+        transport = self.transport
+        self._read_on()
+        self._stop()
+        self._limit_closing()
+        if _pauses(transport):
+            transport.unregisterProducer()
+        # TLS reads on by itself until the peer has answered the alert; a FIN without one would be an error there.
+        half = None if ISSLTransport.providedBy(transport) else getattr(transport, "loseWriteConnection", None)
+        if linger and half is not None:
+            half()
+        else:
+            transport.loseConnection()
+
+    def _stop(self) -> None:
+        """
+        Take nothing in and send nothing from here on.
+        """
+        self.state = CLOSED
+        self._held = False
+        self.data = b""
+        self.message_data = self.frame_data = self._perMessageCompress = self._late_pong = None
+        self.send = self.dataReceived = discard
+
+    def _read_on(self) -> None:
+        if self._held:
+            self._held = False
+            self.transport.resumeProducing()
+
+    def _report(self, reason: str) -> None:
+        receiver, self.receiver = self.receiver, _NOBODY
+        receiver.transport_closed(self, reason)
+
+    def _limit_closing(self) -> None:
+        if self._deadline is None:
+            self._deadline = self._clock.callLater(self._close_timeout, self._expire)
+
+    def _expire(self) -> None:
+        self._deadline = None
+        self.abort()
+
+    def abort(self) -> None:
+        """
+        Drop the connection now.
+        """
+        if self.transport is not None:
+            self._stop()
+            self.transport.abortConnection()
