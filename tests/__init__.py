@@ -1,3 +1,3 @@
 """
-The tests of txsocketio, one module for each of the library's.
+The tests of txsocketio; the directories mirror the package.
 """
