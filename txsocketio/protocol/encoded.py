@@ -68,6 +68,17 @@ class EncodedPacket(_Encoded):
         """
         self.packet = packet
 
+    def __missing__(self, wire: IWire) -> Any:
+        """
+        Render for a wire that has not asked before; spelt out, since every emit and every ack comes by.
+        """
+        parser = wire.parser
+        parts = self.get(parser)
+        if parts is None:
+            parts = self[parser] = parser.encode(self.packet)
+        rendered = self[wire] = wire.message(parts)
+        return rendered
+
     def parts(self, parser: IParser) -> Parts:
         """
         See IEncoded.

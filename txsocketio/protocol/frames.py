@@ -11,9 +11,7 @@ _HEAD_16: Final = Struct("!BBH").pack
 _HEAD_64: Final = Struct("!BBQ").pack
 _FIN_TEXT: Final = 0x81
 _FIN_BINARY: Final = 0x82
-_SHORT_HEADS: Final = {
-    first: tuple(bytes((first, length)) for length in range(126)) for first in (_FIN_TEXT, _FIN_BINARY)
-}
+_TEXT_HEADS: Final = tuple(bytes((_FIN_TEXT, length)) for length in range(126))
 #: Longer frames are left to a reader whose unmasking is written in C.
 _LONGEST: Final = 0xFFFF
 
@@ -25,7 +23,8 @@ def text_frame(payload: bytes) -> bytes:
     :param payload: UTF-8.
     :return: one whole frame, as a server sends it.
     """
-    return _frame(_FIN_TEXT, payload)
+    length = len(payload)
+    return (_TEXT_HEADS[length] if length < 126 else _head(_FIN_TEXT, length)) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:
@@ -35,14 +34,13 @@ def binary_frame(payload: bytes) -> bytes:
     :param payload: any bytes.
     :return: one whole frame, as a server sends it.
     """
-    return _frame(_FIN_BINARY, payload)
+    return _head(_FIN_BINARY, len(payload)) + payload
 
 
-def _frame(first: int, payload: bytes) -> bytes:
-    length = len(payload)
+def _head(first: int, length: int) -> bytes:
     if length < 126:
-        return _SHORT_HEADS[first][length] + payload
-    return (_HEAD_16(first, 126, length) if length < 65536 else _HEAD_64(first, 127, length)) + payload
+        return bytes((first, length))
+    return _HEAD_16(first, 126, length) if length < 65536 else _HEAD_64(first, 127, length)
 
 
 def read_text_frames(data: bytes, limit: int) -> tuple[list[str], int]:

@@ -79,6 +79,8 @@ def _legacy(json: IJSON) -> Generation:
 
 
 _BUILDERS: Final[Mapping[str, Callable[[IJSON], Generation]]] = {"eio4": _eio4, "eio3": _eio3, "legacy": _legacy}
+#: The query parameter in which clients name their revision.
+REVISION_PARAMETER: Final = "EIO"
 #: The first segment below the mount that belongs to 0.9: the number of its protocol.
 _LEGACY_SEGMENT: Final = "1"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from txsocketio.errors import HandshakeError
-from txsocketio.protocol.generations import Generation, GenerationTable
+from txsocketio.protocol.generations import REVISION_PARAMETER, Generation, GenerationTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def decide(
         a ``name``, or None for one that has lost its transport.
     :return: what to do.
     """
-    generation = table.for_request(facts.tail, facts.query.get("EIO"))
+    generation = table.for_request(facts.tail, facts.query.get(REVISION_PARAMETER))
     if generation is not None and generation.path_transports:
         return _decide_by_path(facts, generation, transports, find_session)
     transport = facts.query.get("transport", "")

@@ -4,6 +4,7 @@ The grammar that Socket.IO protocols 4 and 5 share: ``type [count-] [/namespace,
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from txsocketio.errors import PacketError, UnencodableValue
@@ -20,16 +21,16 @@ from txsocketio.protocol.packet import (
     RESERVED_EVENTS,
     Packet,
 )
-from txsocketio.protocol.text import BINARY, TEXT, Parts, digits_end, utf8
+from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8
 
 #: From EVENT to BINARY_EVENT and from ACK to BINARY_ACK.
 _TO_BINARY: Final = 3
-_BINARY_KINDS: Final = {"5": EVENT, "6": ACK}
-_TEXT_KINDS: Final = {"0": CONNECT, "1": DISCONNECT, "2": EVENT, "3": ACK, "4": CONNECT_ERROR}
+_BINARY_KINDS: Final = frozenset("56")
+_KINDS: Final = {"0": CONNECT, "1": DISCONNECT, "2": EVENT, "3": ACK, "4": CONNECT_ERROR, "5": EVENT, "6": ACK}
 _BARE: Final = {EVENT: b"2", ACK: b"3"}
-#: Digits of 2**53, beyond which JavaScript does not count.
-_ID_DIGITS: Final = 16
-_COUNT_DIGITS: Final = 9
+#: Type, number of attachments, namespace, id. An id has at most the digits of 2**53, to where JavaScript counts; what
+#: is longer, or a number where it may not be, is left over and is no JSON.
+_HEAD: Final = re.compile("([0-6])(?:(?<=[56])([0-9]{1,9})-)?(?:(/[^,]*),?)?([0-9]{0,16})").match
 
 
 class TextParser:
@@ -76,44 +77,46 @@ class TextParser:
         See IParser.
         """
         if text[:2] == "2[":
-            return Packet(EVENT, "", None, self._event(text, 1)), 0
-        kind, count, position = _kind(text)
-        namespace = ""
-        if text[position : position + 1] == "/":
-            end = text.find(",", position)
-            if end < 0:
-                end = len(text)
-            namespace = text[position:end]
-            position = end + 1
-        end = digits_end(text, position, _ID_DIGITS)
-        number = int(text[position:end]) if end > position else None
-        namespace, data = self._payload(kind, namespace, text, end)
-        return Packet(kind, "" if namespace == "/" else namespace, number, data), count
+            return Packet(EVENT, "", None, self._event(text[1:])), 0
+        match = _HEAD(text)
+        if match is None:
+            raise PacketError("a packet of unknown type")
+        first, mark, path, digits = match.groups()
+        count = 0
+        if first in _BINARY_KINDS:
+            count = int(mark or 0)
+            if not count:
+                raise PacketError("a binary packet without a number of attachments")
+        kind = _KINDS[first]
+        namespace, data = self._payload(kind, path or "", text[match.end() :])
+        return Packet(kind, "" if namespace == "/" else namespace, int(digits) if digits else None, data), count
 
-    def _payload(self, kind: int, namespace: str, text: str, position: int) -> tuple[str, Any]:
+    def _payload(self, kind: int, namespace: str, text: str) -> tuple[str, Any]:
         if kind == EVENT:
-            return namespace, self._event(text, position)
+            return namespace, self._event(text)
         if kind == ACK:
-            return namespace, self._list(text, position) if position < len(text) else []
+            return namespace, self._list(text) if text else []
         if kind == CONNECT:
-            return self._decode_connect(namespace, text[position:])
+            return self._decode_connect(namespace, text)
         if kind == CONNECT_ERROR:
-            return namespace, self._decode_error(text[position:])
-        if position < len(text):
+            return namespace, self._decode_error(text)
+        if text:
             raise PacketError("a disconnect with data")
         return namespace, None
 
-    def _list(self, text: str, position: int) -> list[Any]:
-        data = self._loads(text[position:])
-        if type(data) is not list:
-            raise PacketError("the data is not a list")
-        return data
-
-    def _event(self, text: str, position: int) -> list[Any]:
-        data = self._loads(text[position:])
+    def _event(self, text: str) -> list[Any]:
+        data = self._loads(text)
         if type(data) is not list or not data:
             raise PacketError("an event without a name")
-        check_event_name(data[0])
+        name = data[0]
+        if type(name) is not str or name in RESERVED_EVENTS:
+            check_event_name(name)
+        return data
+
+    def _list(self, text: str) -> list[Any]:
+        data = self._loads(text)
+        if type(data) is not list:
+            raise PacketError("the data is not a list")
         return data
 
     def _encode_connect(self, data: Any) -> bytes:
@@ -157,16 +160,3 @@ def _address(namespace: str) -> str:
 
 def _refuse_bytes(item: Any) -> Any:
     raise UnencodableValue(f"a {type(item).__name__} has no form in a packet that takes no attachments")
-
-
-def _kind(text: str) -> tuple[int, int, int]:
-    first = text[:1]
-    if first in _TEXT_KINDS:
-        return _TEXT_KINDS[first], 0, 1
-    if first not in _BINARY_KINDS:
-        raise PacketError("a packet of unknown type")
-    end = digits_end(text, 1, _COUNT_DIGITS)
-    count = int(text[1:end]) if end > 1 else 0
-    if not count or text[end : end + 1] != "-":
-        raise PacketError("a binary packet without a number of attachments")
-    return _BINARY_KINDS[first], count, end + 1
