@@ -4,10 +4,13 @@ The public names: a change here is a change for users.
 
 import subprocess
 import sys
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import txsocketio
+
+ROOT = Path(txsocketio.__file__).parent.parent
 
 NAMES = {
     "AckDisconnected",
@@ -68,5 +71,5 @@ class Exports(SynchronousTestCase):
         self.assertEqual(Socket.GLOBAL_NS, "")
 
     def test_no_reactor_is_installed_by_importing_or_constructing(self):
-        done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", QUIET], cwd=ROOT, capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))

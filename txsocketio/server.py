@@ -15,7 +15,6 @@ from txsocketio.clock import global_reactor
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
 from txsocketio.mounts import MountedNamespace, mount_namespaces, normalise_name
-from txsocketio.namespace import BaseNamespace
 from txsocketio.options import GENERATIONS, split_options
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import EVENT, Packet
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from txsocketio.interfaces import ISession
+    from txsocketio.namespace import BaseNamespace
 
 
 class SocketIOServer:
@@ -37,7 +37,6 @@ class SocketIOServer:
     itself; both lead to the same clients.
 
     :ivar mounts: the MountedNamespace of each normalised name.
-    :ivar empty_root: what clients that are in the root unasked join where nothing is mounted there.
     :ivar engine: the Engine.
     :ivar engine_options: the EngineOptions.
     :ivar options: the SocketOptions.
@@ -61,7 +60,6 @@ class SocketIOServer:
         newest = next(name for name in GENERATIONS if name in self.engine_options.generations)
         parser = self.engine.generations.by_name[newest].parser
         self.mounts: dict[str, MountedNamespace] = mount_namespaces(namespaces, lambda: MemoryAdapter(parser))
-        self.empty_root = MountedNamespace("", BaseNamespace, MemoryAdapter(parser))
         self._resource: EngineResource | None = None
 
     @property

@@ -16,7 +16,8 @@ from txsocketio.errors import EncodeError, PacketError, UnencodableValue
 from txsocketio.interfaces import IJSON
 
 _RECORD_SEPARATOR: Final = b"\x1e"
-_INT_LIMIT: Final = 1 << 64
+_INT_LEAST: Final = -(1 << 63)
+_INT_MOST: Final = (1 << 64) - 1
 
 Default = Callable[[Any], Any]
 
@@ -174,7 +175,7 @@ def _parse_float(text: str) -> float:
 def _parse_int(text: str) -> int | float:
     if len(text) <= 20:
         number = int(text)
-        if 2 * number > -_INT_LIMIT and number < _INT_LIMIT:
+        if _INT_LEAST <= number <= _INT_MOST:
             return number
     return _parse_float(text)
 

@@ -132,7 +132,7 @@ class Client:
         if self.reason is not None:
             return fail(AckDisconnected(f"the client is disconnected: {self.reason.client}"))
         number = self.connection.new_id()
-        answer = self._calls[number] = Deferred(lambda _: self._calls.pop(number, None))
+        answer = self._calls[number] = Deferred(lambda _: self._calls.__delitem__(number))
         self._send(EVENT, [event, *args], number)
         return answer
 

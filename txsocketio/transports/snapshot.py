@@ -132,7 +132,7 @@ class HandshakeRequest:
         if isinstance(name, bytes):
             values = self.requestHeaders.getRawHeaders(name)
             return values[-1] if values else None
-        raw = self.requestHeaders.getRawHeaders(name.encode("latin-1", "replace"))
+        raw = self.requestHeaders.getRawHeaders(name.encode("utf-8"))
         return raw[-1].decode("utf-8", "replace") if raw else None
 
     def getCookie(self, key: bytes) -> bytes | None:
