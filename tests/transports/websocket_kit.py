@@ -123,6 +123,7 @@ class Connection(StringTransport):
         self.protocol: Any = None
         self.half_closed = False
         self.no_delay = False
+        self.lost = False
         self.unread = 0
 
     def setTcpNoDelay(self, enabled: bool) -> None:
@@ -133,10 +134,12 @@ class Connection(StringTransport):
         self.half_closed = True
 
     def loseConnection(self) -> None:
-        assert self.producer is None or self.disconnected
+        assert self.producer is None or self.disconnected or self.lost
         super().loseConnection()
 
     def write(self, data: bytes) -> None:
+        if self.lost:
+            return
         assert not self.half_closed and not self.disconnecting
         super().write(data)
         self.unread += len(data)
@@ -163,7 +166,7 @@ class Connection(StringTransport):
         return data
 
     def lose(self, reason: Exception | None = None) -> None:
-        self.disconnecting = True
+        self.disconnecting = self.lost = True
         protocol, self.protocol = self.protocol, None
         protocol.connectionLost(Failure(reason or ConnectionDone()))
 
