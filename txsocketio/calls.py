@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,7 +14,7 @@ from twisted.python.failure import Failure
 from txsocketio.decorated import DecoratedCall
 from txsocketio.dispatch import NO_ACK, Handler, HandlerTable
 from txsocketio.errors import EncodeError
-from txsocketio.jobs import Jobs, guarded, log_failure
+from txsocketio.jobs import Jobs, as_deferred, guarded, log_failure
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import ACK, CONNECT_ERROR, EVENT, JSON, MESSAGE, RESERVED_EVENTS, Packet
 
@@ -29,6 +28,10 @@ INTERNAL_ERROR = "an internal error occurred"
 UNGATED = frozenset({"initialize", "recv_connect", "recv_disconnect"})
 
 _RECV = {MESSAGE: "recv_message", JSON: "recv_json", CONNECT_ERROR: "recv_error"}
+
+
+#: What is neither a Deferred nor a coroutine, at a glance: asking isinstance of a Deferred is dear, it is an ABC.
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, type(NO_ACK)})
 
 
 class Calls:
@@ -84,7 +87,7 @@ class Calls:
         except Exception:
             self._failed(Failure(), handler.name, id)
             return
-        if id is not None or result is not None:
+        if id is not None or result.__class__ not in _PLAIN:
             self._finish(result, id, plain, handler.name)
 
     def _search(self, data: list[Any], id: int | None, packet: Packet | None) -> Handler | None:
@@ -142,10 +145,9 @@ class Calls:
         """
         Acknowledge a result, or follow the Deferred that will bring it.
         """
-        if isinstance(result, Deferred):
-            self._follow(result, id, plain, label)
-        elif isinstance(result, CoroutineType):
-            self._follow(Deferred.fromCoroutine(result), id, plain, label)
+        running = None if result.__class__ in _PLAIN else as_deferred(result)
+        if running is not None:
+            self._follow(running, id, plain, label)
         elif id is not None and result is not NO_ACK:
             if result is None or plain:
                 args: list[Any] = []

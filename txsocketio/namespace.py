@@ -5,6 +5,8 @@ The namespace that applications derive from: gevent-socketio's API on Deferreds 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.defer import Deferred
@@ -48,11 +50,15 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
 
     _table: ClassVar[HandlerTable]  # type: ignore[misc]
     close_reason: str | None = None
+    _initialized: frozenset[type] = frozenset()
     #: Set when it closes; RoomsMixin goes on showing them.
     _last_rooms: frozenset[str] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        initialize = vars(cls).get("initialize")
+        if isinstance(initialize, FunctionType):
+            cls.initialize = _once(cls, initialize)  # type: ignore[method-assign]
         cls._table = HandlerTable(cls)
 
     def __init__(self, socket: Socket, mount: MountedNamespace, packet: Packet) -> None:
@@ -111,7 +117,7 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
 
     def initialize(self) -> Any:
         """
-        Prepare the instance; override it in any class, without calling ``super()``.
+        Prepare the instance; override it in any class. There is no need to call ``super()``.
 
         It runs once for each class that defines it along the MRO, the most derived first, before ``recv_connect``.
 
@@ -212,6 +218,18 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
         Cancel and forget the spawned jobs.
         """
         self._jobs.kill()
+
+
+def _once(cls: type, initialize: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    # Also where a derived class calls super(), which would run it before the walk along the MRO comes by.
+    @wraps(initialize)
+    def initialize_once(self: BaseNamespace) -> Any:
+        if cls in self._initialized:
+            return None
+        self._initialized |= {cls}
+        return initialize(self)
+
+    return initialize_once
 
 
 BaseNamespace._table = HandlerTable(BaseNamespace)
