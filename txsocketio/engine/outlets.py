@@ -268,10 +268,11 @@ class Polled(_Connected):
         """
         Put the close packet at the end of the queue and let the transport go when it has been fetched.
         """
-        queue = self.queue
-        if queue is None:
-            queue = self.queue = Outgoing(self._session.generation.parser)
-        queue.add(self._session.engine.goodbye)
+        generation = self._session.generation
+        if generation.says_goodbye:
+            if self.queue is None:
+                self.queue = Outgoing(generation.parser)
+            self.queue.add(self._session.engine.goodbye)
         self._transport.data_queued()
         if not self._session.gone:
             self._transport.close()

@@ -155,6 +155,8 @@ class Session(Lifecycle):
             old.release()
         old.abort()
         self._outlet.flush()
+        if self.state is State.CLOSING:
+            self._outlet.close()
 
     def _adopt(self, transport: ITransport, queue: Outgoing | None) -> None:
         self.transport = transport

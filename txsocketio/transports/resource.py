@@ -6,7 +6,7 @@ A request becomes plain facts, the facts a decision (protocol.handshake), and ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from twisted.logger import Logger
@@ -16,14 +16,16 @@ from twisted.web.server import NOT_DONE_YET
 
 from txsocketio.clock import global_reactor
 from txsocketio.engine.engine import Engine
+from txsocketio.engine.session import Session
 from txsocketio.errors import HandshakeError
 from txsocketio.options import EngineOptions, make_options
 from txsocketio.protocol.generations import Generation
-from txsocketio.protocol.handshake import Facts, Open, Probe, Reject, Resume, decide
-from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error
+from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error, serve
 from txsocketio.transports.cookies import SessionCookie
 from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
 from txsocketio.transports.jsonp import Bare, Script
+from txsocketio.transports.legacy import LegacyPaths
 from txsocketio.transports.policy import ask
 from txsocketio.transports.polling import PollingTransport
 from txsocketio.transports.snapshot import HandshakeRequest
@@ -89,13 +91,21 @@ class EngineResource(Resource):
         self._answers = PollAnswers(options)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock)
+        paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
         self._deciders: dict[type, Callable[..., int]] = {
             Open: self._open,
             Resume: self._resume,
             Probe: self._probe,
             Reject: self._reject,
+            Enter: paths.enter,
+            Bar: paths.bar,
         }
-        self._openers = {"polling": self._open_polling, "websocket": self._open_websocket}
+        #: By the transport that a session begins with: what opens it, and what says that it may not.
+        self._openers: dict[str, tuple[Callable[..., int], Callable[..., int]]] = {
+            "polling": (self._open_polling, self._refuse),
+            "websocket": (self._open_websocket, self._refuse),
+            "": (self._open_path, paths.refuse_handshake),
+        }
 
     def render(self, request: Any) -> int:
         """
@@ -129,14 +139,7 @@ class EngineResource(Resource):
 
     def _resume(self, request: Any, facts: Facts, decision: Resume) -> int:
         transport = decision.session.transport
-        if request.method == b"GET":
-            transport.get(request)
-        elif request.method == b"POST":
-            transport.post(request)
-        else:
-            request.setHeader(b"Allow", b"GET, POST, OPTIONS")
-            return answer(request, 405)
-        return NOT_DONE_YET
+        return serve(request, transport.get, transport.post)
 
     def _probe(self, request: Any, facts: Facts, decision: Probe) -> int:
         session = decision.session
@@ -147,16 +150,14 @@ class EngineResource(Resource):
         )
 
     def _open(self, request: Any, facts: Facts, decision: Open) -> int:
-        opener = self._openers.get(decision.transport)
-        if opener is None:
-            return answer(request, 404)
+        opener, refuse = self._openers[decision.transport]
         snapshot = HandshakeRequest.from_request(request)
         if facts.upgrade and not origin_allowed(self._options, origin_of(request), snapshot):
             return self._refuse(request, facts, HandshakeError(4))
 
         def decided(refusal: HandshakeError | None) -> int:
             if refusal is not None:
-                return self._refuse(request, facts, refusal)
+                return refuse(request, facts, refusal)
             if self.engine.closing:
                 return answer(request, 503)
             return opener(request, facts, decision.generation, snapshot)
@@ -177,11 +178,19 @@ class EngineResource(Resource):
             self._answers,
             self.engine.clock,
         )
+        self._begin(request, generation, transport, snapshot)
+        transport.get(request)
+        return NOT_DONE_YET
+
+    def _open_path(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+        session = self._begin(request, generation, self._paths.waiting(generation), snapshot)
+        return self._paths.greet(request, facts, session)
+
+    def _begin(self, request: Any, generation: Generation, transport: Any, snapshot: HandshakeRequest) -> Session:
         session = self.engine.open(generation, transport, snapshot)
         if self._cookie is not None:
             request.setHeader(b"Set-Cookie", self._cookie.header(session.sid))
-        transport.get(request)
-        return NOT_DONE_YET
+        return session
 
     def _open_websocket(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
         return self._upgrades.accept(
@@ -205,13 +214,14 @@ def facts_of(request: Any) -> Facts:
     }
     tail = tuple(segment.decode("latin-1") for segment in request.postpath or ())
     method = request.method.decode("latin-1")
-    return Facts(method, tail[:-1] if tail[-1:] == ("",) else tail, query, _wants_websocket(request, query))
+    named = {query.get("transport"), *tail[1:2]}
+    return Facts(method, tail[:-1] if tail[-1:] == ("",) else tail, query, _wants_websocket(request, named))
 
 
-def _wants_websocket(request: Any, query: dict[str, str]) -> bool:
+def _wants_websocket(request: Any, named: Container[str | None]) -> bool:
     if not request.clientproto.startswith(b"HTTP/1"):
         # HTTP/2 has no Upgrade header; WebSocketUpgrades tells such a client to use HTTP/1.1.
-        return query.get("transport") == "websocket"
+        return "websocket" in named
     headers = request.requestHeaders
     return _has_token(headers.getRawHeaders(b"upgrade"), b"websocket") and _has_token(
         headers.getRawHeaders(b"connection"), b"upgrade"
