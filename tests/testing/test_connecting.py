@@ -333,8 +333,8 @@ class EndsPolls(Ends):
 
 class EndsV3(Ends):
     generation = "eio3"
-    # What the client has said counts for the period after it.
-    silence = 90
+    # What the client has said is noticed within a fifth of the period.
+    silence = 54
 
 
 class EndsLegacy(Ends):
