@@ -84,7 +84,7 @@ class Joining(Case):
         self.assertEqual(client.connection.packets[-1], '431["b"]')
 
     def test_it_is_not_among_the_active_ones_before(self):
-        joining, namespace = self.knock()
+        _, namespace = self.knock()
         self.assertNotIn("/", namespace.socket)
         namespace.open.callback(None)
         self.assertIs(namespace.socket["/"], namespace)
