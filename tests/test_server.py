@@ -4,7 +4,7 @@ The composition: options, mounts, emitting from outside, errors, live sockets, s
 
 from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
@@ -133,6 +133,11 @@ class OfSeveralGenerations(SynchronousTestCase):
         self.assertEqual(old.received, [])
         self.assertEqual(len(events), 1)
 
+    def test_where_nobody_can_take_it_nobody_gets_it(self):
+        client = self.successResultOf(connect(Chat, generations=["legacy"]))
+        client.server.emit("picture", b"123", namespace="/chat")
+        self.assertEqual(client.received, [])
+
 
 class Errors(SynchronousTestCase):
     def test_by_default_the_client_is_told_and_a_line_is_logged(self):
@@ -141,7 +146,17 @@ class Errors(SynchronousTestCase):
             client.emit("fail")
         self.assertEqual(client.received, [("error", ("out_of_tea", "there is no tea"))])
         self.assertEqual([event["name"] for event in events], ["out_of_tea"])
+        self.assertEqual([event["where"] for event in events], ["/chat"])
         self.assertNotIn("there is no tea", str([event["log_format"].format(**event) for event in events]))
+
+    def test_what_the_client_chose_is_not_logged(self):
+        client = self.successResultOf(connect(Chat))
+        with capturedLogs() as events:
+            client.connection.send_raw("40/evil?\nname,")
+        line = formatEvent(events[0])
+        self.assertNotIn("evil", line)
+        self.assertNotIn(client.namespace.socket.sessid, line)
+        self.assertIn("an unknown namespace", line)
 
     def test_quietly(self):
         client = self.successResultOf(connect(Chat))

@@ -77,6 +77,16 @@ class CloseStreamTests(SynchronousTestCase):
         self.transport.lose()
         self.kit.nothing_left(self)
 
+    def test_a_transport_that_fails_in_the_last_flush_is_not_closed_again(self):
+        self.transport.fill()
+        self.session.send("a")
+        self.session.close("forced close")
+        self.transport.on_send = lambda: 1 / 0
+        self.transport.drain()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.transport.calls, ["abort"])
+        self.kit.nothing_left(self)
+
     def test_a_transport_that_never_goes_is_aborted(self):
         for prepare in (lambda kit: None, lambda kit: (kit.transport.fill(), kit.session.send("a"))):
             kit = Kit(close_timeout=5.0)

@@ -109,7 +109,7 @@ class PauseTests(SynchronousTestCase):
     def test_closing_while_the_rest_is_replayed_drops_it(self):
         for kit in self.kits():
             kit.session.hold()
-            kit.transport.get("4a", "4b", "4c")
+            kit.transport.get("4a", "4b", "3", "1", "junk", b"c")
             kit.listener.react = lambda _, kit=kit: kit.session.close("forced close")
             kit.session.release()
             self.assertEqual(kit.listener.told, ["a", ("closed", "forced close")])

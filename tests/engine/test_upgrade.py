@@ -268,6 +268,9 @@ class FailureTests(SynchronousTestCase):
         self.session.heard = False
         self.websocket.get("2probe")
         self.assertTrue(self.session.heard)
+        self.session.heard = False
+        self.websocket.get("5")
+        self.assertTrue(self.session.heard)
 
 
 class AttachTests(SynchronousTestCase):

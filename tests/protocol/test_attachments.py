@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.protocol.kit import EIO3, EIO4, modest, values, values_with_bytes, wire_texts
+from tests.protocol.kit import EIO3, EIO4, calls, modest, values, values_with_bytes, wire_texts
 from txsocketio.errors import AttachmentError, PayloadTooLarge, ProtocolError, UnencodableValue
 from txsocketio.protocol.attachments import Assembler, extract, restore
 from txsocketio.protocol.jsoncodec import JSONCodec
@@ -91,6 +91,10 @@ class AssemblerTests(SynchronousTestCase):
 
     def test_text_packets_pass_at_once(self) -> None:
         self.assertEqual(self.assembler.add_text('2["a"]'), Packet(EVENT, "", None, ["a"]))
+
+    def test_an_event_costs_few_calls(self) -> None:
+        self.assertLessEqual(calls(self.assembler.add_text, '2["echo","hello"]'), 5)
+        self.assertLessEqual(calls(self.assembler.add_text, '20["echo","hello"]'), 6)
 
     def test_a_placeholder_without_attachments_is_plain_data(self) -> None:
         packet = self.assembler.add_text('2["a",{"_placeholder":true,"num":99}]')

@@ -10,13 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tests.protocol.kit import EIO3, EIO4, LEGACY
+from tests.protocol.kit import EIO3, EIO4, LEGACY, calls
 from txsocketio.errors import UnencodableValue, UnsupportedByGeneration
 from txsocketio.interfaces import IJSON, IEncoded
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage, EncodedPacket, EncodedParts
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.protocol.jsoncodec import JSONCodec
-from txsocketio.protocol.packet import EVENT, Packet
+from txsocketio.protocol.packet import ACK, EVENT, Packet
 
 
 @implementer(IJSON)
@@ -60,6 +60,12 @@ class EncodedTests(SynchronousTestCase):
                     wire = record.wires[container]
                     self.assertIs(encoded[wire], encoded[wire])
         self.assertEqual(json.encoded, 3)
+
+    def test_an_ack_costs_few_calls_and_a_second_recipient_none(self) -> None:
+        encoded = EncodedPacket(Packet(ACK, "", 7, ["hello"]))
+        wire = EIO4.wires["websocket"]
+        self.assertLessEqual(calls(encoded.__getitem__, wire), 6)
+        self.assertEqual(calls(encoded.__getitem__, wire), 0)
 
     def test_sizes_are_those_of_the_parts(self) -> None:
         encoded = EncodedPacket(Packet(EVENT, "", None, ["a", b"12345"]))

@@ -139,7 +139,7 @@ class OctetTests(SynchronousTestCase):
             b"\x00\x00\xff",
             b"\x00\x01",
             b"\x00\x02\xff4",
-            b"\x00\x0a\xff4",
+            b"\x00\x0a\xff" + b"4" * 10,
             b"\x00" + b"\x09" * 10 + b"\xff4",
             b"\x00" + b"\x00" * 10 + b"\x01\xff4",
             b"\x00" + b"\x01" * 100_000,

@@ -49,6 +49,7 @@ class FramingTests(SynchronousTestCase):
             "\ufffd1\ufffd😀",
             "\ufffd1\ufffdx\ufffd",
             "\ufffd1\ufffdx1\ufffdx",
+            "\ufffd1\ufffdxy1\ufffdz",
             "\ufffd1\ufffdx😀",
         ):
             self.assertRaises(PayloadError, decode, text)

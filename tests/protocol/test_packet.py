@@ -26,8 +26,12 @@ class PacketTests(SynchronousTestCase):
             ),
             (Packet(JSON, "", None, [1]), {"type": "json", "endpoint": "", "data": [1]}),
             (
-                Packet(CONNECT_ERROR, "", None, {"message": "m"}),
-                {"type": "error", "endpoint": "", "reason": {"message": "m"}},
+                Packet(CONNECT_ERROR, "", None, {"message": "unauthorized", "advice": "reconnect"}),
+                {"type": "error", "endpoint": "", "reason": "unauthorized", "advice": "reconnect"},
+            ),
+            (
+                Packet(CONNECT_ERROR, "/a", None, {"message": "m", "data": 1}),
+                {"type": "error", "endpoint": "/a", "reason": "m", "advice": "", "data": 1},
             ),
         ):
             self.assertEqual(packet.as_dict(), view)

@@ -156,6 +156,10 @@ class Server:
         (sid,) = [sid for sid in self.engine.sessions if sid.encode() in response.body]
         return sid
 
+    @property
+    def due(self):
+        return [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
+
     def turn(self):
         self.clock.advance(0)
 

@@ -117,8 +117,9 @@ class PollTests(PollingTestCase):
         server = self.serve()
         poll = server.get(server.open())
         server.listeners[0].session.send("a")
+        self.assertEqual(len(server.due), 1)
         poll.vanish()
-        server.turn()
+        self.assertEqual(server.due, [])
         self.assertEnded(server, "transport close")
 
     def test_overlapping_polls_end_the_session(self):
@@ -240,6 +241,18 @@ class PostTests(PollingTestCase):
         self.assertFalse(post.answered)
         listeners[0].session.release()
         self.assertAnswer(post, 200, b"ok")
+
+    def test_release_during_a_post(self):
+        class Holder(Recorder):
+            def message_received(self, text):
+                super().message_received(text)
+                self.session.hold()
+                self.session.release()
+
+        listeners = []
+        server = self.serve(on_session=lambda session: listeners.append(Holder(session)) or listeners[0])
+        self.assertAnswer(server.post(server.open(), b"4a\x1e4b\x1e9"), 400)
+        self.assertEqual(listeners[0].events, ["a", "b", ("closed", "parse error")])
 
     def test_overlapping_posts_end_the_session(self):
         server = self.serve()

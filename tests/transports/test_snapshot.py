@@ -4,14 +4,34 @@ Tests of txsocketio.transports.snapshot.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.ssl import Certificate, KeyPair
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tests.transports.http_kit import Server
+from tests.transports.http_kit import Exchange, Server, raw_request
 from txsocketio.interfaces import IHandshakeRequest
 from txsocketio.transports.snapshot import HandshakeRequest
+
+
+@implementer(ISSLTransport)
+class TLSTransport(StringTransport):
+    certificate = None
+
+    def getPeerCertificate(self):
+        return self.certificate
+
+    def getHandle(self):
+        return SimpleNamespace(get_peer_certificate=self.getPeerCertificate)
+
+    def setTcpNoDelay(self, enabled):
+        pass
 
 
 class HandshakeRequestTests(SynchronousTestCase):
@@ -113,4 +133,22 @@ class HandshakeRequestTests(SynchronousTestCase):
         self.assertFalse(request.isSecure())
         self.assertIsNone(request.getPeerCertificate())
         self.assertEqual(request.environ["SERVER_PROTOCOL"], "HTTP/1.1")
+        server.end(self)
+
+    def test_peer_certificate(self):
+        server = Server()
+        own = KeyPair.generate(size=2048).selfSignedCert(1, CN=b"client.example").original
+        for certificate in (None, own):
+            exchange = Exchange(server.site)
+            server.exchanges.append(exchange)
+            exchange.transport = TLSTransport()
+            exchange.transport.certificate = certificate
+            exchange.channel.makeConnection(exchange.transport)
+            exchange.send(raw_request("GET", "/socket.io/?EIO=4&transport=polling"))
+        without, with_one = [session.request for session in server.engine.sessions.values()]
+        self.assertTrue(without.isSecure())
+        self.assertIsNone(without.getPeerCertificate())
+        self.assertIsInstance(with_one.getPeerCertificate(), Certificate)
+        self.assertEqual(with_one.getPeerCertificate().getSubject().commonName, b"client.example")
+        self.assertEqual(with_one.environ["wsgi.url_scheme"], "https")
         server.end(self)

@@ -4,6 +4,7 @@ What the WebSocket tests share: a client's frames, a connection in memory, a rec
 
 from __future__ import annotations
 
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -123,6 +124,7 @@ class Connection(StringTransport):
         self.protocol: Any = None
         self.half_closed = False
         self.no_delay = False
+        self.lost = False
         self.unread = 0
 
     def setTcpNoDelay(self, enabled: bool) -> None:
@@ -133,10 +135,12 @@ class Connection(StringTransport):
         self.half_closed = True
 
     def loseConnection(self) -> None:
-        assert self.producer is None or self.disconnected
+        assert self.producer is None or self.disconnected or self.lost
         super().loseConnection()
 
     def write(self, data: bytes) -> None:
+        if self.lost:
+            return
         assert not self.half_closed and not self.disconnecting
         super().write(data)
         self.unread += len(data)
@@ -163,7 +167,7 @@ class Connection(StringTransport):
         return data
 
     def lose(self, reason: Exception | None = None) -> None:
-        self.disconnecting = True
+        self.disconnecting = self.lost = True
         protocol, self.protocol = self.protocol, None
         protocol.connectionLost(Failure(reason or ConnectionDone()))
 
@@ -215,6 +219,19 @@ class Server:
     def opened(self, transport: Any) -> None:
         transport.receiver = self.receiver
         self.transports.append(transport)
+
+    def watch(self) -> list[weakref.ref[Any]]:
+        """
+        Collect weak references to requests and their channels.
+        """
+        kept: list[weakref.ref[Any]] = []
+
+        def render(request: Any) -> int:
+            kept.extend([weakref.ref(request), weakref.ref(request.channel)])
+            return self.accept(request)
+
+        self.before_accept = render
+        return kept
 
     def connect(self, connection: Connection | None = None) -> Connection:
         connection = connection or Connection()

@@ -148,8 +148,7 @@ class Lifecycle:
         self._tell()
         if read_on is not None:
             read_on()
-        if self.state is State.CLOSING:
-            self._outlet.close()
+        self._outlet.close()
 
     def transport_closed(self, transport: ITransport, reason: str) -> None:
         """

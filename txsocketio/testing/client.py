@@ -105,7 +105,7 @@ class Client:
         if self._namespace is None:
             self._namespace = self._live_namespace()
         if self._namespace is None:
-            raise AckDisconnected("the server has no instance for this client")
+            raise UsageError("the server has no instance for this client: it was refused, or has not been accepted yet")
         return self._namespace
 
     # What the client does.

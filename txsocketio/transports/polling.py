@@ -135,7 +135,7 @@ class PollingTransport:
             self._poll = request
             if self.receiver.queued:
                 self._flush()
-            elif self.receiver.upgrading:
+            if self._poll is request and self.receiver.upgrading:
                 self._answer_poll(self.wire.control(NOOP, b""))
             if self._poll is request:
                 request.notifyFinish().addErrback(self._poll_lost, request)
@@ -159,7 +159,7 @@ class PollingTransport:
         try:
             packets = self._decode(self._shape.read(body), content_type_of(request))
         except ProtocolError as error:
-            _log.warn("a session ends: its client has posted {error}", error=error)
+            _log.warn("session {sid} ends: its client posted {error}", sid=self.receiver.sid[:6], error=error)
             self._end(error.reason)
             answer(request, 413 if isinstance(error, PayloadTooLarge) else 400)
             return
@@ -284,7 +284,9 @@ class PollingTransport:
             answer(request, 200, b"ok", TEXT_HTML)
 
     def _overlap(self, request: Any) -> None:
-        _log.warn("a session ends: two requests of one kind at once")
+        _log.warn(
+            "session {sid} ends: two {method}s at once", sid=self.receiver.sid[:6], method=request.method.decode()
+        )
         self._end(TRANSPORT_ERROR)
         answer(request, 400)
 
