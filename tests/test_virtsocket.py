@@ -110,6 +110,14 @@ class Sockets(SynchronousTestCase):
         self.failureResultOf(closed)
         self.client.lose()
 
+    def test_shutting_down_waits_for_jobs(self):
+        self.chat.namespace.spawn(Deferred)
+        done = self.client.server.shutdown()
+        self.client.advance(4)
+        self.assertNoResult(done)
+        self.client.advance(1)
+        self.assertIsNone(self.successResultOf(done))
+
     def test_a_namespace_that_left_earlier_is_waited_for(self):
         self.chat.namespace.spawn(Deferred)
         self.chat.disconnect()
