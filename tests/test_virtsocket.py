@@ -94,6 +94,12 @@ class Sockets(SynchronousTestCase):
         self.socket.disconnect()
         self.assertEqual(self.successResultOf(self.socket.whenClosed()), "ping timeout")
 
+    def test_nothing_is_taken_in_afterwards(self):
+        self.socket.disconnect()
+        self.socket.message_received('2["x"]')
+        self.socket.message_received("0/chat,")
+        self.assertEqual((self.socket.active_ns, self.socket._joining), ({}, {}))
+
     def test_jobs_of_the_socket_end_with_it(self):
         job = self.socket.spawn(Deferred)
         closed = self.socket.whenClosed()

@@ -117,7 +117,6 @@ class Membership(Routing):
             where = f"{mount.cls.__qualname__} at {name or '/'}"
             self._send_raw(refusal_for(Failure(), name, where, self))
             return
-        self._left.discard(name)
         self._joining[name] = namespace
         joining = namespace._joining
         if joining is not None:
