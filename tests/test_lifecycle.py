@@ -477,7 +477,7 @@ WAYS = {
         lambda one, two: one.connection.network.run(one.namespace.disconnect),
     ),
     "server disconnects the socket": (
-        "forced server close",
+        "server namespace disconnect",
         lambda one, two: one.connection.network.run(one.namespace.socket.disconnect),
     ),
     "server kills the socket": (
