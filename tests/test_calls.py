@@ -214,15 +214,18 @@ class Finding(Case):
         self.assertEqual(client.received, [("error", ("no_such_method", "nothing here takes the event 'nobody'"))])
 
     def test_no_attribute_of_ours_is_an_event(self):
-        client = self.connect()
-        names = set(dir(client.namespace)) | set(dir(BaseNamespace))
+        class Plain(Mixed, RoomsMixin, BroadcastMixin, BaseNamespace):
+            pass
+
+        client = self.connect(Plain)
+        names = set(dir(client.namespace)) | set(vars(client.namespace))
         entered = []
 
         def profile(frame, kind, arg):
             if kind == "call":
                 entered.append(frame.f_code)
 
-        own = {getattr(value, "__code__", None) for value in vars(Chat).values()}
+        own = {getattr(value, "__code__", None) for value in vars(Mixed).values()}
         for name in sorted(names | {f"on_{name}" for name in names}):
             if name in RESERVED_EVENTS or (name.startswith("on_") and name in names):
                 continue
@@ -383,6 +386,16 @@ class Failures(Case):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3)
         self.assertEqual(self.acked(client, "give", "zero"), 0)
 
+    def test_not_even_leaving_the_program_gets_through(self):
+        class Exiting(BaseNamespace):
+            def on_exit(self):
+                raise SystemExit(1)
+
+        client = self.connect(Exiting)
+        client.emit("exit")
+        self.assertIsNone(client.reason)
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
+
     def test_debug_tells_the_text(self):
         client = self.connect(debug=True)
         client.emit("raise")
@@ -428,6 +441,20 @@ class Order(Case):
         self.assertEqual(namespace.started, [1, 2, 3, 4])
         self.assertEqual(self.successResultOf(answers[3]), 4)
         self.assertEqual(namespace.socket._unfinished, 0)
+
+    def test_what_comes_while_the_waiting_run_goes_behind_them(self):
+        class Echoing(Ordered):
+            def on_quick(self, key):
+                super().on_quick(key)
+                if key == 1:
+                    self.socket.message_received('2["quick",9]')
+
+        client = self.connect(Echoing)
+        client.emit("slow", 0)
+        for key in (1, 2):
+            client.emit("quick", key)
+        client.namespace.waiting[0].callback(None)
+        self.assertEqual(client.namespace.started, [0, 1, 2, 9])
 
     def test_what_waits_is_dropped_when_the_namespace_closes(self):
         client = self.connect(Ordered)
@@ -498,15 +525,15 @@ class Legacy(Case):
         self.connection = self.client.connection
 
     def test_messages_json_and_errors_reach_their_methods(self):
-        for text in ("43:::hello", '44:::{"a":1}', "47:::1+0"):
+        for text in ("3:::hello", '4:::{"a":1}', "7:::1+0"):
             self.connection.session.receive_text(text)
         self.assertEqual(self.client.namespace.seen, ["hello", {"a": 1}, "error"])
 
     def test_an_id_alone_is_acknowledged_at_once_without_arguments(self):
         sent = []
         self.client.namespace.deliver = lambda encoded: sent.append(encoded.packet)
-        self.connection.session.receive_text("43:5::hello")
-        self.connection.session.receive_text('45:6::{"name":"say"}')
+        self.connection.session.receive_text("3:5::hello")
+        self.connection.session.receive_text('5:6::{"name":"say"}')
         self.assertEqual([(packet.id, packet.data) for packet in sent], [(5, []), (6, [])])
 
 

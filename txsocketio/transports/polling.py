@@ -173,7 +173,8 @@ class PollingTransport(Uploads):
         # finish() may bring in the next request of the connection before it returns.
         request, self._poll = self._poll, None
         self._cancel_flush()
-        self._answers.send(request, *self._shape.wrap(self.wire.join(pieces), self.wire.content_type))
+        body = self.wire.join(pieces)
+        self._answers.send(request, *self._shape.wrap(body, self.wire.content_type_of(body)))
 
     def _poll_lost(self, _: object, request: Any) -> None:
         if self._poll is request:
