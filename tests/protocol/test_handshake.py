@@ -145,9 +145,15 @@ class PathTests(_DecideTests):
 
     def test_any_transport_may_go_on(self) -> None:
         for name in ("xhr-polling", "jsonp-polling", "htmlfile", "xhr-multipart", ""):
-            self.assertEqual(self.decide(tail=("1", name, "l")), Resume(OLDEST))
-            self.assertEqual(self.decide("POST", tail=("1", name, "l", "")), Resume(OLDEST))
-        self.assertEqual(self.decide("GET", True, tail=("1", "websocket", "l")), Resume(OLDEST))
+            self.assertEqual(self.decide(tail=("1", name, "l")), Enter(OLDEST, name))
+            self.assertEqual(self.decide("POST", tail=("1", name, "l", "")), Enter(OLDEST, name))
+        self.assertEqual(self.decide("GET", True, tail=("1", "websocket", "l")), Enter(OLDEST, "websocket"))
+
+    def test_a_refusal_says_what_was_asked_for(self) -> None:
+        for name, sid, code in (("flashsocket", "l", 0), ("jsonp-polling", "x", 1)):
+            decision = self.decide(tail=("1", name, sid))
+            assert isinstance(decision, Bar), decision
+            self.assertEqual((decision.name, decision.error.code), (name, code))
 
     def test_what_does_not_fit(self) -> None:
         for name in ("flashsocket", "polling", "__proto__"):
