@@ -24,6 +24,6 @@ class Guarded(BaseNamespace):
         return wrapper
 
     async def on_buy(self, item):
-        if item != "tea":
+        if item.lower() != "tea":
             raise NoSuchItem(f"there is no {item}")
         return "sold"
