@@ -63,6 +63,10 @@ class Line(Connection):
         elif (self.disconnecting or self.half_closed) and self.reading:
             self.lose(ConnectionDone())
 
+    def loseConnection(self):
+        # twisted.web leaves its producer registered.
+        self.disconnecting = True
+
     def abortConnection(self):
         self.disconnected = self.disconnecting = True
 
@@ -251,7 +255,7 @@ class WebSocketPeer(Peer):
         data = self.line.take()
         self.response = Response(data)
         if self.response.status == 101:
-            head, _, rest = data.partition(b"\r\n\r\n")
+            _, _, rest = data.partition(b"\r\n\r\n")
             self._frames_came(rest)
             if open and "sid" not in query:
                 self._opened()
