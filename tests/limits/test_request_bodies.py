@@ -200,4 +200,3 @@ class AnotherSite(Everywhere, BodiesCase):
         self.assertEqual(Response(line.take()).status, 413)
         self.assertFalse(line.lost, "the connection goes on")
         self.lives(peer)
-

@@ -4,6 +4,7 @@
 
 import tracemalloc
 import zlib
+from itertools import pairwise
 
 from tests.limits.kit import SECRET, StackCase, WebSocketPeer, client_frame, message
 from tests.transports.websocket_kit import BINARY, CONTINUATION, TEXT
@@ -40,7 +41,7 @@ def fragments(data, count):
     Cut a text message into so many frames.
     """
     cuts = [len(data) * number // count for number in range(count + 1)]
-    pieces = [data[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(cuts)]
     return b"".join(
         client_frame(CONTINUATION if number else TEXT, piece, fin=number == count - 1)
         for number, piece in enumerate(pieces)
