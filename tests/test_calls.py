@@ -386,6 +386,16 @@ class Failures(Case):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3)
         self.assertEqual(self.acked(client, "give", "zero"), 0)
 
+    def test_not_even_leaving_the_program_gets_through(self):
+        class Exiting(BaseNamespace):
+            def on_exit(self):
+                raise SystemExit(1)
+
+        client = self.connect(Exiting)
+        client.emit("exit")
+        self.assertIsNone(client.reason)
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
+
     def test_debug_tells_the_text(self):
         client = self.connect(debug=True)
         client.emit("raise")

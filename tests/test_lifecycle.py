@@ -13,6 +13,7 @@ from txsocketio.calls import INTERNAL_ERROR
 from txsocketio.errors import AckDisconnected, ConnectionRefused
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
+from txsocketio.server import SocketIOServer
 from txsocketio.testing import connect
 from txsocketio.transports.snapshot import HandshakeRequest
 
@@ -84,7 +85,7 @@ class Joining(Case):
         self.assertEqual(client.connection.packets[-1], '431["b"]')
 
     def test_it_is_not_among_the_active_ones_before(self):
-        joining, namespace = self.knock()
+        _, namespace = self.knock()
         self.assertNotIn("/", namespace.socket)
         namespace.open.callback(None)
         self.assertIs(namespace.socket["/"], namespace)
@@ -198,6 +199,24 @@ class Refusing(Case):
         self.assertEqual(self.refused(Unmade).message, INTERNAL_ERROR)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
         self.assertEqual(self.refused(Own).message, "not you")
+
+    def test_an_access_list_may_close_it_all(self):
+        class Leaver(BaseNamespace):
+            def get_initial_acl(self):
+                self.disconnect()
+
+        class Killer(BaseNamespace):
+            def get_initial_acl(self):
+                self.socket.disconnect()
+
+        for cls, message in ((Leaver, "disconnected by the server"), (Killer, "transport close")):
+            clock = task.Clock()
+            server = SocketIOServer({"/": cls}, reactor=clock)
+            refusal = self.failureResultOf(connect(server=server)).value
+            self.assertEqual(refusal.message, message)
+            self.assertEqual(server.mounts[""].adapter.members, {})
+            for socket in server.sockets.values():
+                self.assertEqual((socket._joining, socket._ending), ({}, set()))
 
     def test_older_clients_get_their_form(self):
         class Full(BaseNamespace):
