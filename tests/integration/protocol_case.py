@@ -1,0 +1,297 @@
+"""
+Real servers for the protocol tests, in the process of the test: what they serve, and what must be left of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from twisted.internet import reactor, tcp
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from twisted.python import log as twisted_log
+from twisted.trial.unittest import TestCase
+
+from tests.integration.raw_client import Peer, Poller, WebSocket, until
+from txsocketio import BaseNamespace, ConnectionRefused, RoomsMixin, event
+from txsocketio.interfaces import ISession
+from txsocketio.server import SocketIOServer
+from txsocketio.service import PathResource
+from txsocketio.transports.resource import EngineResource
+from txsocketio.transports.site import BoundedSite
+
+#: As in the public suites: for tests whose subject is time.
+BRISK = {"ping_interval": 0.3, "ping_timeout": 0.2}
+#: Pings at once, and all the time in the world to answer them.
+PATIENT = {"ping_interval": 0.05, "ping_timeout": 20}
+
+Journal = list[tuple[Any, ...]]
+
+
+class Echo:
+    """
+    Listen to one session: send back what comes; a few messages are orders.
+    """
+
+    def __init__(self, journal: Journal, session: ISession) -> None:
+        self.journal = journal
+        self.session = session
+
+    def message_received(self, text: str) -> None:
+        self.journal.append(("message", text))
+        if text == "close!":
+            self.session.close("forced server close")
+        elif text == "hold!":
+            self.session.hold()
+        elif text == "raise!":
+            raise RuntimeError("the listener failed")
+        else:
+            self.session.send(text)
+
+    def binary_received(self, data: bytes) -> None:
+        self.session.send(data)
+
+    def session_closed(self, reason: str) -> None:
+        self.journal.append(("closed", reason))
+
+
+class Talkative(RoomsMixin, BaseNamespace):
+    """
+    Do what the public suites ask of a server, and a little more.
+    """
+
+    def initialize(self) -> None:
+        self.journal: Journal = self.server.journal
+
+    def recv_connect(self) -> None:
+        if self.auth == {"token": "wrong"}:
+            raise ConnectionRefused("not authorized", {"retry": False})
+        self.join("everyone")
+        self.emit("auth", self.auth or {})
+
+    def recv_disconnect(self, reason: str) -> None:
+        self.journal.append(("left", self.ns_name, reason))
+
+    def on_message(self, *args: Any) -> None:
+        self.emit("message-back", *args)
+
+    @event("message-with-ack")
+    def on_message_with_ack(self, *args: Any) -> tuple[Any, ...]:
+        return args
+
+    @event("emit-with-ack")
+    def on_emit_with_ack(self, *args: Any) -> None:
+        self.emit("emit-with-ack", *args, callback=partial(self.emit, "acknowledged"))
+
+    def on_nothing(self, *args: Any) -> None:
+        self.journal.append(("nothing", *args))
+
+    def on_null(self) -> tuple[None]:
+        return (None,)
+
+    def on_list(self) -> list[int]:
+        return [1, 2]
+
+    def on_later(self, value: Any) -> Deferred[Any]:
+        return deferLater(self.reactor, 0.01, lambda: value)
+
+    async def on_raise(self, text: str) -> None:
+        raise RuntimeError(text)
+
+    def on_stuck(self) -> Deferred[None]:
+        return Deferred()
+
+    def on_kick(self) -> None:
+        self.disconnect()
+
+    def on_drop(self) -> None:
+        self.socket.disconnect()
+
+
+class Patient(BaseNamespace):
+    """
+    Take a while to let a client in.
+    """
+
+    async def recv_connect(self) -> None:
+        await deferLater(self.reactor, 0.05)
+        if self.auth is not None:
+            raise ConnectionRefused("not today", {"why": "closed"})
+
+    def on_message(self, *args: Any) -> None:
+        self.emit("message-back", *args)
+
+
+class ProtocolCase(TestCase):
+    """
+    Serve on a port of 127.0.0.1, and see that nothing stays behind.
+
+    :ivar journal: what the server's application has been told.
+    """
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.journal: Journal = []
+        self.events: list[Any] = []
+        self.peers: list[Peer] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+
+    def serve_engine(self, **options: Any) -> Peer:
+        """
+        Serve Engine.IO with an echo.
+
+        :return: a machine to talk to it from.
+        """
+        resource = EngineResource(partial(Echo, self.journal), clock=reactor, **options)
+        self.engine = resource.engine
+        return self._listen("/engine.io", resource, self.engine.shutdown)
+
+    def serve(self, **options: Any) -> Peer:
+        """
+        Serve Socket.IO with the namespaces above.
+
+        :return: a machine to talk to it from.
+        """
+        namespaces = {"/": Talkative, "/custom": Talkative, "/patient": Patient}
+        self.server = SocketIOServer(namespaces, reactor=reactor, **options)
+        self.server.journal = self.journal
+        self.engine = self.server.engine
+        return self._listen("/socket.io", self.server.resource(), self.server.shutdown)
+
+    def _listen(self, path: str, resource: Any, shutdown: Callable[[], Any]) -> Peer:
+        limit = self.engine.options.max_http_buffer_size
+        site = BoundedSite(PathResource(path, resource), body_limit=limit, reactor=reactor)
+        self.port = reactor.listenTCP(0, site, interface="127.0.0.1")
+        self.addCleanup(lambda: Deferred.fromCoroutine(self._stop(shutdown)))
+        self.path = path
+        return self.peer()
+
+    def peer(self) -> Peer:
+        """
+        Give one more machine.
+        """
+        peer = Peer(self.port.getHost().port, self.path + "/")
+        self.peers.append(peer)
+        return peer
+
+    async def _stop(self, shutdown: Callable[[], Any]) -> None:
+        for peer in self.peers:
+            await peer.leave()
+        ended = shutdown()
+        # Nobody polls any more: what waits for those clients would wait for the whole close_timeout.
+        for session in list(self.engine.sessions.values()):
+            session.transport.abort()
+        await ended
+        await self.port.stopListening()
+        await until(lambda: not any(isinstance(reader, tcp.Server) for reader in reactor.getReaders()), "all are gone")
+        self.assert_nothing_left()
+
+    def assert_nothing_left(self) -> None:
+        """
+        See that the server has forgotten every client.
+        """
+        self.assertEqual({}, self.engine.sessions)
+        self.assertEqual(set(), self.engine.probes)
+        server = getattr(self, "server", None)
+        if server is not None:
+            self.assertEqual({}, server.sockets)
+            for mount in server.mounts.values():
+                self.assertEqual((0, {}), (len(mount.adapter.members), mount.adapter.rooms))
+
+    def lines(self) -> list[str]:
+        """
+        Give the lines of warning or worse that have been logged so far.
+        """
+        return [
+            formatEvent(event) or ""
+            for event in self.events
+            if event.get("log_level", LogLevel.info) >= LogLevel.warn or event.get("isError")
+        ]
+
+    def assert_unsaid(self, payload: str) -> None:
+        """
+        See that no line of the log has a payload.
+        """
+        for event in self.events:
+            text = formatEvent(event) or twisted_log.textFromEventDict(event) or ""
+            self.assertNotIn(payload, text)
+
+    async def until_told(self, *entry: Any) -> None:
+        """
+        Wait until the application has been told something.
+        """
+        await until(lambda: entry in self.journal, f"{entry} in {self.journal}")
+
+    async def until_gone(self) -> None:
+        """
+        Wait until the server has forgotten all sessions.
+        """
+        await until(lambda: not self.engine.sessions, "no session is left")
+
+    async def until_parked(self, sid: str) -> None:
+        """
+        Wait until the poll of a session has arrived and found nothing.
+        """
+        await until(lambda: self.engine.sessions[sid].transport.writable, "the poll is waiting")
+
+    async def open_poller(self, peer: Peer, revision: Any, **extra: Any) -> Poller:
+        """
+        Open a session over polling.
+        """
+        poller = Poller(peer, revision, extra)
+        answer = await poller.open()
+        self.assertEqual(200, answer.status)
+        return poller
+
+    async def open_websocket(self, peer: Peer, revision: Any, **extra: Any) -> WebSocket:
+        """
+        Open a session over a WebSocket, and take its greeting.
+        """
+        socket = await peer.websocket({"EIO": revision.number, "transport": "websocket", **extra})
+        greeting = await socket.receive()
+        assert isinstance(greeting, str)
+        self.assertEqual("0{", greeting[:2])
+        return socket
+
+    async def upgrade(self, poller: Poller) -> WebSocket:
+        """
+        Move a session to a WebSocket.
+        """
+        socket = await poller.peer.websocket(poller.websocket_query)
+        socket.send("2probe")
+        self.assertEqual("3probe", await socket.receive())
+        socket.send("5")
+        await until(lambda: self.engine.sessions[poller.sid].transport.streaming, "the session has moved")
+        return socket
+
+
+Test = Callable[..., Coroutine[Any, Any, None]]
+
+
+def rows(table: dict[str, tuple[Any, ...]], method: str) -> Callable[[type], type]:
+    """
+    Make one test of each row of a table.
+
+    :param table: by the end of the test's name, the arguments.
+    :param method: of the class, which gets them.
+    :return: a decorator for the class.
+    """
+
+    def make(arguments: tuple[Any, ...]) -> Test:
+        async def test(self: Any) -> None:
+            await getattr(self, method)(*arguments)
+
+        return test
+
+    def decorate(cls: type) -> type:
+        for name, arguments in table.items():
+            assert not hasattr(cls, f"test_{name}"), name
+            setattr(cls, f"test_{name}", make(arguments))
+        return cls
+
+    return decorate
