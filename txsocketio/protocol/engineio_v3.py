@@ -46,7 +46,8 @@ class CodecV3:
             if end == reader.position or text[end : end + 1] != ":":
                 raise PayloadError("a packet without its length")
             packet = reader.take(end + 1, int(text[reader.position : end]))
-            packets.append(self._packet(_narrow(packet) if double else packet))
+            # Cannot fail: between two packets stands an ASCII length, which no UTF-8 sequence spans.
+            packets.append(self._packet(packet.encode("latin-1").decode() if double else packet))
         if not packets:
             raise PayloadError("an empty body")
         return packets
@@ -123,10 +124,3 @@ def _is_double(text: str) -> bool:
     except UnicodeError:
         return False
     return True
-
-
-def _narrow(packet: str) -> str:
-    try:
-        return packet.encode("latin-1").decode()
-    except UnicodeError:
-        raise PayloadError("a length that cuts a character") from None

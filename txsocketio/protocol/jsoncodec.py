@@ -16,7 +16,6 @@ from txsocketio.errors import EncodeError, PacketError, UnencodableValue
 from txsocketio.interfaces import IJSON
 
 _RECORD_SEPARATOR: Final = b"\x1e"
-_INT_LIMIT: Final = 1 << 64
 
 Default = Callable[[Any], Any]
 
@@ -24,8 +23,9 @@ Default = Callable[[Any], Any]
 @implementer(IJSON)
 class JSONCodec:
     """
-    Encode and decode as JavaScript does: NaN and the infinities become null, a lone surrogate its escape, and a whole
-    number beyond 64 bits is read as a float.
+    Encode and decode as JavaScript does: NaN and the infinities become null, a lone surrogate its escape.
+
+    A whole number beyond 64 bits is read as a float, or exactly beside what only the standard library reads.
     """
 
     def dumps(self, value: Any, default: Default) -> bytes:
@@ -107,28 +107,51 @@ def _unencodable(error: Exception) -> EncodeError:
     return UnencodableValue(f"a value cannot be written as JSON: {error}")
 
 
+class _Once:
+    """
+    Ask default once for each value, however often encoding begins anew: an attachment keeps its number.
+    """
+
+    def __init__(self, default: Default) -> None:
+        self._default = default
+        self._given: list[Any] = []
+        self._next = 0
+
+    def begin(self) -> None:
+        """
+        Begin anew: what was given is given again, in the same order.
+        """
+        self._next = 0
+
+    def __call__(self, item: Any) -> Any:
+        """
+        Give what default gives.
+        """
+        if self._next == len(self._given):
+            self._given.append(self._default(item))
+        self._next += 1
+        return self._given[self._next - 1]
+
+    def plain(self, item: Any) -> Any:
+        """
+        Give what orjson writes for a value that json.dumps does not know.
+        """
+        return orjson.loads(orjson.dumps(item, default=self))
+
+
 def _dumps_slowly(value: Any, default: Default) -> bytes:
-    given: list[Any] = []
-
-    def recording(item: Any) -> Any:
-        result = default(item)
-        given.append(result)
-        return result
-
+    once = _Once(default)
     try:
-        return orjson.dumps(value, default=recording)
+        return orjson.dumps(value, default=once)
     except (TypeError, ValueError, RecursionError):
-        pass
-    # What default has given already is given again in the same order, so that an attachment keeps its number.
-    earlier = iter(given)
-
-    def replaying(item: Any) -> Any:
-        for result in earlier:
-            return result
-        return default(item)
-
+        once.begin()
     try:
-        text = json.dumps(_plain(value, replaying), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        try:
+            text = _dumps_standard(value, once)
+        except ValueError:
+            # Not a number: rare enough to rebuild the value without it.
+            once.begin()
+            text = _dumps_standard(_finite(value), once)
         # In JSON only strings hold surrogates, and there Python's escape of one is JSON's.
         return text.encode("utf-8", "backslashreplace")
     except EncodeError:
@@ -137,23 +160,21 @@ def _dumps_slowly(value: Any, default: Default) -> bytes:
         raise _unencodable(error) from error
 
 
-def _plain(value: Any, default: Default) -> Any:
-    """
-    Rebuild a value from what json.dumps writes as JavaScript would.
-    """
-    if value is None or isinstance(value, str | bool | int):
-        return value
+def _dumps_standard(value: Any, once: _Once) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=once.plain)
+
+
+def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {_key(key): _plain(item, default) for key, item in value.items()}
+        return {_key(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, default) for item in value]
-    return orjson.loads(orjson.dumps(value, default=default))
+        return [_finite(item) for item in value]
+    return value
 
 
 def _key(key: Any) -> Any:
-    # json.dumps writes True, None and floats as keys itself, but the last as NaN where allow_nan forbids it.
     return str(key) if isinstance(key, float) and not math.isfinite(key) else key
 
 
@@ -171,19 +192,11 @@ def _parse_float(text: str) -> float:
     return number
 
 
-def _parse_int(text: str) -> int | float:
-    if len(text) <= 20:
-        number = int(text)
-        if 2 * number > -_INT_LIMIT and number < _INT_LIMIT:
-            return number
-    return _parse_float(text)
-
-
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-_DECODER: Final = json.JSONDecoder(parse_float=_parse_float, parse_int=_parse_int, parse_constant=_refuse_constant)
+_DECODER: Final = json.JSONDecoder(parse_float=_parse_float, parse_constant=_refuse_constant)
 
 
 def pairs(value: Any) -> Iterator[tuple[Any, Any, Any]]:

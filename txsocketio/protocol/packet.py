@@ -68,8 +68,9 @@ class Packet:
         Give gevent-socketio's view of this packet: a new dict, built on demand.
 
         :return: keys ``type`` and ``endpoint`` always; ``name`` and ``args`` (a list, always there) for events;
-            ``args`` and ``ackId`` for acks; ``data`` for messages, JSON and connects with a payload; ``reason`` for
-            errors; ``id`` and ``ack`` (``"data"``, or True for a plain one) where an acknowledgement is asked for.
+            ``args`` and ``ackId`` for acks; ``data`` for messages, JSON, and connects and errors with a payload;
+            ``reason`` and ``advice`` (texts) for errors; ``id`` and ``ack`` (``"data"``, or True for a plain one)
+            where an acknowledgement is asked for.
         """
         view: dict[str, Any] = {"type": _GEVENT_NAMES[self.type], "endpoint": self.namespace}
         if self.type == EVENT:
@@ -78,7 +79,9 @@ class Packet:
             view["args"], view["ackId"] = list(self.data), self.id
             return view
         elif self.type == CONNECT_ERROR:
-            view["reason"] = self.data
+            view["reason"], view["advice"] = self.data.get("message", ""), self.data.get("advice", "")
+            if "data" in self.data:
+                view["data"] = self.data["data"]
         elif self.data is not None:
             view["data"] = self.data
         if self.id is not None:

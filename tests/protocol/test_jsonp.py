@@ -1,0 +1,104 @@
+"""
+Tests of txsocketio.protocol.jsonp.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote_plus
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.protocol.kit import modest, texts
+from txsocketio.errors import PayloadError
+from txsocketio.protocol.jsonp import (
+    index,
+    read_form,
+    script_string,
+    unescape,
+    unescape_legacy,
+    wrap,
+    wrap_htmlfile,
+    wrap_legacy,
+)
+
+
+class ScriptTests(SynchronousTestCase):
+    def test_an_index_is_digits_only(self) -> None:
+        for value, digits in (
+            ("0", "0"),
+            ("12", "12"),
+            ("", ""),
+            ("0](alert(1))//", "01"),
+            ("\u0661", ""),
+            ("9" * 1000, "9" * 32),
+        ):
+            self.assertEqual(index(value), digits)
+
+    def test_calls(self) -> None:
+        self.assertEqual(wrap("0", b'40{"a":1}'), b'___eio[0]("40{\\"a\\":1}");')
+        self.assertEqual(wrap_legacy("3", b"1::"), b'io.j[3]("1::");')
+        self.assertEqual(wrap_htmlfile(b"3:::</script>"), b'<script>_("3:::<\\/script>");</script>')
+
+    def test_line_terminators_of_javascript_are_escaped(self) -> None:
+        self.assertEqual(script_string("\u2028\u2029é😀\x1e\n".encode()), '"\\u2028\\u2029é😀\\u001e\\n"'.encode())
+
+    @modest
+    @given(texts)
+    def test_the_client_gets_the_payload(self, payload: str) -> None:
+        for slashes in (False, True):
+            literal = script_string(payload.encode(), slashes)
+            self.assertEqual(json.loads(literal), payload)
+            self.assertFalse(set("\u2028\u2029\n\r") & set(literal.decode()))
+        self.assertNotIn(b"</", literal)
+
+
+def as_client_3(payload: str) -> bytes:
+    """
+    Escape as engine.io-client does before it submits its form.
+    """
+    escaped = payload.replace("\\n", "\\\\n").replace("\n", "\\n")
+    return b"d=" + quote_plus(escaped).encode()
+
+
+class FormTests(SynchronousTestCase):
+    def test_the_field(self) -> None:
+        self.assertEqual(read_form(b"d=a%2Bb+c%C3%A9"), "a+b cé".encode())
+        self.assertEqual(read_form(b"x=1&d=2&d=3"), b"2")
+        self.assertEqual(read_form(b"d="), b"")
+        self.assertEqual(read_form(b"d=%zz%"), b"%zz%")
+
+    def test_a_form_without_it(self) -> None:
+        for body in (b"", b"x=1", b"dd=1", b"&&"):
+            self.assertRaises(PayloadError, read_form, body)
+
+    def test_newlines_come_back(self) -> None:
+        for payload in ("a\nb", "a\\nb", '4["\\n"]', "\n\n", "plain"):
+            self.assertEqual(unescape(read_form(as_client_3(payload))), payload.encode())
+
+    def test_carriage_returns_that_a_browser_adds(self) -> None:
+        self.assertEqual(unescape(b"a\\nb"), b"a\nb")
+        self.assertEqual(unescape(b"a\\\\nb"), b"a\\nb")
+
+    @modest
+    @given(st.text(alphabet="ab\n😀é"))
+    def test_round_trip(self, payload: str) -> None:
+        self.assertEqual(unescape(read_form(as_client_3(payload))), payload.encode())
+
+    @modest
+    @given(st.binary())
+    def test_any_bytes_are_a_payload_error_at_worst(self, body: bytes) -> None:
+        for prefix in (b"", b"d=", b'd="'):
+            try:
+                field = read_form(prefix + body)
+                unescape(field)
+                unescape_legacy(field)
+            except PayloadError:
+                pass
+
+    def test_legacy_sends_a_json_string(self) -> None:
+        self.assertEqual(unescape_legacy('"5:::é\\n😀"'.encode()), "5:::é\n😀".encode())
+        for field in (b"", b"5:::", b"[]", b"1", b"null", b'"', b'"\\ud800"', b"\xff", b"[" * 100_000, b"9" * 5000):
+            self.assertRaises(PayloadError, unescape_legacy, field)

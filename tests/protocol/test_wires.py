@@ -1,0 +1,90 @@
+"""
+Tests of txsocketio.protocol.wires.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from tests.protocol.kit import EIO3, EIO4, LEGACY, TABLE
+from txsocketio.errors import UnsupportedByGeneration
+from txsocketio.interfaces import IWire
+from txsocketio.protocol.wires import CONTAINERS, PollingWire, UnframedWire, WebSocketWire
+
+MESSAGE = ((1, "2é😀".encode()), (2, b"\x00\xff"))
+PING, NOOP, CLOSE, OPEN, UPGRADE = 2, 6, 1, 0, 5
+
+
+class WireTests(SynchronousTestCase):
+    def test_every_container_of_every_generation(self) -> None:
+        text = "42é😀".encode()
+        framed = b"\x81\x08" + text
+        for record, container, expected in (
+            (EIO4, "websocket", framed + b"\x82\x02\x00\xff"),
+            (EIO4, "websocket-b64", framed + b"\x82\x02\x00\xff"),
+            (EIO4, "unframed", ((1, text), (2, b"\x00\xff"))),
+            (EIO4, "polling", (text, b"bAP8=")),
+            (EIO4, "polling-b64", (text, b"bAP8=")),
+            (EIO3, "websocket", framed + b"\x82\x03\x04\x00\xff"),
+            (EIO3, "websocket-b64", framed + b"\x81\x06b4AP8="),
+            (EIO3, "unframed", ((1, text), (2, b"\x04\x00\xff"))),
+            (EIO3, "unframed-b64", ((1, text), (1, b"b4AP8="))),
+            (EIO3, "polling", (b"\x00\x08\xff" + text, b"\x01\x03\xff\x04\x00\xff")),
+            (EIO3, "polling-b64", (b"5:" + text, b"6:b4AP8=")),
+            (EIO3, "polling-b64-double", (b"8:" + text.decode("latin-1").encode(), b"6:b4AP8=")),
+        ):
+            self.assertEqual(record.wires[container].message(MESSAGE), expected, (record.name, container))
+
+    def test_legacy_has_no_type_before_its_packets_and_no_binary(self) -> None:
+        parts = ((1, b"1::"),)
+        for container, expected in (("websocket", b"\x81\x031::"), ("unframed", parts), ("polling", (b"1::",))):
+            wire = LEGACY.wires[container]
+            self.assertEqual(wire.message(parts), expected)
+            self.assertRaises(UnsupportedByGeneration, wire.message, MESSAGE)
+
+    def test_controls(self) -> None:
+        self.assertEqual(EIO4.wires["websocket"].control(PING, b"probe"), b"\x81\x062probe")
+        self.assertEqual(EIO4.wires["polling"].control(NOOP, b""), (b"6",))
+        self.assertEqual(EIO3.wires["unframed"].control(CLOSE, b""), ((1, b"1"),))
+        self.assertEqual(EIO3.wires["polling"].control(NOOP, b""), (b"\x00\x01\xff6",))
+        self.assertEqual(EIO3.wires["polling-b64"].control(OPEN, b"{}"), (b"3:0{}",))
+
+    def test_legacy_controls(self) -> None:
+        polling, framed = LEGACY.wires["polling"], LEGACY.wires["websocket"]
+        controls = [polling.control(kind, b"data") for kind in (CLOSE, PING, NOOP, OPEN, UPGRADE)]
+        self.assertEqual(controls, [(b"0::",), (b"2::",), (b"8::",), (), ()])
+        self.assertEqual(framed.control(OPEN, b"data"), b"")
+        self.assertEqual(framed.control(PING, b""), b"\x81\x032::")
+
+    def test_bodies(self) -> None:
+        def join(wire: Any, *kinds: int) -> bytes:
+            return wire.join([piece for kind in kinds for piece in wire.control(kind, b"")])
+
+        self.assertEqual(join(EIO4.wires["polling"], NOOP, CLOSE), b"6\x1e1")
+        self.assertEqual(join(EIO3.wires["polling"], NOOP, CLOSE), b"\x00\x01\xff6\x00\x01\xff1")
+        self.assertEqual(join(EIO3.wires["polling-b64"], NOOP, CLOSE), b"1:61:1")
+        self.assertEqual(join(LEGACY.wires["polling"], NOOP), b"8::")
+        self.assertEqual(join(LEGACY.wires["polling"], NOOP, CLOSE), "\ufffd3\ufffd8::\ufffd3\ufffd0::".encode())
+
+    def test_content_types(self) -> None:
+        types = {
+            (record.name, container): record.wires[container].content_type
+            for record in TABLE.by_name.values()
+            for container in CONTAINERS
+            if container.startswith("polling")
+        }
+        octets = {key for key, value in types.items() if value == b"application/octet-stream"}
+        self.assertEqual(octets, {("eio3", "polling")})
+        self.assertEqual(set(types.values()), {b"application/octet-stream", b"text/plain; charset=UTF-8"})
+
+    def test_every_wire_keeps_the_contract(self) -> None:
+        kinds = {"websocket": WebSocketWire, "unframed": UnframedWire, "polling": PollingWire}
+        for record in TABLE.by_name.values():
+            for container, wire in record.wires.items():
+                verifyObject(IWire, wire)
+                self.assertIsInstance(wire, kinds[container.partition("-")[0]])
+                self.assertIn(record.name, wire.name)
+                self.assertIn(wire.name, repr(wire))
