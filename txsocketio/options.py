@@ -228,6 +228,11 @@ def _cookie(value: Any) -> Mapping[str, Any] | None:
         text = cookie.get(field)
         if text is not None and (not isinstance(text, str) or not text.isprintable() or ";" in text or "," in text):
             raise OptionError(f"cookie: {text!r} cannot be the {field} of a cookie")
+    age = cookie.get("max_age")
+    if age is not None and (isinstance(age, bool) or not isinstance(age, int) or age < 0):
+        raise OptionError(f"cookie: max_age must be a whole number of seconds, not {age!r}")
+    if not isinstance(cookie["httponly"], bool) or not isinstance(cookie["secure"], bool):
+        raise OptionError("cookie: httponly and secure must be True or False")
     return cookie
 
 

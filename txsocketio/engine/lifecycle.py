@@ -11,6 +11,7 @@ from twisted.internet import defer
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txsocketio.engine.outlets import SEVERED
 from txsocketio.engine.states import TRANSITIONS, Input, State
 from txsocketio.interfaces import ISessionListener
 from txsocketio.reasons import TRANSPORT_ERROR
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
     from txsocketio.engine.engine import Engine
-    from txsocketio.engine.outlets import Polled, Streamed
+    from txsocketio.engine.outlets import Outlet
     from txsocketio.interfaces import ITransport
 
 _log = Logger()
@@ -80,7 +81,7 @@ class Lifecycle:
         "transport",
     )
 
-    _outlet: Streamed | Polled
+    _outlet: Outlet
     transport: ITransport
 
     def __init__(self, engine: Engine, sid: str) -> None:
@@ -147,8 +148,7 @@ class Lifecycle:
         self._tell()
         if read_on is not None:
             read_on()
-        if self.state is State.CLOSING:
-            self._outlet.close()
+        self._outlet.close()
 
     def transport_closed(self, transport: ITransport, reason: str) -> None:
         """
@@ -164,6 +164,7 @@ class Lifecycle:
         if deadline is not None:
             deadline.cancel()
         self._outlet.drop()
+        self._outlet = SEVERED
         self.transport = None  # type: ignore[assignment]  # only now, when nothing asks it any more
         self.engine.forget(self.sid)
         if live:

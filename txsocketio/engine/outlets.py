@@ -8,7 +8,7 @@ the next when the client changes its transport.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.logger import Logger
 
@@ -24,23 +24,57 @@ _log = Logger()
 
 class Outlet:
     """
-    Queue, for both kinds.
+    Send nothing: what a session has after its end, one for all of them.
 
-    :ivar transport: where packets go.
     :ivar queue: what waits, or None for nothing: an idle session has no queue.
     """
 
-    __slots__ = ("_session", "queue", "transport")
+    __slots__ = ("queue",)
 
-    def __init__(self, session: Session, transport: ITransport, queue: Outgoing | None) -> None:
+    def __init__(self, queue: Outgoing | None = None) -> None:
         """
-        :param session: whose packets.
-        :param transport: where they go.
         :param queue: what another outlet has left.
         """
-        self._session = session
-        self.transport = transport
         self.queue = queue
+
+    @property
+    def writable(self) -> bool:
+        """
+        Whether what is sent now leaves at once.
+        """
+        return False
+
+    def intake(self) -> Callable[[IEncoded], None]:
+        """
+        Give what the session's deliver is now.
+        """
+        return ignore
+
+    def take(self, limit: int, wire: IWire) -> list[bytes]:
+        """
+        Take rendered engine packets from the head of the queue; none unless this is for polls.
+        """
+        return []
+
+    def full(self) -> None:
+        """
+        Queue from now on, where that is not done anyway.
+        """
+
+    def drained(self) -> None:
+        """
+        Send what waits, in order, until the transport is full again.
+        """
+
+    def flush(self) -> None:
+        """
+        Send what another outlet has left, or tell the transport of it.
+        """
+
+    def close(self) -> None:
+        """
+        Close the transport when everything has been sent or fetched.
+        """
 
     def drop(self) -> None:
         """
@@ -49,6 +83,33 @@ class Outlet:
         queue, self.queue = self.queue, None
         if queue is not None:
             queue.clear()
+
+
+def ignore(_: object) -> None:
+    """
+    Take one packet, either way, and do nothing.
+    """
+
+
+SEVERED: Final = Outlet()
+
+
+class _Connected(Outlet):
+    """
+    Queue within the limit, for both kinds of transport.
+    """
+
+    __slots__ = ("_session", "_transport")
+
+    def __init__(self, session: Session, transport: ITransport, queue: Outgoing | None) -> None:
+        """
+        :param session: whose packets.
+        :param transport: where they go.
+        :param queue: what another outlet has left; flush() is called when all is in place.
+        """
+        super().__init__(queue)
+        self._session = session
+        self._transport = transport
 
     def _add(self, encoded: IEncoded) -> bool:
         queue = self.queue
@@ -64,7 +125,7 @@ class Outlet:
         return False
 
 
-class Streamed(Outlet):
+class Streamed(_Connected):
     """
     Send at once while the transport takes it.
     """
@@ -73,9 +134,9 @@ class Streamed(Outlet):
 
     def __init__(self, session: Session, transport: ITransport, queue: Outgoing | None) -> None:
         """
-        :param session: see Outlet.
-        :param transport: see Outlet.
-        :param queue: see Outlet; sent by flush().
+        :param session: whose packets.
+        :param transport: where they go.
+        :param queue: what another outlet has left.
         """
         super().__init__(session, transport, queue)
         self._wire: IWire = transport.wire
@@ -98,7 +159,7 @@ class Streamed(Outlet):
     def _send(self, encoded: IEncoded) -> None:
         rendered = encoded[self._wire]
         try:
-            self.transport.send(rendered)
+            self._transport.send(rendered)
         except Exception:
             self._failed()
 
@@ -110,14 +171,8 @@ class Streamed(Outlet):
 
     def _failed(self) -> None:
         _log.failure("the transport of session {sid} failed", sid=self._session.sid[:6])
-        self._session.transport_closed(self.transport, TRANSPORT_ERROR)
-        self.transport.abort()
-
-    def take(self, limit: int, wire: IWire) -> list[bytes]:
-        """
-        Give nothing to a poll: it belongs to a transport no longer in use.
-        """
-        return []
+        self._session.transport_closed(self._transport, TRANSPORT_ERROR)
+        self._transport.abort()
 
     def full(self) -> None:
         """
@@ -147,7 +202,7 @@ class Streamed(Outlet):
             if rendered is None:
                 continue
             try:
-                self.transport.send(rendered)
+                self._transport.send(rendered)
             except Exception:
                 self._failed()
         # The transport may have gone meanwhile, or called drained() and emptied the queue there.
@@ -155,7 +210,7 @@ class Streamed(Outlet):
             self.queue = None
             self._session.bind()
             if self._closing:
-                self.transport.close()
+                self._transport.close()
 
     def close(self) -> None:
         """
@@ -163,10 +218,10 @@ class Streamed(Outlet):
         """
         self._closing = True
         if self.queue is None:
-            self.transport.close()
+            self._transport.close()
 
 
-class Polled(Outlet):
+class Polled(_Connected):
     """
     Queue, and let polls fetch.
     """
@@ -178,7 +233,7 @@ class Polled(Outlet):
         """
         Whether a poll is waiting.
         """
-        return bool(self.transport.writable)
+        return bool(self._transport.writable)
 
     def intake(self) -> Callable[[IEncoded], None]:
         """
@@ -188,7 +243,7 @@ class Polled(Outlet):
 
     def _enqueue(self, encoded: IEncoded) -> None:
         if self._add(encoded):
-            self.transport.data_queued()
+            self._transport.data_queued()
 
     def take(self, limit: int, wire: IWire) -> list[bytes]:
         """
@@ -202,22 +257,12 @@ class Polled(Outlet):
             self.queue = None
         return pieces
 
-    def full(self) -> None:
-        """
-        Do nothing: the queue takes it.
-        """
-
-    def drained(self) -> None:
-        """
-        Do nothing: polls fetch.
-        """
-
     def flush(self) -> None:
         """
         Tell the transport of what another one has left.
         """
         if self.queue is not None:
-            self.transport.data_queued()
+            self._transport.data_queued()
 
     def close(self) -> None:
         """
@@ -227,6 +272,6 @@ class Polled(Outlet):
         if queue is None:
             queue = self.queue = Outgoing(self._session.generation.parser)
         queue.add(self._session.engine.goodbye)
-        self.transport.data_queued()
+        self._transport.data_queued()
         if not self._session.gone:
-            self.transport.close()
+            self._transport.close()

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txsocketio.engine.lifecycle import Lifecycle
-from txsocketio.engine.outlets import Polled, Streamed
+from txsocketio.engine.outlets import Polled, Streamed, ignore
 from txsocketio.engine.pause import Pause
 from txsocketio.engine.states import Input, State
 from txsocketio.errors import ProtocolError
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 PONG: Final = 3
 
 _log = Logger()
-
-
-def _ignore(_: object) -> None:
-    pass
 
 
 @implementer(ISession, ITransportReceiver, IPolledSession)
@@ -90,6 +86,10 @@ class Session(Lifecycle):
         self._heartbeat: IHeartbeat = engine.heartbeat_for(self)
         self._pause: Pause | None = Pause(self, opening=True)
         self._adopt(transport, None)
+
+    @property
+    def _translate(self) -> Callable[[str], str] | None:
+        return self.generation.codec.translate  # type: ignore[no-any-return]
 
     @property
     def writable(self) -> bool:
@@ -167,13 +167,13 @@ class Session(Lifecycle):
         Rebind what is called for each message, after anything that it depends on has changed.
         """
         if self.state is State.CLOSING or self.state is State.CLOSED:
-            self.deliver = self.receive_binary = self.receive_text = _ignore
+            self.deliver = self.receive_binary = self.receive_text = ignore
             if self.state is State.CLOSING:
                 self.receive_text = self._receive_last
             return
         self.deliver = self._outlet.intake()
         if self._pause is None:
-            self.receive_text = self._receive_text
+            self.receive_text = self._receive_text if self._translate is None else self._receive_foreign
             self.receive_binary = self._receive_binary
         else:
             self.receive_text = self.receive_binary = self._pause.keep
@@ -183,7 +183,7 @@ class Session(Lifecycle):
         Take one packet that a pause has kept.
         """
         if isinstance(item, str):
-            self._receive_text(item)
+            self._receive_foreign(item)
         else:
             self._receive_binary(item)
 
@@ -192,15 +192,19 @@ class Session(Lifecycle):
             try:
                 self.listener.message_received(text[1:])
             except Exception as error:
-                self._listener_failed(error)
+                self._reading_failed(error)
         else:
             self._receive_control(text)
+
+    def _receive_foreign(self, text: str) -> None:
+        translate = self._translate
+        self._receive_text(text if translate is None else translate(text))
 
     def _receive_binary(self, data: bytes) -> None:
         try:
             self.listener.binary_received(data)
         except Exception as error:
-            self._listener_failed(error)
+            self._reading_failed(error)
 
     def _receive_control(self, text: str) -> None:
         type = text[:1]
@@ -209,12 +213,22 @@ class Session(Lifecycle):
         elif type in ("2", "3") and self._heartbeat.received(type):
             if type == "2":
                 self.deliver(EncodedControl(PONG, text[1:].encode("utf-8", "replace")))
+        elif type == "b":
+            self._receive_base64(text)
         elif type != "6":
             _log.warn("session {sid} closed: an engine packet that has no place here", sid=self.sid[:6])
             self.close(PARSE_ERROR)
 
+    def _receive_base64(self, text: str) -> None:
+        try:
+            data = self.generation.codec.decode_base64(text)
+        except ProtocolError as error:
+            self._reading_failed(error)
+        else:
+            self._receive_binary(data)
+
     def _receive_last(self, text: str) -> None:
-        if text[:1] == "1":
+        if (text if self._translate is None else self._translate(text))[:1] == "1":
             self._peer_closed()
 
     def _peer_closed(self) -> None:
@@ -229,7 +243,7 @@ class Session(Lifecycle):
             transport.release()
         transport.abort()
 
-    def _listener_failed(self, error: Exception) -> None:
+    def _reading_failed(self, error: Exception) -> None:
         if isinstance(error, ProtocolError):
             _log.warn("session {sid} closed: {error}", sid=self.sid[:6], error=type(error).__name__)
             self.close(error.reason)
@@ -301,6 +315,7 @@ class Session(Lifecycle):
 
     def _unhook(self) -> Callable[[], None] | None:
         self._heartbeat.stop()
+        del self._heartbeat
         pause, self._pause = self._pause, None
         if self.probe is not None:
             self.probe.abandon()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txsocketio.engine.outlets import ignore
 from txsocketio.engine.session import PONG
 from txsocketio.interfaces import ITransportReceiver
 from txsocketio.protocol.encoded import EncodedControl
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
     from txsocketio.interfaces import ITransport
 
 _log = Logger()
-
-
-def _ignore(_: object) -> None:
-    pass
 
 
 @implementer(ITransportReceiver)
@@ -55,7 +52,7 @@ class Probe:
         self._transport = transport
         self._deadline: IDelayedCall | None = None
         self.heard = False
-        self.receive_text = self.receive_binary = _ignore
+        self.receive_text = self.receive_binary = ignore
         transport.receiver = self
 
     def start(self) -> None:
@@ -74,7 +71,7 @@ class Probe:
         """
         engine = self._session.engine
         engine.probes.add(self)
-        self.receive_text = self.receive_binary = _ignore
+        self.receive_text = self.receive_binary = ignore
         self._arm(engine.options.close_timeout, self.abort)
         self._transport.close()
 
@@ -139,7 +136,7 @@ class Probe:
         self.abandon()
 
     def _finish(self) -> None:
-        self.receive_text = self.receive_binary = _ignore
+        self.receive_text = self.receive_binary = ignore
         self._session.engine.probes.discard(self)
         self._cancel_deadline()
 

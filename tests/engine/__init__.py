@@ -1,0 +1,3 @@
+"""
+The engine against transports and clocks that the tests drive by hand.
+"""
