@@ -55,7 +55,7 @@ class Response:
             self.headers.setdefault(name.decode().lower(), []).append(value.decode("latin-1"))
         length = self.header("content-length")
         self.body = rest if length is None else rest[: int(length)]
-        self.complete = self.status in (204, 101) or length is not None and len(rest) >= int(length)
+        self.complete = self.status in (204, 101) or (length is not None and len(rest) >= int(length))
         self.rest = b"" if length is None else rest[int(length) :]
 
     def header(self, name):
@@ -92,7 +92,7 @@ class Exchange:
         if not self.answered:
             raise AssertionError("not answered")
         response = Response(self.transport.value())
-        if not response.complete:
+        if not response.complete and not self.transport.disconnecting:
             raise AssertionError("half an answer")
         return response
 
@@ -155,6 +155,10 @@ class Server:
             raise AssertionError(response.body)
         (sid,) = [sid for sid in self.engine.sessions if sid.encode() in response.body]
         return sid
+
+    @property
+    def due(self):
+        return [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
 
     def turn(self):
         self.clock.advance(0)

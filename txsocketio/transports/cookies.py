@@ -34,7 +34,7 @@ class SessionCookie:
                 suffix += f"; {name}"
         if cookie.get("samesite"):
             suffix += f"; SameSite={cookie['samesite']}"
-        self._prefix = cookie["name"].encode("ascii") + b"="
+        self._prefix: bytes = cookie["name"].encode("ascii") + b"="
         self._suffix = suffix.encode("utf-8")
 
     def header(self, sid: str) -> bytes:

@@ -10,7 +10,6 @@ request that gets here is answered exactly once, whatever happens to the session
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from io import SEEK_END
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +26,8 @@ from txsocketio.transports.jsonp import Shape
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-    from txsocketio.interfaces import IEngineCodec, IWire
+    from txsocketio.interfaces import IWire
+    from txsocketio.protocol.generations import Generation
 
 CLOSE: Final = 1
 NOOP: Final = 6
@@ -70,9 +70,10 @@ class PollingTransport:
         "_answers",
         "_clock",
         "_closing",
-        "_codec",
+        "_container",
         "_feeding",
         "_flush_call",
+        "_generation",
         "_gone",
         "_held",
         "_options",
@@ -90,24 +91,25 @@ class PollingTransport:
 
     def __init__(
         self,
-        wire: IWire,
-        codec: IEngineCodec,
+        generation: Generation,
+        container: str,
         shape: Shape,
         options: EngineOptions,
         answers: PollAnswers,
         clock: IReactorTime,
     ) -> None:
         """
-        :param wire: how packets are rendered.
-        :param codec: how bodies are split.
+        :param generation: what the client speaks.
+        :param container: which of its wires to begin with.
         :param shape: what is wrapped around payloads.
         :param options: the engine's.
         :param answers: writes the answers of polls.
         :param clock: joins what one reactor turn sends.
         """
-        self.wire = wire
+        self.wire: IWire = generation.wires[container]
         self.receiver = None
-        self._codec = codec
+        self._generation = generation
+        self._container = container
         self._shape = shape
         self._options = options
         self._answers = answers
@@ -133,7 +135,7 @@ class PollingTransport:
             self._poll = request
             if self.receiver.queued:
                 self._flush()
-            elif self.receiver.upgrading:
+            if self._poll is request and self.receiver.upgrading:
                 self._answer_poll(self.wire.control(NOOP, b""))
             if self._poll is request:
                 request.notifyFinish().addErrback(self._poll_lost, request)
@@ -155,11 +157,9 @@ class PollingTransport:
             answer(request, 413)
             return
         try:
-            payload = self._shape.read(body)
-            limit = self._options.max_packets_per_post
-            packets = self._codec.decode_payload(payload, content_type_of(request), limit)
+            packets = self._decode(self._shape.read(body), content_type_of(request))
         except ProtocolError as error:
-            _log.warn("a session ends: its client has posted {error}", error=error)
+            _log.warn("session {sid} ends: its client posted {error}", sid=self.receiver.sid[:6], error=error)
             self._end(error.reason)
             answer(request, 413 if isinstance(error, PayloadTooLarge) else 400)
             return
@@ -235,14 +235,24 @@ class PollingTransport:
 
     # Inside.
 
+    def _decode(self, payload: bytes, content_type: bytes) -> list[str | bytes]:
+        codec = self._generation.codec
+        packets: list[str | bytes] = codec.decode_payload(payload, content_type, self._options.max_packets_per_post)
+        container = codec.container_for(self._container, payload)
+        if container != self._container:
+            self._container = container
+            self.wire = self._generation.wires[container]
+        return packets
+
     def _feed(self, packets: list[str | bytes]) -> None:
-        receiver = self.receiver
+        receiver, translate = self.receiver, self._generation.codec.translate
         receiver.heard = True
         self._feeding = True
         for packet in packets:
-            receive: Callable[[Any], None]
-            receive = receiver.receive_text if isinstance(packet, str) else receiver.receive_binary
-            receive(packet)
+            if isinstance(packet, str):
+                receiver.receive_text(packet if translate is None else translate(packet))
+            else:
+                receiver.receive_binary(packet)
         self._feeding = False
 
     def _flush_later(self) -> None:
@@ -274,7 +284,9 @@ class PollingTransport:
             answer(request, 200, b"ok", TEXT_HTML)
 
     def _overlap(self, request: Any) -> None:
-        _log.warn("a session ends: two requests of one kind at once")
+        _log.warn(
+            "session {sid} ends: two {method}s at once", sid=self.receiver.sid[:6], method=request.method.decode()
+        )
         self._end(TRANSPORT_ERROR)
         answer(request, 400)
 

@@ -89,7 +89,12 @@ class EngineResource(Resource):
         self._answers = PollAnswers(options)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock)
-        self._deciders = {Open: self._open, Resume: self._resume, Probe: self._probe, Reject: self._reject}
+        self._deciders: dict[type, Callable[..., int]] = {
+            Open: self._open,
+            Resume: self._resume,
+            Probe: self._probe,
+            Reject: self._reject,
+        }
         self._openers = {"polling": self._open_polling, "websocket": self._open_websocket}
 
     def render(self, request: Any) -> int:
@@ -142,6 +147,9 @@ class EngineResource(Resource):
         )
 
     def _open(self, request: Any, facts: Facts, decision: Open) -> int:
+        opener = self._openers.get(decision.transport)
+        if opener is None:
+            return answer(request, 404)
         snapshot = HandshakeRequest.from_request(request)
         if facts.upgrade and not origin_allowed(self._options, origin_of(request), snapshot):
             return self._refuse(request, facts, HandshakeError(4))
@@ -151,7 +159,7 @@ class EngineResource(Resource):
                 return self._refuse(request, facts, refusal)
             if self.engine.closing:
                 return answer(request, 503)
-            return self._openers[decision.transport](request, facts, decision.generation, snapshot)
+            return opener(request, facts, decision.generation, snapshot)
 
         if self._options.allow_request is None:
             return decided(None)
@@ -162,8 +170,8 @@ class EngineResource(Resource):
         index = facts.query.get("j")
         wants_text = index is not None or bool(facts.query.get("b64"))
         transport = PollingTransport(
-            generation.wires["polling-b64" if wants_text else "polling"],
-            generation.codec,
+            generation,
+            "polling-b64" if wants_text else "polling",
             _BARE if index is None else Script(index),
             self._options,
             self._answers,

@@ -50,6 +50,12 @@ class HandshakeRequest:
     path: bytes
     args: Mapping[bytes, tuple[bytes, ...]]
     requestHeaders: Headers
+    _certificate: Any
+    _client: Any
+    _environ: dict[str, Any] | None
+    _host: Any
+    _protocol: bytes
+    _secure: bool
 
     def __init__(
         self,
@@ -125,9 +131,9 @@ class HandshakeRequest:
         """
         if isinstance(name, bytes):
             values = self.requestHeaders.getRawHeaders(name)
-            return cast(AnyStr, values[-1]) if values else None
-        raw = self.requestHeaders.getRawHeaders(name.encode("latin-1", "replace"))
-        return cast(AnyStr, raw[-1].decode("utf-8", "replace")) if raw else None
+            return values[-1] if values else None
+        raw = self.requestHeaders.getRawHeaders(name.encode("utf-8"))
+        return raw[-1].decode("utf-8", "replace") if raw else None
 
     def getCookie(self, key: bytes) -> bytes | None:
         """
@@ -154,7 +160,7 @@ class HandshakeRequest:
         """
         Say whether the connection to this process is TLS.
         """
-        return cast(bool, self._secure)
+        return self._secure
 
     def getUser(self) -> bytes:
         """

@@ -116,7 +116,7 @@ class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
     _perMessageCompress: Any = None
     websocket_version = 13
     trafficStats = TrafficStats()
-    trackedTimings = None
+    trackedTimings = _transport_details = None
     send_state = WebSocketProtocol.SEND_STATE_GROUND
     send_queue = ()
     triggered = False

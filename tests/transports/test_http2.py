@@ -1,0 +1,155 @@
+"""
+Tests of polling over HTTP/2: a real H2Connection, and the client half of h2.
+"""
+
+from __future__ import annotations
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection as ClientConnection
+from h2.events import DataReceived, ResponseReceived, StreamEnded
+from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web._http2 import H2Connection
+from twisted.web.server import Site
+
+from tests.transports.http_kit import Server
+from txsocketio.transports.site import BoundedSite
+
+
+class Connection:
+    """
+    One HTTP/2 connection; request() gives the number of a stream.
+    """
+
+    def __init__(self, server):
+        self.server = server
+        self.transport = StringTransport()
+        self.channel = H2Connection(server.clock)
+        self.channel.requestFactory = server.site.requestFactory
+        self.channel.site = self.channel.factory = server.site
+        self.channel.timeOut = None
+        self.channel.callLater = server.clock.callLater
+        self.channel.makeConnection(self.transport)
+        self.connected = True
+        self.client = ClientConnection(H2Configuration(client_side=True))
+        self.client.initiate_connection()
+        self.status, self.body, self.ended = {}, {}, set()
+        server.exchanges.append(self)
+        self.pump()
+
+    def pump(self):
+        for _ in range(10):
+            data = self.client.data_to_send()
+            if data:
+                self.channel.dataReceived(data)
+            self.server.clock.advance(0)
+            data = self.transport.value()
+            self.transport.clear()
+            for event in self.client.receive_data(data) if data else ():
+                self.take(event)
+
+    def take(self, event):
+        if isinstance(event, ResponseReceived):
+            self.status[event.stream_id] = int(dict(event.headers)[b":status"])
+        elif isinstance(event, DataReceived):
+            self.body[event.stream_id] = self.body.get(event.stream_id, b"") + event.data
+            self.client.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, StreamEnded):
+            self.ended.add(event.stream_id)
+
+    def request(self, method, query, body=None, headers=()):
+        stream = self.client.get_next_available_stream_id()
+        path = "/socket.io/?" + "&".join(f"{name}={value}" for name, value in query.items())
+        head = [(":method", method), (":path", path), (":scheme", "https"), (":authority", "example.org"), *headers]
+        self.client.send_headers(stream, head, end_stream=body is None)
+        self.pump()
+        while body:
+            size = min(len(body), 10_000, self.client.local_flow_control_window(stream))
+            piece, body = body[:size], body[size:]
+            self.client.send_data(stream, piece, end_stream=not body)
+            self.pump()
+        return stream
+
+    def vanish(self):
+        if self.connected:
+            self.connected = False
+            self.channel.connectionLost(Failure(ConnectionLost()))
+
+
+class HTTP2Tests(SynchronousTestCase):
+    def serve(self, make_site=Site, **options):
+        server = Server(make_site=make_site, **options)
+        self.addCleanup(server.end, self)
+        return server, Connection(server)
+
+    def open(self, server, connection):
+        stream = connection.request("GET", server.query())
+        self.assertEqual(connection.status[stream], 200)
+        return list(server.engine.sessions)[-1]
+
+    def test_polling(self):
+        for make_site in (Site, BoundedSite):
+            server, connection = self.serve(make_site)
+            sid = self.open(server, connection)
+            poll = connection.request("GET", server.query(sid))
+            self.assertNotIn(poll, connection.status)
+            post = connection.request("POST", server.query(sid), b"4hello", [("content-type", "text/plain")])
+            self.assertEqual((connection.status[post], connection.body[post]), (200, b"ok"))
+            self.assertEqual(server.listeners[-1].events, ["hello"])
+            server.listeners[-1].session.send("bye")
+            connection.pump()
+            self.assertEqual((connection.status[poll], connection.body[poll]), (200, b"4bye"))
+            self.assertIn(poll, connection.ended)
+
+    def test_abandoned_poll_closes(self):
+        server, connection = self.serve()
+        sid = self.open(server, connection)
+        poll = connection.request("GET", server.query(sid))
+        connection.client.reset_stream(poll)
+        connection.pump()
+        self.assertEqual(server.listeners[0].events, [("closed", "transport close")])
+        other = connection.request("GET", server.query(sid))
+        self.assertEqual(connection.status[other], 400)
+
+    def test_lost_connection_closes(self):
+        server, connection = self.serve()
+        connection.request("GET", server.query(self.open(server, connection)))
+        connection.vanish()
+        self.assertEqual(server.listeners[0].events, [("closed", "transport close")])
+
+    def test_lost_connection_with_a_late_post(self):
+        for first in ("GET", "POST"):
+            server, connection = self.serve()
+            sid = self.open(server, connection)
+            server.listeners[0].session.hold()
+            for method in (first, "POST" if first == "GET" else "GET"):
+                connection.request(method, server.query(sid), b"4a" if method == "POST" else None)
+            connection.vanish()
+            self.assertEqual(server.listeners[0].events, [("closed", "transport close")])
+            self.assertEqual(server.engine.sessions, {})
+
+    def test_websocket_is_answered_426(self):
+        server, connection = self.serve()
+        sid = self.open(server, connection)
+        for query in (server.query(transport="websocket"), server.query(sid, transport="websocket")):
+            stream = connection.request("GET", query)
+            self.assertEqual(connection.status[stream], 426)
+            self.assertIn(stream, connection.ended)
+        self.assertEqual(list(server.engine.sessions), [sid])
+        stream = connection.request("GET", server.query("nosuch", transport="websocket"))
+        self.assertEqual(connection.status[stream], 400)
+
+    def test_bodies_are_bounded(self):
+        server, connection = self.serve(
+            lambda root, reactor: BoundedSite(root, body_limit=1000, reactor=reactor), max_http_buffer_size=1000
+        )
+        sid = self.open(server, connection)
+        for headers in ([], [("content-length", "100000")]):
+            post = connection.request("POST", server.query(sid), b"4" * 100_000, headers)
+            self.assertEqual(connection.status[post], 413)
+            self.assertIn(post, connection.ended)
+        self.assertEqual(server.listeners[0].events, [])
+        post = connection.request("POST", server.query(sid), b"4" * 1000)
+        self.assertEqual(connection.body[post], b"ok")
