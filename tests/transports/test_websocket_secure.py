@@ -19,7 +19,6 @@ from twisted.internet.ssl import KeyPair
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from tests.transports.websocket_kit import Connection, Server, close_codes, close_frame, frame, frames, handshake, text
@@ -98,10 +97,11 @@ class OverTLS(SynchronousTestCase):
         self.assertTrue(self.near.no_delay)
 
     def test_the_http_channel_is_freed_and_its_timeouts_gone(self) -> None:
+        kept = self.server.watch()
         self.open()
         self.server.requests.clear()
         gc.collect()
-        self.assertEqual([], [thing for thing in gc.get_objects() if isinstance(thing, HTTPChannel)])
+        self.assertEqual([None, None], [reference() for reference in kept])
         self.assertEqual([], self.server.clock.getDelayedCalls())
 
     def test_closing_by_us(self) -> None:

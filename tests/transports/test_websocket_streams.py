@@ -4,6 +4,7 @@ Tests of txsocketio.transports.fastreader: with it and without, cut anywhere, a 
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from hypothesis import given, settings
@@ -150,6 +151,7 @@ class Equivalence(SynchronousTestCase):
             frame(3, b"x"),
             frame(PING, b"x", fin=False),
             frame(BINARY, b"not a packet"),
+            frame(TEXT, b"x", fin=False) + text("y"),
             frame(TEXT, b"", fin=False) + frame(CONTINUATION, b"", fin=False) * 3,
         ]
         for mistake in mistakes:
@@ -203,6 +205,26 @@ class Contract(SynchronousTestCase):
         self.assertEqual(["4hello"], server.receiver.events)
         self.assertIsNot(fastreader.data_received, type(transport).dataReceived)
         self.assertIn("fast reader", lines[0]["log_format"])
+
+    def test_a_text_costs_three_calls_of_python(self) -> None:
+        server = Server()
+        _, connection = server.open()
+        received: list[str] = []
+        server.receiver.receive_text = received.append  # type: ignore[method-assign]
+        called: list[str] = []
+
+        def profile(running: Any, event: str, argument: Any) -> None:
+            if event == "call":
+                called.append(running.f_code.co_name)
+
+        data = text("42[1]")
+        sys.setprofile(profile)
+        try:
+            connection.protocol.dataReceived(data)
+        finally:
+            sys.setprofile(None)
+        self.assertEqual(["42[1]"], received)
+        self.assertLessEqual(len(called), 3, called)
 
     def test_after_the_odd_frame_the_short_way_is_taken_again(self) -> None:
         """

@@ -5,7 +5,6 @@ Tests of txsocketio.transports.websocket_takeover, through a real twisted.web Si
 from __future__ import annotations
 
 import gc
-import weakref
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
@@ -194,15 +193,11 @@ class Takeover(SynchronousTestCase):
 
     def test_request_and_channel_are_freed(self) -> None:
         server = Server()
+        kept = server.watch()
         _, connection = server.open()
-        request = server.requests.pop()
-        gone = [weakref.ref(request)]
-        del request
+        server.requests.clear()
         gc.collect()
-        self.assertEqual([None], [reference() for reference in gone])
-        from twisted.web.http import HTTPChannel
-
-        self.assertEqual([], [thing for thing in gc.get_objects() if isinstance(thing, HTTPChannel)])
+        self.assertEqual([None, None], [reference() for reference in kept])
         self.assertIs(server.transports[0], connection.protocol)
 
     def test_notify_finish_does_not_fire(self) -> None:

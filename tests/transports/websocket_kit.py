@@ -4,6 +4,7 @@ What the WebSocket tests share: a client's frames, a connection in memory, a rec
 
 from __future__ import annotations
 
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -218,6 +219,19 @@ class Server:
     def opened(self, transport: Any) -> None:
         transport.receiver = self.receiver
         self.transports.append(transport)
+
+    def watch(self) -> list[weakref.ref[Any]]:
+        """
+        Collect weak references to requests and their channels.
+        """
+        kept: list[weakref.ref[Any]] = []
+
+        def render(request: Any) -> int:
+            kept.extend([weakref.ref(request), weakref.ref(request.channel)])
+            return self.accept(request)
+
+        self.before_accept = render
+        return kept
 
     def connect(self, connection: Connection | None = None) -> Connection:
         connection = connection or Connection()
