@@ -6,8 +6,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface, implementer
 
 from txsocketio.acl import AccessMixin, access_interfaces, verify_access
-from txsocketio.errors import UsageError
+from txsocketio.errors import ConnectionRefused, UsageError
 from txsocketio.interfaces import IMember as LibraryInterface
+from txsocketio.namespace import BaseNamespace
+from txsocketio.testing import connect
 
 
 class IGuest(Interface):
@@ -312,3 +314,53 @@ class AtMount(SynchronousTestCase):
                 pass
 
         self.assertEqual(access_interfaces(Shop), [IBuyer])
+
+
+class OverTheWire(SynchronousTestCase):
+    """
+    What a wrong list does to a client, through the whole stack.
+    """
+
+    def test_an_initial_list_of_what_the_class_lacks_refuses_and_is_logged(self):
+        class Wrong(BaseNamespace):
+            def get_initial_acl(self):
+                return ["on_nothing"]
+
+        refused = self.failureResultOf(connect(Wrong), ConnectionRefused)
+        self.assertNotIn("on_nothing", refused.value.message)
+        self.assertEqual(len(self.flushLoggedErrors(UsageError)), 1)
+
+    def test_request_and_session_are_there_when_the_initial_list_is_made(self):
+        class Local(BaseNamespace):
+            def get_initial_acl(self):
+                self.session["asked"] = True
+                return ["on_say"] if self.request.getClientAddress().host == "127.0.0.1" else []
+
+            def on_say(self):
+                return self.session["asked"]
+
+        client = self.successResultOf(connect(Local))
+        self.assertTrue(self.successResultOf(client.call("say")))
+
+    def test_granting_and_revoking_by_a_handler(self):
+        @implementer(IMember)
+        class Door(BaseNamespace):
+            def get_initial_acl(self):
+                return ["on_enter"]
+
+            def on_enter(self):
+                self.grant(IMember)
+
+            def on_say(self, text):
+                return text
+
+            def on_leave(self):
+                self.revoke(IMember)
+
+        client = self.successResultOf(connect(Door))
+        self.assertNoResult(client.call("say", "hi"))
+        client.emit("enter")
+        self.assertEqual(self.successResultOf(client.call("say", "hi")), "hi")
+        client.emit("leave")
+        self.assertNoResult(client.call("say", "hi"))
+        self.assertEqual([event.args[0] for event in client.received], ["method_access_denied"] * 2)

@@ -6,13 +6,16 @@ from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import ICredentials, UsernamePassword
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface, implementer
 
 from txsocketio.acl import AccessMixin
 from txsocketio.credentials import CredentialsMixin
 from txsocketio.errors import ConnectionRefused, UsageError
+from txsocketio.namespace import BaseNamespace
+from txsocketio.server import SocketIOServer
+from txsocketio.testing import connect
 
 
 class IMember(Interface):
@@ -74,7 +77,6 @@ class Server:
 
 @implementer(IModerator)
 class Chat(CredentialsMixin, AccessMixin):
-    log = Logger()
     initial = ()
 
     def __init__(self, server, socket):
@@ -200,6 +202,9 @@ class Refusing(LoginCase):
         login = self.login("ann")
         login.cancel()
         self.failureResultOf(login, CancelledError)
+        self.realm.waiting.callback(None)
+        self.assertEqual(self.realm.inside, [])
+        self.assertIsNone(self.chat.avatar)
 
 
 class LoggingOut(LoginCase):
@@ -284,3 +289,120 @@ class Sharing(LoginCase):
     def test_another_socket(self):
         self.login("ann")
         self.assertRaises(UsageError, self.chat.share_avatar, Chat(self.server, "another socket"))
+
+
+class IEverybody(Interface):
+    def on_look():
+        """
+        See who is there.
+        """
+
+
+@implementer(IEverybody, IModerator)
+class Hall(BaseNamespace):
+    ns_name = "/hall"
+
+    def get_initial_acl(self):
+        return [IEverybody]
+
+    async def recv_connect(self):
+        name, password = self.auth["name"].encode(), self.auth["password"].encode()
+        await self.login(UsernamePassword(name, password), IMember)
+
+    def on_look(self):
+        return sorted(self.allowed_methods)
+
+    def on_say(self, text):
+        return text
+
+    def on_kick(self, user):
+        return f"kicked {user}"
+
+
+@implementer(IModerator)
+class Office(BaseNamespace):
+    ns_name = "/office"
+
+    def get_initial_acl(self):
+        return []
+
+    def recv_connect(self):
+        self.socket["/hall"].share_avatar(self)
+
+    def on_say(self, text):
+        return text
+
+    def on_kick(self, user):
+        pass
+
+
+class OverTheWire(SynchronousTestCase):
+    """
+    Clients that log in, through the whole stack.
+    """
+
+    def setUp(self):
+        self.realm = Realm()
+        users = InMemoryUsernamePasswordDatabaseDontUse(ann=b"secret", mod=b"secret")
+        portal = Portal(self.realm, [users])
+        self.server = SocketIOServer({"/hall": Hall, "/office": Office}, portal=portal, reactor=Clock())
+
+    def connect(self, name, password="secret"):
+        return connect(Hall, {"name": name, "password": password}, server=self.server)
+
+    def test_members_and_moderators(self):
+        ann = self.successResultOf(self.connect("ann"))
+        mod = self.successResultOf(self.connect("mod"))
+        self.assertEqual(self.successResultOf(ann.call("look")), ["on_look", "on_say"])
+        self.assertEqual(self.successResultOf(mod.call("kick", "ann")), "kicked ann")
+        denied = ann.call("kick", "mod")
+        self.assertNoResult(denied)
+        self.assertEqual(ann.received[0].args[0], "method_access_denied")
+
+    def test_a_refusal_does_not_say_which_half_was_wrong(self):
+        answers = [
+            self.failureResultOf(self.connect(*wrong), ConnectionRefused).value
+            for wrong in (("nobody",), ("ann", "wrong"))
+        ]
+        self.assertEqual({(answer.message, answer.data) for answer in answers}, {("not authorized", None)})
+        self.assertEqual(self.realm.inside, [])
+
+    def test_every_end_logs_out_once(self):
+        for end in (
+            lambda client: client.disconnect(),
+            lambda client: client.close(),
+            lambda client: client.lose(),
+            lambda client: client.namespace.disconnect(),
+            lambda client: client.server.shutdown(),
+        ):
+            client = self.successResultOf(self.connect("ann"))
+            self.assertEqual(len(self.realm.inside), 1)
+            end(client)
+            client.advance(60)
+            self.assertEqual(self.realm.inside, [])
+
+    def test_a_client_that_goes_while_it_logs_in(self):
+        for late in (True, False):
+            self.realm.waiting = Deferred()
+            connecting = self.connect("ann")
+            self.assertNoResult(connecting)
+            (socket,) = self.server.sockets.values()
+            socket.disconnect()
+            self.failureResultOf(connecting, ConnectionRefused)
+            if late:
+                self.server.reactor.advance(60)
+            waiting, self.realm.waiting = self.realm.waiting, None
+            waiting.callback(None)
+            self.assertEqual(self.realm.inside, [])
+            self.server.reactor.advance(60)
+            self.assertEqual(self.server.reactor.getDelayedCalls(), [])
+
+    def test_the_avatar_moves_on_to_another_namespace(self):
+        hall = self.successResultOf(self.connect("mod"))
+        office = self.successResultOf(hall.connect("/office"))
+        self.assertIs(office.namespace.avatar, hall.namespace.avatar)
+        self.assertEqual(self.successResultOf(office.call("say", "hi")), "hi")
+        hall.disconnect()
+        self.assertEqual(len(self.realm.inside), 1)
+        office.disconnect()
+        self.assertEqual(self.realm.inside, [])

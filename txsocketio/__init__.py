@@ -1,5 +1,49 @@
 """
 Socket.IO for Twisted.
+
+What most applications need is here; :mod:`txsocketio.errors`, :mod:`txsocketio.reasons`, :mod:`txsocketio.testing` and
+:mod:`txsocketio.interfaces` have the rest.
 """
 
+from txsocketio.dispatch import NO_ACK, event
+from txsocketio.errors import (
+    AckDisconnected,
+    AckError,
+    AckTimeout,
+    ConnectionRefused,
+    EncodeError,
+    OptionError,
+    SocketIOError,
+    UsageError,
+)
+from txsocketio.manage import socketio_manage
+from txsocketio.mixins import BroadcastMixin, RoomsMixin
+from txsocketio.namespace import BaseNamespace
+from txsocketio.resource import SocketIOResource
+from txsocketio.server import SocketIOServer
+from txsocketio.transports.resource import EngineResource
+from txsocketio.virtsocket import GLOBAL_NS, Socket
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "GLOBAL_NS",
+    "NO_ACK",
+    "AckDisconnected",
+    "AckError",
+    "AckTimeout",
+    "BaseNamespace",
+    "BroadcastMixin",
+    "ConnectionRefused",
+    "EncodeError",
+    "EngineResource",
+    "OptionError",
+    "RoomsMixin",
+    "Socket",
+    "SocketIOError",
+    "SocketIOResource",
+    "SocketIOServer",
+    "UsageError",
+    "event",
+    "socketio_manage",
+]

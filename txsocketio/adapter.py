@@ -7,6 +7,7 @@ An index in both directions, so that leaving costs what the member is in and sen
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from twisted.logger import Logger
@@ -101,7 +102,8 @@ class MemoryAdapter:
             return
         encoded = EncodedPacket(packet)
         if self._parser is not None:
-            encoded.parts(self._parser)
+            with suppress(UnsupportedByGeneration):
+                encoded.parts(self._parser)
         for member in recipients:
             if volatile and not member.writable:
                 continue
@@ -136,7 +138,7 @@ class MemoryAdapter:
         # Once for each connection: a client that can't carry binary would be told of at every broadcast.
         if member.sid not in self._warned:
             self._warned.add(member.sid)
-            self.log.warn("broadcasts are not sent to {sid}: {reason}", sid=member.sid, reason=str(error))
+            self.log.warn("a broadcast was not sent to {sid}: {reason}", sid=member.sid[:6], reason=str(error))
 
 
 def check_room(room: Any) -> str:

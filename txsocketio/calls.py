@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,7 +14,7 @@ from twisted.python.failure import Failure
 from txsocketio.decorated import DecoratedCall
 from txsocketio.dispatch import NO_ACK, Handler, HandlerTable
 from txsocketio.errors import EncodeError
-from txsocketio.jobs import Jobs, guarded, log_failure
+from txsocketio.jobs import Jobs, as_deferred, guarded, log_failure
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import ACK, CONNECT_ERROR, EVENT, JSON, MESSAGE, RESERVED_EVENTS, Packet
 
@@ -29,6 +28,10 @@ INTERNAL_ERROR = "an internal error occurred"
 UNGATED = frozenset({"initialize", "recv_connect", "recv_disconnect"})
 
 _RECV = {MESSAGE: "recv_message", JSON: "recv_json", CONNECT_ERROR: "recv_error"}
+
+
+#: What is neither a Deferred nor a coroutine, at a glance: asking isinstance of a Deferred is dear, it is an ABC.
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, type(NO_ACK)})
 
 
 class Calls:
@@ -49,7 +52,10 @@ class Calls:
     exception_handler_decorator: Any
     process_packet: Callable[[dict[str, Any]], Any]
     ordered: bool
-    _reason: str | None
+    _take_event: Callable[..., None]
+    _acknowledged: Callable[[int, list[Any]], None]
+    _joining: Any
+    close_reason: str | None
     _jobs: Jobs
     #: Events that wait for their turn where the class is ``ordered``.
     _queue: deque[tuple[Any, ...]] | None = None
@@ -81,7 +87,7 @@ class Calls:
         except Exception:
             self._failed(Failure(), handler.name, id)
             return
-        if id is not None or result is not None:
+        if id is not None or result.__class__ not in _PLAIN:
             self._finish(result, id, plain, handler.name)
 
     def _search(self, data: list[Any], id: int | None, packet: Packet | None) -> Handler | None:
@@ -123,14 +129,14 @@ class Calls:
         """
         Take the failure of a handler: log it, tell the client.
         """
-        if failure.check(CancelledError) and self._reason is not None:
+        if failure.check(CancelledError) and self.close_reason is not None:
             return
         log_failure(
             "{handler} of {namespace} failed (socket {sid})",
             failure,
             handler=f"{type(self).__qualname__}.{label}",
             namespace=self.ns_name or "/",
-            sid=self.socket.sessid,
+            sid=self.socket.sessid[:6],
         )
         text = failure.getErrorMessage() if self.socket.server.options.debug else INTERNAL_ERROR
         self._report("handler_error", text, id)
@@ -139,10 +145,9 @@ class Calls:
         """
         Acknowledge a result, or follow the Deferred that will bring it.
         """
-        if isinstance(result, Deferred):
-            self._follow(result, id, plain, label)
-        elif isinstance(result, CoroutineType):
-            self._follow(Deferred.fromCoroutine(result), id, plain, label)
+        running = None if result.__class__ in _PLAIN else as_deferred(result)
+        if running is not None:
+            self._follow(running, id, plain, label)
         elif id is not None and result is not NO_ACK:
             if result is None or plain:
                 args: list[Any] = []
@@ -222,13 +227,41 @@ class Calls:
         """
         Run an event along the hooks of gevent-socketio.
         """
-        packet = packet or Packet(EVENT, self.ns_name, id, data, plain)
+        if packet is None:
+            packet = Packet(EVENT, self.ns_name, id, data, plain)
         try:
             result = self.process_packet(packet.as_dict())
         except Exception:
             self._failed(Failure(), "process_packet", id)
             return
         self._finish(result, id, plain, "process_packet")
+
+    def _call_recv_connect(self, packet: Packet) -> Any:
+        """
+        Ask the application whether the client may join.
+
+        :param packet: the CONNECT.
+        :return: what it returned; a coroutine or Deferred is not waited for. NO_ACK refuses.
+        """
+        if not self._table.flat:
+            return self.process_packet(packet.as_dict())
+        handler = self._table.methods["recv_connect"]
+        return self._invoke(handler, [packet.as_dict()] if handler.takes_packet else [])
+
+    def _take_packet(self, packet: Packet) -> None:
+        """
+        Take any packet but a CONNECT. A DISCONNECT is only shown to the hooks; the socket closes the namespace.
+        """
+        kind = packet.type
+        if kind == EVENT:
+            self._take_event(packet.data, packet.id, packet.plain_ack)
+        elif kind in _RECV:
+            data = ["error"] if kind == CONNECT_ERROR else ["message", packet.data]
+            self._take_event(data, packet.id, packet.plain_ack, packet)
+        elif self._joining is None and not self._table.flat:
+            self._run_chain([], None, False, packet)
+        elif kind == ACK and packet.id is not None:
+            self._acknowledged(packet.id, packet.data)
 
     def _invoke(self, handler: Handler, args: Any) -> Any:
         """

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,18 +22,20 @@ if TYPE_CHECKING:
     from zope.interface.interface import InterfaceClass
 
 
+_log = Logger()
+
+
 class _Login:
     """
     Hold one avatar and those who share it.
     """
 
-    __slots__ = ("avatar", "holders", "interface", "log", "logout")
+    __slots__ = ("avatar", "holders", "interface", "logout")
 
-    def __init__(self, interface: Any, avatar: Any, logout: Callable[[], Any], log: Logger) -> None:
+    def __init__(self, interface: Any, avatar: Any, logout: Callable[[], Any]) -> None:
         self.interface = interface
         self.avatar = avatar
         self.logout = logout
-        self.log = log
         self.holders = 0
 
     def release(self) -> None:
@@ -42,7 +44,7 @@ class _Login:
         """
         self.holders -= 1
         if self.holders <= 0:
-            maybeDeferred(self.logout).addErrback(lambda failure: self.log.failure("logging out failed", failure))
+            maybeDeferred(self.logout).addErrback(lambda failure: _log.failure("logging out failed", failure))
 
 
 class CredentialsMixin:
@@ -55,7 +57,6 @@ class CredentialsMixin:
 
     avatar: Any = None
 
-    log: Logger
     server: Any
     socket: Any
     _login: _Login | None = None
@@ -77,6 +78,7 @@ class CredentialsMixin:
         :return: a Deferred that fires with the avatar. It fails with ConnectionRefused, in the same words whatever
             was wrong, so that raised out of ``recv_connect`` it refuses the client without telling whether there is
             such a user. What is no wrong password but a fault (a checker that breaks, or that is missing) is logged.
+            Cancelling it gives up waiting; a login that succeeds nevertheless is logged out at once.
         :raises UsageError: when the server has no portal, or no interface is given.
         """
         portal = self.server.portal
@@ -86,9 +88,11 @@ class CredentialsMixin:
             )
         if not interfaces:
             raise UsageError("login() needs at least one Interface that the avatar shall provide")
-        finished: Deferred[Any] = maybeDeferred(portal.login, credentials, self, *interfaces)
-        finished.addCallbacks(self._logged_in, self._login_failed)
-        return finished
+        # Not the portal's own Deferred: cancelled half way, a realm could lose the avatar that it must log out.
+        answer: Deferred[Any] = Deferred()
+        asked: Deferred[Any] = maybeDeferred(portal.login, credentials, self, *interfaces)
+        asked.addCallback(self._logged_in, answer).addErrback(self._login_failed, answer)
+        return answer
 
     def share_avatar(self, namespace: CredentialsMixin) -> None:
         """
@@ -108,21 +112,21 @@ class CredentialsMixin:
         if namespace is not self and not namespace._logged_out:
             namespace._adopt(self._login)
 
-    def _logged_in(self, result: tuple[Any, Any, Callable[[], Any]]) -> Any:
-        login = _Login(*result, self.log)
-        if self._logged_out:
+    def _logged_in(self, result: tuple[Any, Any, Callable[[], Any]], answer: Deferred[Any]) -> None:
+        login = _Login(*result)
+        if self._logged_out or answer.called:
             login.release()
             raise ConnectionRefused()
         self._adopt(login)
-        return login.avatar
+        answer.callback(login.avatar)
 
-    def _login_failed(self, failure: Failure) -> Any:
-        if isinstance(failure.value, CancelledError):
-            return failure
-        if not isinstance(failure.value, LoginFailed) or isinstance(failure.value, UnhandledCredentials):
-            self.log.failure("a login could not be decided", failure)
-        # From None: the chained exception would tell the two halves apart in whatever shows tracebacks.
-        raise ConnectionRefused() from None
+    def _login_failed(self, failure: Failure, answer: Deferred[Any]) -> None:
+        if not isinstance(failure.value, LoginFailed | ConnectionRefused) or isinstance(
+            failure.value, UnhandledCredentials
+        ):
+            _log.failure("a login could not be decided", failure)
+        if not answer.called:
+            answer.errback(ConnectionRefused())
 
     def _adopt(self, login: _Login) -> None:
         login.holders += 1

@@ -45,7 +45,7 @@ HOOKS: Final = (
 
 #: Where what namespaces inherit from us is defined. Nothing of it is reached by a name that a client chooses.
 _OWN_MODULES: Final = frozenset(
-    f"txsocketio.{name}" for name in ("namespace", "calls", "acl", "credentials", "mixins", "jobs")
+    f"txsocketio.{name}" for name in ("namespace", "hooks", "sending", "calls", "acl", "credentials", "mixins")
 )
 
 

@@ -2,8 +2,8 @@
 How a namespace instance begins and ends: one path each, walked exactly once.
 
 Joining: the class is instantiated, admitted to the adapter (so that it can join rooms), ``initialize`` and
-``recv_connect`` run, perhaps for a while; meanwhile packets wait, both ways. Then the client gets the CONNECT answer and
-what was held, or a CONNECT_ERROR.
+``recv_connect`` run, perhaps for a while; meanwhile packets wait, both ways. Then the client gets the CONNECT answer
+and what was held, or a CONNECT_ERROR.
 
 Leaving, whatever the cause, in this order: dispatch stops; ``recv_disconnect`` runs if ``recv_connect`` has succeeded;
 rooms are left; pending acknowledgements fail; the instance leaves its socket; jobs and unfinished handlers get a grace
@@ -12,7 +12,6 @@ and are cancelled; the avatar logs out. A step that raises is logged and stops n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -23,7 +22,7 @@ from txsocketio.dispatch import NO_ACK
 from txsocketio.errors import ConnectionRefused, EncodeError
 from txsocketio.jobs import as_deferred, guarded, log_failure
 from txsocketio.protocol.encoded import EncodedPacket
-from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Packet
+from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, Packet
 from txsocketio.reasons import SERVER_NAMESPACE_DISCONNECT
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Joining:
 
     def __init__(self, namespace: BaseNamespace, packet: Packet) -> None:
         """
-        :param namespace: just made.
+        :param namespace: being made.
         :param packet: the client's CONNECT.
         """
         self._namespace = namespace
@@ -69,7 +68,7 @@ class Joining:
         if not deferred.called:
             namespace = self._namespace
             self._deferred = deferred
-            if namespace._reason is not None:
+            if namespace.close_reason is not None:
                 self.stop()
                 return
             timeout = namespace.server.options.connect_timeout
@@ -79,7 +78,7 @@ class Joining:
         namespace = self._namespace
         for initialize in namespace._table.initializers:
             await _settled(initialize.__get__(namespace, type(namespace))())
-            if namespace._reason is not None:
+            if namespace.close_reason is not None:
                 return
         if await _settled(namespace._call_recv_connect(self._packet)) is NO_ACK:
             # An exception was swallowed by the class's decorator. What may be a failed login must not open a door.
@@ -92,7 +91,7 @@ class Joining:
         :param encoded: an IEncoded.
         :raises EncodeError: when this client's parser cannot carry it.
         """
-        encoded.parts(self._namespace.socket.parser)
+        encoded.parts(self._namespace.socket.engine_session.generation.parser)
         self._outgoing.append(encoded)
         if len(self._outgoing) > self._limit:
             self._overflow()
@@ -113,41 +112,31 @@ class Joining:
     def _too_late(self, timeout: float) -> None:
         self._refuse(f"not accepted within {timeout:g} seconds")
 
-    def _refuse(self, message: str, data: Any = None) -> None:
+    def _refuse(self, message: str) -> None:
         namespace = self._namespace
-        if namespace._reason is None:
-            close_namespace(namespace, SERVER_NAMESPACE_DISCONNECT, refusal(namespace.ns_name, message, data))
+        close_namespace(namespace, SERVER_NAMESPACE_DISCONNECT, refusal(namespace.ns_name, message))
 
     def _failed(self, failure: Failure) -> None:
         namespace = self._namespace
-        refused = failure.check(ConnectionRefused)
-        if not refused and not (namespace._reason is not None and failure.check(CancelledError)):
-            log_failure(
-                "connecting to {namespace} failed (socket {sid})",
-                failure,
-                namespace=f"{type(namespace).__qualname__} at {namespace.ns_name or '/'}",
-                sid=namespace.socket.sessid,
-            )
-        if refused:
-            error: Any = failure.value
-            self._refuse(error.message, error.data)
-        else:
-            self._refuse(failure.getErrorMessage() if namespace.server.options.debug else INTERNAL_ERROR)
+        if namespace.close_reason is not None and failure.check(CancelledError, ConnectionRefused):
+            return
+        where = f"{type(namespace).__qualname__} at {namespace.ns_name or '/'}"
+        packet = refusal_for(failure, namespace.ns_name, where, namespace.socket)
+        close_namespace(namespace, SERVER_NAMESPACE_DISCONNECT, packet)
 
     def _accept(self) -> None:
         namespace = self._namespace
-        if namespace._reason is not None:
+        if namespace.close_reason is not None:
             return
         self._stop_deadline()
         namespace._joining = None
         namespace.socket.namespace_joined(namespace)
-        session = namespace.socket.engine_session
-        session.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
-        namespace.deliver = session.deliver
+        namespace.deliver = namespace._deliver_now
+        namespace.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
         for encoded in self._outgoing:
             guarded(namespace.deliver, encoded)
         # Flushing may have ended it all, by the limit of outgoing bytes.
-        if namespace._reason is None:
+        if namespace.close_reason is None:
             namespace._take_event = namespace._running()
         for item in self._incoming:
             namespace._take_event(*item)
@@ -188,6 +177,23 @@ def refusal(name: str, message: str, data: Any = None) -> Packet:
     return Packet(CONNECT_ERROR, name, None, content)
 
 
+def refusal_for(failure: Failure, name: str, where: str, socket: Any) -> Packet:
+    """
+    Turn what went wrong while a client was joining into what it is told; what is not a ConnectionRefused is logged.
+
+    :param failure: what was raised.
+    :param name: of the namespace.
+    :param where: for the log.
+    :param socket: of the client.
+    :return: a CONNECT_ERROR.
+    """
+    error = failure.value
+    if isinstance(error, ConnectionRefused):
+        return refusal(name, error.message, error.data)
+    log_failure("connecting to {where} failed (socket {sid})", failure, where=where, sid=socket.sessid[:6])
+    return refusal(name, failure.getErrorMessage() if socket.server.options.debug else INTERNAL_ERROR)
+
+
 def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | None = None) -> None:
     """
     End a namespace; a second call does nothing.
@@ -196,9 +202,9 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
     :param reason: for ``recv_disconnect``; the first one wins.
     :param farewell: sent first: a DISCONNECT or a CONNECT_ERROR.
     """
-    if namespace._reason is not None:
+    if namespace.close_reason is not None:
         return
-    namespace._reason = reason
+    namespace.close_reason = reason
     joining, namespace._joining = namespace._joining, None
     namespace._take_event = ignore
     namespace.deliver = ignore
@@ -213,7 +219,7 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
     guarded(_leave_rooms, namespace)
     if namespace._acks is not None:
         guarded(namespace._acks.close)
-    guarded(namespace.socket.namespace_left, namespace, joining is None)
+    guarded(namespace.socket.namespace_left, namespace)
     namespace._jobs.end(namespace.reactor, namespace.server.options.job_grace, _Ended(namespace))
 
 

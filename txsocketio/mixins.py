@@ -48,9 +48,8 @@ class RoomsMixin:
         """
         The rooms this client is in; after the namespace has closed, those it was in.
         """
-        if self._last_rooms is not None:
-            return self._last_rooms
-        return self._mount.adapter.rooms_of(self)
+        rooms: frozenset[str] = self._mount.adapter.rooms_of(self) if self._last_rooms is None else self._last_rooms
+        return rooms
 
     def emit_to_room(self, room: Any, event: str, *args: Any) -> None:
         """

@@ -33,7 +33,7 @@ class SocketIOResource(Resource):
         :param options: see SocketIOServer; ``path`` means nothing here, the site decides it.
         :raises UsageError: see SocketIOServer.
         """
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.socketio = SocketIOServer(namespaces, reactor=reactor, **options)
 
     def render(self, request: Any) -> Any:

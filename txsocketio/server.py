@@ -153,8 +153,11 @@ class SocketIOServer:
             except Exception:
                 self.log.failure("the error handler failed")
             return
-        self.log.warn("{name} in {endpoint} of {sid}", name=error_name, endpoint=endpoint or "/", sid=socket.sessid)
-        namespace = None if quiet else socket.active_ns.get(endpoint)
+        # A name that nothing is mounted at was chosen by the client: it is payload.
+        known = not endpoint or endpoint in self.mounts
+        where = endpoint or "/" if known else "an unknown namespace"
+        self.log.warn("{name} in {where} (session {sid})", name=error_name, where=where, sid=socket.sessid[:6])
+        namespace = None if quiet or not known else socket.find(endpoint)
         if namespace is not None:
             namespace.deliver(EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message])))
 
@@ -164,4 +167,4 @@ class SocketIOServer:
         return self._reactor
 
     def _session_opened(self, session: ISession) -> Socket:
-        return Socket(self, session)
+        return Socket(session, self)

@@ -32,7 +32,7 @@ class PathResource(Resource):
         :param target: the IResource for it and what is below.
         :param rest: the IResource for all else, or None.
         """
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._segments = [segment.encode() for segment in path.strip("/").split("/")]
         self._target = target
         self._rest = rest
@@ -51,7 +51,7 @@ class PathResource(Resource):
             del request.postpath[:more]
             return self._target
         if self._rest is None:
-            return super().getChildWithDefault(path, request)
+            return super().getChildWithDefault(path, request)  # type: ignore[no-untyped-call]
         if self._rest.isLeaf:
             request.postpath.insert(0, request.prepath.pop())
             return self._rest
@@ -147,5 +147,6 @@ class SocketIOService(Service):
 
 
 def _listen_on(reactor: Any, description: str, site: BoundedSite) -> Deferred[Any]:
-    listening: Deferred[Any] = serverFromString(reactor, description).listen(site)
+    endpoint: Any = serverFromString(reactor, description)
+    listening: Deferred[Any] = endpoint.listen(site)
     return listening

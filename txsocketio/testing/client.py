@@ -105,7 +105,7 @@ class Client:
         if self._namespace is None:
             self._namespace = self._live_namespace()
         if self._namespace is None:
-            raise AckDisconnected("the server has no instance for this client")
+            raise UsageError("the server has no instance for this client: it was refused, or has not been accepted yet")
         return self._namespace
 
     # What the client does.
@@ -132,7 +132,7 @@ class Client:
         if self.reason is not None:
             return fail(AckDisconnected(f"the client is disconnected: {self.reason.client}"))
         number = self.connection.new_id()
-        answer = self._calls[number] = Deferred(lambda _: self._calls.pop(number, None))
+        answer = self._calls[number] = Deferred(lambda _: self._calls.__delitem__(number))
         self._send(EVENT, [event, *args], number)
         return answer
 
@@ -318,7 +318,7 @@ class Client:
     def _tell(self, reason: str) -> None:
         if self.reason is not None:
             return
-        self.reason = Reasons(reason, None if self._namespace is None else self._namespace.reason)
+        self.reason = Reasons(reason, None if self._namespace is None else self._namespace.close_reason)
         readers, calls, waiters = list(self._readers), list(self._calls.values()), self._waiters
         self._readers.clear()
         self._calls.clear()

@@ -11,7 +11,7 @@ from txsocketio.errors import ProtocolError
 from txsocketio.protocol.attachments import Assembler
 from txsocketio.protocol.encoded import EncodedControl, EncodedPacket
 from txsocketio.protocol.packet import CONNECT, Packet
-from txsocketio.testing.network import TRANSPORTS, Network
+from txsocketio.testing.network import TRANSPORTS, MemoryPolls, MemoryStream, Network
 
 if TYPE_CHECKING:
     from txsocketio.server import SocketIOServer
@@ -54,10 +54,10 @@ class Connection:
         self._connected_root: Packet | None = None
         self._assembler = Assembler(generation.parser, _NO_LIMIT, _NO_LIMIT)
         self._next_id = 0
-        self._ping: Any = None
+        self._calls: list[Any] = []
         self.gone = False
         kind = TRANSPORTS[transport]
-        self._transport = kind(network, generation, generation.wires[kind.container], self)
+        self._transport: MemoryStream | MemoryPolls = kind(network, generation, generation.wires[kind.container], self)
         self.session: Any = None
         network.run(self._open, request)
 
@@ -171,7 +171,8 @@ class Connection:
     def _control_received(self, packet: str) -> None:
         type = packet[:1]
         if type == "1":
-            self.network.run(self._transport.lose)
+            # Later: the server may be about to close the connection itself, and has more to say before.
+            self._calls.append(self.network.clock.callLater(0, self.lose))
         elif type == "2" and self.answering:
             self.send_control(PONG, packet[1:].encode())
         elif type == "3" and self.answering and not self._pings:
@@ -190,8 +191,9 @@ class Connection:
         Learn that the connection is closed.
         """
         self.gone = True
-        if self._ping is not None and self._ping.active():
-            self._ping.cancel()
+        for call in self._calls:
+            if call.active():
+                call.cancel()
         for client in list(self._clients.values()):
             client.connection_gone()
 
@@ -204,7 +206,7 @@ class Connection:
     def _ping_later(self) -> None:
         if self._pings and not self.gone:
             interval = self.server.engine_options.ping_interval
-            self._ping = self.network.clock.callLater(interval, self._send_ping)
+            self._calls = [self.network.clock.callLater(interval, self._send_ping)]
 
     def _send_ping(self) -> None:
         if self.answering:

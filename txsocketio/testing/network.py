@@ -99,7 +99,7 @@ class _MemoryTransport:
             self._held.append(rendered)
             return
         self.receiver.heard = True
-        for packet in self._unpack(rendered):
+        for packet in self._split(rendered):
             if self._gone:
                 return
             if isinstance(packet, str):
@@ -146,15 +146,10 @@ class _MemoryTransport:
             self._network.run(self._client.transport_gone)
 
     def _arrive(self, rendered: Any) -> None:
-        for packet in self._unpack(rendered):
-            self._client.packet_received(packet)
-
-    def _unpack(self, rendered: Any) -> list[str | bytes]:
-        packets = self._split(rendered)
+        # The session does this for itself.
         translate = self._codec.translate
-        if translate is None:
-            return packets
-        return [translate(packet) if isinstance(packet, str) else packet for packet in packets]
+        for packet in self._split(rendered):
+            self._client.packet_received(translate(packet) if translate and isinstance(packet, str) else packet)
 
     def _split(self, rendered: Any) -> list[str | bytes]:
         raise NotImplementedError
@@ -253,4 +248,4 @@ class MemoryPolls(_MemoryTransport):
         return packets
 
 
-TRANSPORTS = {"websocket": MemoryStream, "polling": MemoryPolls}
+TRANSPORTS: dict[str, type[MemoryStream] | type[MemoryPolls]] = {"websocket": MemoryStream, "polling": MemoryPolls}

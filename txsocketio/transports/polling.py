@@ -245,12 +245,12 @@ class PollingTransport:
         return packets
 
     def _feed(self, packets: list[str | bytes]) -> None:
-        receiver, translate = self.receiver, self._generation.codec.translate
+        receiver = self.receiver
         receiver.heard = True
         self._feeding = True
         for packet in packets:
             if isinstance(packet, str):
-                receiver.receive_text(packet if translate is None else translate(packet))
+                receiver.receive_text(packet)
             else:
                 receiver.receive_binary(packet)
         self._feeding = False

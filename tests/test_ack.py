@@ -1,0 +1,75 @@
+"""
+What a client owes.
+"""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txsocketio.ack import AckTable
+from txsocketio.errors import AckDisconnected, AckTimeout, TooManyAcks
+
+
+class Tables(SynchronousTestCase):
+    def setUp(self):
+        self.debt = [0]
+        self.table = AckTable(3, self.debt)
+        self.clock = Clock()
+
+    def expect(self, timeout=None):
+        deferred = Deferred()
+        id = self.table.expect(deferred)
+        if timeout is not None:
+            self.table.set_timeout(id, deferred, self.clock, timeout)
+        return id, deferred
+
+    def test_ids_start_at_one_and_are_not_used_again(self):
+        self.assertEqual(self.expect()[0], 1)
+        self.table.resolve(1, [])
+        self.assertEqual(self.expect()[0], 2)
+
+    def test_none_one_and_several_arguments(self):
+        for args, result in [([], None), ([None], None), ([[1]], [1]), ([1, 2], (1, 2))]:
+            id, deferred = self.expect()
+            self.table.resolve(id, args)
+            self.assertEqual(self.successResultOf(deferred), result)
+
+    def test_callbacks_are_called_with_the_arguments(self):
+        got = []
+        id = self.table.expect(lambda *args: got.append(args))
+        self.table.resolve(id, [1, 2])
+        self.table.resolve(id, [3])
+        self.table.resolve(99, [4])
+        self.assertEqual(got, [(1, 2)])
+
+    def test_the_debt_is_limited_for_all_tables_of_a_client(self):
+        other = AckTable(3, self.debt)
+        for table in (self.table, other, self.table):
+            table.expect(lambda: None)
+        self.assertRaises(TooManyAcks, other.expect, lambda: None)
+        self.table.resolve(1, [])
+        other.expect(lambda: None)
+
+    def test_one_that_is_late_has_timed_out(self):
+        id, deferred = self.expect(timeout=5)
+        self.clock.advance(5)
+        self.failureResultOf(deferred, AckTimeout)
+        self.table.resolve(id, [])
+        self.assertEqual(self.debt, [0])
+
+    def test_one_in_time_leaves_no_timer(self):
+        id, deferred = self.expect(timeout=5)
+        self.table.resolve(id, ["x"])
+        self.assertEqual(self.successResultOf(deferred), "x")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_the_end_fails_them_all(self):
+        _, first = self.expect(timeout=5)
+        _, second = self.expect()
+        second.addErrback(lambda failure: 1 / 0)
+        called = []
+        self.table.expect(called.append)
+        self.table.close()
+        self.failureResultOf(first, AckDisconnected)
+        self.failureResultOf(second, ZeroDivisionError)
+        self.assertEqual((called, len(self.table), self.debt, self.clock.getDelayedCalls()), ([], 0, [0], []))

@@ -1,0 +1,114 @@
+"""
+Unfinished work and its end.
+"""
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txsocketio.errors import UsageError
+from txsocketio.jobs import Jobs, as_job, guarded
+
+
+class Case(SynchronousTestCase):
+    def setUp(self):
+        self.jobs = Jobs()
+        self.clock = Clock()
+        self.ends = 0
+
+    def end(self, grace):
+        self.jobs.end(self.clock, grace, self.ended)
+
+    def ended(self):
+        self.ends += 1
+
+
+class Spawning(Case):
+    def test_a_function_is_called_with_its_arguments(self):
+        job = self.jobs.spawn(lambda a, b=0: a + b, 1, b=2)
+        self.assertEqual(self.successResultOf(job), 3)
+
+    def test_a_function_that_raises_fails_the_job(self):
+        self.failureResultOf(self.jobs.spawn(lambda: 1 / 0), ZeroDivisionError)
+
+    def test_coroutines_and_deferreds_are_kept_until_they_are_done(self):
+        waiting = Deferred()
+
+        async def chore():
+            return await waiting
+
+        job = self.jobs.spawn(as_job(chore()))
+        self.assertEqual(len(self.jobs.spawned), 1)
+        waiting.callback("done")
+        self.assertEqual(self.successResultOf(job), "done")
+        self.assertEqual(self.jobs.spawned, {})
+        self.assertEqual(self.successResultOf(self.jobs.spawn(as_job(succeed(2)))), 2)
+
+    def test_anything_else_is_refused(self):
+        with self.assertRaisesRegex(UsageError, "a function, a coroutine or a Deferred, not 3"):
+            as_job(3)
+
+    def test_killing_cancels_and_forgets(self):
+        job = self.jobs.spawn(Deferred)
+        self.jobs.kill()
+        self.assertIsNone(self.successResultOf(job))
+        self.assertEqual(self.jobs.spawned, {})
+
+    def test_a_canceller_that_raises_stops_no_other(self):
+        first, second = Deferred(lambda d: 1 / 0), Deferred()
+        self.jobs.spawn(lambda: second)
+        self.jobs.spawn(lambda: first)
+        self.jobs.kill()
+        self.assertTrue(second.called)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class Ending(Case):
+    def test_with_nothing_left_it_is_at_once(self):
+        self.end(5)
+        self.assertEqual((self.ends, self.jobs.ended), (1, True))
+
+    def test_jobs_that_finish_in_time_are_not_cancelled(self):
+        waiting = Deferred()
+        job = self.jobs.spawn(lambda: waiting)
+        self.end(5)
+        self.clock.advance(4)
+        self.assertEqual(self.ends, 0)
+        waiting.callback("done")
+        self.assertEqual(self.successResultOf(job), "done")
+        self.assertEqual((self.ends, self.clock.getDelayedCalls()), (1, []))
+
+    def test_after_the_grace_they_are_cancelled(self):
+        job, call = self.jobs.spawn(Deferred), Deferred()
+        self.jobs.started(call)
+        call.addErrback(lambda failure: failure.trap(CancelledError))
+        self.end(5)
+        self.clock.advance(5)
+        self.assertIsNone(self.successResultOf(job))
+        self.assertEqual(self.successResultOf(call), CancelledError)
+        self.assertEqual((self.ends, self.jobs.spawned, self.jobs.calls), (1, {}, {}))
+
+    def test_without_a_grace_it_is_at_once(self):
+        job = self.jobs.spawn(Deferred)
+        self.end(0)
+        self.assertIsNone(self.successResultOf(job))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_handler_that_goes_on_after_the_end_gets_the_grace_too(self):
+        self.end(5)
+        call = Deferred()
+        call.addErrback(lambda failure: failure.trap(CancelledError))
+        self.jobs.started(call)
+        self.clock.advance(5)
+        self.assertEqual(self.successResultOf(call), CancelledError)
+        self.assertEqual(self.ends, 1)
+
+    def test_afterwards_nothing_is_started(self):
+        self.end(5)
+        self.failureResultOf(self.jobs.spawn(self.fail), CancelledError)
+
+
+class Guarding(SynchronousTestCase):
+    def test_what_is_raised_is_logged(self):
+        guarded(lambda: 1 / 0)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

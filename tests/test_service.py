@@ -1,0 +1,161 @@
+"""
+Listening: endpoints, the tree that is served, failures to bind, and the end.
+"""
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource, getChildForRequest
+from twisted.web.static import Data
+from twisted.web.test.requesthelper import DummyRequest
+from zope.interface.verify import verifyObject
+
+from txsocketio.errors import UsageError
+from txsocketio.server import SocketIOServer
+from txsocketio.service import PathResource
+from txsocketio.transports.site import BoundedSite
+
+
+class Reactor(MemoryReactorClock):
+    """
+    Refuse to listen on one port, and count what still listens.
+    """
+
+    taken = 8001
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def listenTCP(self, port, factory, backlog=50, interface=""):
+        if port == self.taken:
+            raise CannotListenError(interface, port, OSError(98, "Address already in use"))
+        listening = super().listenTCP(port, factory, backlog, interface)
+        self.open.append(port)
+        listening.stopListening = lambda: self.open.remove(port)
+        return listening
+
+
+class ServiceCase(SynchronousTestCase):
+    def setUp(self):
+        self.reactor = Reactor()
+        self.server = SocketIOServer(reactor=self.reactor, path="/live/io", max_http_buffer_size=5000)
+
+
+class Listening(ServiceCase):
+    def test_it_is_a_service(self):
+        verifyObject(IService, self.server.service("tcp:8000"))
+
+    def test_it_listens_when_it_starts(self):
+        service = self.server.service("tcp:8000:interface=127.0.0.1", "tcp:9000")
+        self.assertEqual(self.reactor.open, [])
+        service.startService()
+        self.assertEqual(self.reactor.open, [8000, 9000])
+        port, site, _, interface = self.reactor.tcpServers[0]
+        self.assertEqual((port, interface), (8000, "127.0.0.1"))
+        self.assertIsInstance(site, BoundedSite)
+
+    def test_it_listens_once_where_privileges_are_given_up(self):
+        service = self.server.service("tcp:8000")
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual(self.reactor.open, [8000])
+        self.assertTrue(service.running)
+
+    def test_it_works_inside_another_service(self):
+        parent = MultiService()
+        self.server.service("tcp:8000").setServiceParent(parent)
+        parent.privilegedStartService()
+        parent.startService()
+        self.assertEqual(self.reactor.open, [8000])
+        self.successResultOf(parent.stopService())
+        self.assertEqual(self.reactor.open, [])
+
+    def test_bodies_are_bounded_by_the_option(self):
+        self.server.service("tcp:8000").startService()
+        site = self.reactor.tcpServers[0][1]
+        self.assertEqual(site.requestFactory.body_limit, 5000)
+        self.assertEqual(site.requestFactory.bounded_path, b"/live/io")
+
+    def test_without_an_endpoint(self):
+        self.assertRaises(UsageError, self.server.service)
+        self.assertRaises(UsageError, self.server.service, 8000)
+
+
+class NotListening(ServiceCase):
+    def test_an_address_that_is_taken_is_raised_and_named(self):
+        service = self.server.service("tcp:8001:interface=127.0.0.1")
+        error = self.assertRaises(CannotListenError, service.startService)
+        self.assertIn("127.0.0.1:8001", str(error))
+        self.assertFalse(service.running)
+
+    def test_nothing_is_left_listening(self):
+        service = self.server.service("tcp:8000", "tcp:8001", "tcp:8002")
+        self.assertRaises(CannotListenError, service.privilegedStartService)
+        self.assertEqual(self.reactor.open, [])
+
+    def test_it_can_be_tried_again(self):
+        service = self.server.service("tcp:8001")
+        self.assertRaises(CannotListenError, service.startService)
+        self.reactor.taken = None
+        service.startService()
+        self.assertEqual(self.reactor.open, [8001])
+
+    def test_what_is_no_endpoint(self):
+        self.assertRaises(ValueError, self.server.service("nonsense:8000").startService)
+
+
+class Stopping(ServiceCase):
+    def test_it_stops_listening_and_shuts_the_server_down(self):
+        service = self.server.service("tcp:8000")
+        service.startService()
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.reactor.open, [])
+        self.assertFalse(service.running)
+        self.assertTrue(self.server.engine.closing)
+
+
+class Tree(SynchronousTestCase):
+    def setUp(self):
+        self.target = Resource()
+        self.target.isLeaf = True
+
+    def find(self, tree, *path):
+        request = DummyRequest(list(path))
+        request.prepath = []
+        return getChildForRequest(tree, request), request
+
+    def test_the_path_and_what_is_below_lead_to_the_target(self):
+        tree = PathResource("/live/io", self.target)
+        for rest in ([], [b""], [b"1", b"websocket"]):
+            found, request = self.find(tree, b"live", b"io", *rest)
+            self.assertIs(found, self.target)
+            self.assertEqual((request.prepath, request.postpath), ([b"live", b"io"], rest))
+
+    def test_all_else_leads_to_the_rest(self):
+        rest = Resource()
+        page, other = Data(b"page", "text/plain"), Data(b"other", "text/plain")
+        rest.putChild(b"", page)
+        live = Resource()
+        rest.putChild(b"live", live)
+        live.putChild(b"page", other)
+        tree = PathResource("/live/io", self.target, rest)
+        self.assertIs(self.find(tree, b"")[0], page)
+        self.assertIs(self.find(tree, b"live", b"page")[0], other)
+        self.assertIs(self.find(tree, b"live", b"io")[0], self.target)
+
+    def test_a_leaf_as_the_rest_gets_its_whole_path(self):
+        rest = Resource()
+        rest.isLeaf = True
+        tree = PathResource("/live/io", self.target, rest)
+        found, request = self.find(tree, b"some", b"where")
+        self.assertIs(found, rest)
+        self.assertEqual((request.prepath, request.postpath), ([], [b"some", b"where"]))
+
+    def test_without_a_rest_there_is_nothing(self):
+        tree = PathResource("/live/io", self.target)
+        for path in ([b""], [b"live"], [b"live", b"other"]):
+            found, request = self.find(tree, *path)
+            found.render(request)
+            self.assertEqual(request.responseCode, 404)

@@ -1,0 +1,211 @@
+"""
+Which namespaces a client is in, is joining, and has left; and how its connection ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+
+from txsocketio.calls import shown
+from txsocketio.interfaces import ISession
+from txsocketio.jobs import Jobs, guarded
+from txsocketio.lifecycle import close_namespace, refusal, refusal_for
+from txsocketio.mounts import MountedNamespace
+from txsocketio.namespace import BaseNamespace
+from txsocketio.protocol.encoded import EncodedPacket
+from txsocketio.protocol.packet import CONNECT, DISCONNECT, Packet
+from txsocketio.reasons import FORCED_CLOSE
+from txsocketio.routing import Routing
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+
+class _Nowhere:
+    """
+    Stand for the adapter where nobody can broadcast.
+    """
+
+    def add(self, member: Any) -> None:
+        pass
+
+    remove = add
+
+    def rooms_of(self, member: Any) -> frozenset[str]:
+        return frozenset()
+
+
+#: Where no class is mounted at the root, clients that are joined to it unasked get this: it takes no events.
+EMPTY_ROOT: Final = MountedNamespace("", BaseNamespace, _Nowhere())
+
+
+class Membership(Routing):
+    """
+    Join and leave namespaces; the part of Socket that knows how.
+    """
+
+    __slots__ = ("_connect_timer", "_ending", "_held", "_jobs", "_overdue", "_unfinished", "_waiting")
+
+    def __init__(self, session: ISession, server: Any) -> None:
+        """
+        :param session: just opened.
+        :param server: the SocketIOServer.
+        """
+        super().__init__(session, server)
+        self._jobs = Jobs()
+        #: Namespaces that are closed but for their jobs.
+        self._ending: set[BaseNamespace] = set()
+        #: Who waits for the end.
+        self._waiting: list[Deferred[str]] = []
+        self._unfinished = 0
+        self._held = False
+        #: connect_timeout is over, and what the client is joining decides.
+        self._overdue = False
+        self._connect_timer: IDelayedCall | None = None
+
+    def _open(self) -> None:
+        if self.engine_session.generation.implicit_root:
+            self._join(Packet(CONNECT))
+        else:
+            self._await_connect()
+
+    def _await_connect(self) -> None:
+        if self._connect_timer is None and not self.engine_session.generation.implicit_root:
+            timeout = self.server.options.connect_timeout
+            self._connect_timer = self.server.reactor.callLater(timeout, self._no_connect)
+
+    def _no_connect(self) -> None:
+        self._connect_timer = None
+        if self._joining:
+            self._overdue = True
+        else:
+            self._end(FORCED_CLOSE)
+
+    def _stop_connect_timer(self) -> None:
+        timer, self._connect_timer = self._connect_timer, None
+        if timer is not None:
+            timer.cancel()
+        self._overdue = False
+
+    def _join(self, packet: Packet) -> None:
+        name = packet.namespace
+        mount = self.server.mounts.get(name)
+        if mount is None and not name and self.engine_session.generation.implicit_root:
+            mount = EMPTY_ROOT
+        if mount is None:
+            self._report("no_such_namespace", f"there is no namespace {shown(name or '/')}", name)
+            self._send_raw(refusal(name, "Invalid namespace"))
+        elif len(self.active_ns) + len(self._joining) >= self.server.options.max_namespaces:
+            self._send_raw(refusal(name, "too many namespaces"))
+        else:
+            self._instantiate(mount, packet)
+
+    def _instantiate(self, mount: MountedNamespace, packet: Packet) -> None:
+        name = packet.namespace
+        try:
+            namespace = mount.cls(self, mount, packet)  # type: ignore[arg-type]
+            mount.adapter.add(namespace)
+        except Exception:
+            self._left.add(name)
+            where = f"{mount.cls.__qualname__} at {name or '/'}"
+            self._send_raw(refusal_for(Failure(), name, where, self))
+            return
+        self._left.discard(name)
+        self._joining[name] = namespace
+        joining = namespace._joining
+        if joining is not None:
+            joining.start()
+
+    def _send_raw(self, packet: Packet) -> None:
+        self.engine_session.deliver(EncodedPacket(packet))
+
+    def namespace_joined(self, namespace: BaseNamespace) -> None:
+        """
+        Learn that ``recv_connect`` has succeeded.
+
+        :param namespace: which was joining.
+        """
+        del self._joining[namespace.ns_name]
+        self.active_ns[namespace.ns_name] = namespace
+        self._stop_connect_timer()
+
+    def namespace_left(self, namespace: BaseNamespace) -> None:
+        """
+        Learn that a namespace is closed but for its jobs.
+
+        :param namespace: which was joining or joined.
+        """
+        name = namespace.ns_name
+        joined = self.active_ns.get(name) is namespace
+        (self.active_ns if joined else self._joining).pop(name, None)
+        self._left.add(name)
+        self._ending.add(namespace)
+        if self._reason is not None or self.active_ns:
+            return
+        if joined:
+            self._await_connect()
+        elif self._overdue and not self._joining:
+            self._end(FORCED_CLOSE)
+
+    def namespace_ended(self, namespace: BaseNamespace) -> None:
+        """
+        Learn that nothing of a namespace is left.
+
+        :param namespace: which has been left.
+        """
+        self._ending.discard(namespace)
+        self._tell_end()
+
+    def handler_started(self) -> None:
+        """
+        Count a handler that has not finished; too many of them pause the reading.
+        """
+        self._unfinished += 1
+        if not self._held and self._unfinished >= self.server.options.max_unfinished_handlers:
+            self._held = True
+            self.engine_session.hold()
+
+    def handler_finished(self) -> None:
+        """
+        Count it off; at half the limit reading goes on.
+        """
+        self._unfinished -= 1
+        if self._held and self._unfinished <= self.server.options.max_unfinished_handlers // 2:
+            self._held = False
+            self.engine_session.release()
+
+    def _end(self, reason: str, farewell: bool = False) -> None:
+        """
+        End every namespace and the connection; a second call does nothing.
+
+        :param reason: the first one wins.
+        :param farewell: whether the client is told for each namespace that it has been disconnected.
+        """
+        if self._reason is not None:
+            return
+        self._reason = reason
+        self._stop_connect_timer()
+        self._assembler = None
+        for namespace in [*self.active_ns.values(), *self._joining.values()]:
+            joined = namespace.ns_name in self.active_ns
+            packet = Packet(DISCONNECT, namespace.ns_name) if farewell and joined else None
+            guarded(close_namespace, namespace, reason, packet)
+        self._left.clear()
+        self._jobs.end(self.server.reactor, self.server.options.job_grace, self._tell_end)
+        self.engine_session.close(reason)
+
+    def _tell_end(self) -> None:
+        if self._reason is not None and self._jobs.ended and not self._ending:
+            waiting, self._waiting = self._waiting, []
+            for deferred in waiting:
+                deferred.callback(self._reason)
+
+    def _when_ended(self) -> Deferred[str]:
+        if self._reason is not None and self._jobs.ended and not self._ending:
+            return succeed(self._reason)
+        deferred: Deferred[str] = Deferred(self._waiting.remove)
+        self._waiting.append(deferred)
+        return deferred
