@@ -60,10 +60,9 @@ class Exports(SynchronousTestCase):
         self.assertIsInstance(txsocketio.__version__, str)
 
     def test_the_modules_have_geventsocketios_names(self):
-        from txsocketio.virtsocket import Socket
-
         from txsocketio.mixins import BroadcastMixin, RoomsMixin
         from txsocketio.namespace import BaseNamespace
+        from txsocketio.virtsocket import Socket
 
         self.assertIs(BaseNamespace, txsocketio.BaseNamespace)
         self.assertIs(RoomsMixin, txsocketio.RoomsMixin)

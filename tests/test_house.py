@@ -8,6 +8,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -31,12 +32,16 @@ LAYERS = {
             "credentials",
             "decorated",
             "dispatch",
+            "hooks",
             "jobs",
             "lifecycle",
+            "membership",
             "mixins",
             "mounts",
             "namespace",
             "packet",
+            "routing",
+            "sending",
             "virtsocket",
         ),
         4,
@@ -147,6 +152,16 @@ def is_standard(name: str) -> bool:
     return name.split(".")[0] in sys.stdlib_module_names
 
 
+def length(node: Any) -> int:
+    """
+    Give the lines of a class, or those of a function without its docstring: what is said of it is not its size.
+    """
+    lines: int = node.end_lineno - node.lineno + 1
+    if not isinstance(node, ast.ClassDef) and ast.get_docstring(node) is not None:
+        lines -= node.body[0].end_lineno - node.body[0].lineno + 1
+    return lines
+
+
 def docstrings(tree: ast.Module) -> set[int]:
     """
     Give the ids of the constants that are docstrings.
@@ -217,7 +232,7 @@ class SizeLawTests(SynchronousTestCase):
         for path, tree in modules():
             for node in ast.walk(tree):
                 if isinstance(node, kinds):
-                    lines = node.end_lineno - node.lineno + 1  # type: ignore[attr-defined]
+                    lines = length(node)
                     if lines > limit:
                         found.append(f"{path}: {node.name} has {lines} lines")  # type: ignore[attr-defined]
         return found

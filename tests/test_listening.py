@@ -8,6 +8,7 @@ import signal
 import socket
 from pathlib import Path
 
+import socketio
 from twisted.application.service import Service
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -163,20 +164,25 @@ class ProcessTests(SynchronousTestCase):
         self.assertIn("the module chat cannot be imported: SyntaxError", done.stdout.splitlines()[-1])
         self.assertNotIn("Traceback", done.stdout + done.stderr)
 
-    def _runs_until_sigterm(self, *command: str) -> None:
+    def _runs_until_sigterm(self, *command: str, transport: str) -> None:
         port = free_port()
         listen = f"--listen=tcp:{port}:interface=127.0.0.1"
         with started(*command, "socketio", "--namespaces=chat", listen, cwd=self.directory, until=str(port)) as process:
-            socket.create_connection(("127.0.0.1", port), 10).close()
+            client = socketio.Client(reconnection=False)
+            client.connect(f"http://127.0.0.1:{port}", namespaces=["/chat"], transports=[transport], wait_timeout=10)
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            log = process.read_until("left: ")
+            client.wait()
+            self.assertFalse(client.connected)
+            process.wait(10)
+        self.assertIn("left: server shutting down", log)
         self.assertEqual(process.returncode, -signal.SIGTERM)
 
-    def test_twistd_serves_and_ends(self) -> None:
-        self._runs_until_sigterm(script("twistd"), "-n")
+    def test_twistd_closes_sessions_and_ends(self) -> None:
+        self._runs_until_sigterm(script("twistd"), "-n", transport="websocket")
 
-    def test_twist_serves_and_ends(self) -> None:
-        self._runs_until_sigterm(script("twist"))
+    def test_twist_closes_sessions_and_ends(self) -> None:
+        self._runs_until_sigterm(script("twist"), "--log-format=text", transport="polling")
 
     def test_twistd_serves_as_a_daemon(self) -> None:
         port = free_port()

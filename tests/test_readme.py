@@ -87,7 +87,7 @@ class ReadmeTests(SynchronousTestCase):
         ann, bob = self.client("/chat", {"nick": "ann"}), self.client("/chat")
         self.assertEqual(ann.call("say", "hello \U0001f600"), "ok")
         self.assertEqual(bob.next(), ("said", "ann", "hello \U0001f600"))
-        self.assertEqual(bob.call("later", 0.01), ["done", 0.01])
+        self.assertEqual(bob.call("later", 0.01), ("done", 0.01))
 
     def test_every_block_has_a_name(self) -> None:
         self.assertEqual(self.blocks.keys() & {"chat.py", "run-it"}, {"chat.py", "run-it"})
@@ -115,9 +115,10 @@ class ReadmeTests(SynchronousTestCase):
             client = self.client("/handlers")
             self.assertEqual(client.call("add", (1, 2)), 3)
             self.assertEqual(client.call("later", 0.01), "later")
-            self.assertEqual(client.call("twice", 0.01), ["first", "second"])
+            self.assertEqual(client.call("twice", 0.01), ("first", "second"))
 
     def test_test_it(self) -> None:
+        self.assertEqual(self.blocks["run-tests"], "$ PYTHONPATH=. trial test_chat\n")
         done = run(script("trial"), "test_chat", cwd=self.directory, path=self.directory)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("PASSED (successes=", done.stdout)
+        self.assertIn("PASSED (successes=4)", done.stdout)

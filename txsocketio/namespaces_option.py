@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import Any, TypeGuard
 
 from txsocketio.errors import UsageError
 from txsocketio.mounts import normalise_name
@@ -112,7 +112,7 @@ def _place(trace: TracebackType | None) -> str:
     return f"{frames[-1].filename}, line {frames[-1].lineno}"
 
 
-def _is_namespace(value: object) -> bool:
+def _is_namespace(value: object) -> TypeGuard[NamespaceClass]:
     return isinstance(value, type) and issubclass(value, BaseNamespace) and value is not BaseNamespace
 
 

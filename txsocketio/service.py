@@ -126,6 +126,7 @@ class SocketIOService(Service):
                 failure = listening.result
                 listening.addErrback(lambda _: None)
                 self._stop_listening()
+                assert failure.value is not None
                 failure.value.add_note(f"({description})")
                 failure.raiseException()
             listening.addErrback(self._failed_late, description)

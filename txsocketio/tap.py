@@ -69,7 +69,7 @@ class Options(usage.Options):
     ]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         # Help is made from docstrings, and wraps texts of one line only.
         self.docs = {name: _one_line(text) for name, text in self.docs.items()}
         self["namespaces"] = []

@@ -1,3 +1,3 @@
 """
-The tests of the transports.
+Tests of the transports.
 """

@@ -49,9 +49,11 @@ class Chat(RoomsMixin, BroadcastMixin, BaseNamespace):
         self.session["nick"] = nick
         self._enter(_clean(auth.get("room"), LONGEST_NAME) or "lobby")
 
-    def recv_disconnect(self) -> None:
+    def recv_disconnect(self, reason: str) -> None:
         """
         Tell the others.
+
+        :param reason: why; they are not told.
         """
         self._exit()
         self.broadcast_event_not_me("rooms", self.hall.counts())

@@ -51,10 +51,10 @@ class Hall:
         """
         Give every room with the number of people in it.
 
-        :return: numbers by room, lasting rooms first, then by name.
+        :return: numbers by room, lasting rooms first, then the others by name.
         """
-        ordered = sorted(self._people, key=lambda room: (room not in self._lasting, room.casefold()))
-        return {room: len(self._people[room]) for room in ordered}
+        others = sorted(self._people.keys() - set(self._lasting), key=str.casefold)
+        return {room: len(self._people[room]) for room in (*self._lasting, *others)}
 
     def knows(self, nick: str) -> bool:
         """

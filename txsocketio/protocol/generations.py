@@ -82,8 +82,6 @@ _BUILDERS: Final[Mapping[str, Callable[[IJSON], Generation]]] = {"eio4": _eio4, 
 #: The query parameter in which clients name their revision.
 REVISION_PARAMETER: Final = "EIO"
 #: The first segment below the mount that belongs to 0.9: the number of its protocol.
-#: The query parameter in which clients say which revision of the engine they speak.
-REVISION_PARAMETER: Final = "EIO"
 _LEGACY_SEGMENT: Final = "1"
 
 

@@ -1,0 +1,3 @@
+"""
+The programs that the documentation shows; the tests run each of them.
+"""
