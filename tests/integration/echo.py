@@ -65,7 +65,7 @@ class Echo:
 
 
 async def main(options: str) -> None:
-    log.startLogging(sys.stderr)
+    log.startLogging(sys.stderr, setStdout=False)
     ports = {}
     for name, given in json.loads(options).items():
         root = Resource()

@@ -216,11 +216,12 @@ async def server_closes(t: Context) -> None:
 
 
 async def client_disconnects(t: Context) -> None:
-    peer = await t.open()
+    # This client closes its transport without waiting until the packet that says so has left.
+    peer = await t.open(server="brisk")
     tag = await t.tagged(peer)
     await peer.disconnect()
     equal(await peer.closed["/"], "client disconnect", "reason on the client")
-    equal(await t.reason(tag), "client namespace disconnect", "reason on the server")
+    one_of(await t.reason(tag, "brisk"), ("client namespace disconnect", "transport close"), "reason on the server")
 
 
 async def client_closes(t: Context) -> None:

@@ -27,4 +27,5 @@ process.on("uncaughtException", (error) => {
   process.exitCode = 1;
 });
 
-main().then(() => process.stdout.write("", () => process.exit()));
+// Time to say goodbye, so that no session waits for a client that is gone.
+main().then(() => setTimeout(() => process.exit(), 300));

@@ -149,7 +149,8 @@
     // A relay before a server, to cut or to mute.
     async relayed(server) {
       const relay = await this.relay(this.ports[server]);
-      this.disposals.push(() => relay.close());
+      // Later than the goodbyes that pass through it.
+      this.disposals.push(() => setTimeout(() => relay.close(), 200));
       return relay;
     }
 
