@@ -386,6 +386,16 @@ class Failures(Case):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 3)
         self.assertEqual(self.acked(client, "give", "zero"), 0)
 
+    def test_not_even_leaving_the_program_gets_through(self):
+        class Exiting(BaseNamespace):
+            def on_exit(self):
+                raise SystemExit(1)
+
+        client = self.connect(Exiting)
+        client.emit("exit")
+        self.assertIsNone(client.reason)
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
+
     def test_debug_tells_the_text(self):
         client = self.connect(debug=True)
         client.emit("raise")
@@ -431,6 +441,20 @@ class Order(Case):
         self.assertEqual(namespace.started, [1, 2, 3, 4])
         self.assertEqual(self.successResultOf(answers[3]), 4)
         self.assertEqual(namespace.socket._unfinished, 0)
+
+    def test_what_comes_while_the_waiting_run_goes_behind_them(self):
+        class Echoing(Ordered):
+            def on_quick(self, key):
+                super().on_quick(key)
+                if key == 1:
+                    self.socket.message_received('2["quick",9]')
+
+        client = self.connect(Echoing)
+        client.emit("slow", 0)
+        for key in (1, 2):
+            client.emit("quick", key)
+        client.namespace.waiting[0].callback(None)
+        self.assertEqual(client.namespace.started, [0, 1, 2, 9])
 
     def test_what_waits_is_dropped_when_the_namespace_closes(self):
         client = self.connect(Ordered)

@@ -13,6 +13,7 @@ from txsocketio.calls import INTERNAL_ERROR
 from txsocketio.errors import AckDisconnected, ConnectionRefused
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
+from txsocketio.server import SocketIOServer
 from txsocketio.testing import connect
 from txsocketio.transports.snapshot import HandshakeRequest
 
@@ -108,6 +109,29 @@ class Joining(Case):
         namespace.reactor.advance(5)
         self.assertTrue(namespace.open.called)
 
+    def test_once_it_is_in_that_time_no_longer_counts(self):
+        joining, namespace = self.knock(connect_timeout=10)
+        namespace.open.callback(None)
+        client = self.successResultOf(joining)
+        client.advance(10)
+        self.assertIsNone(namespace.close_reason)
+
+    def test_sending_what_was_held_may_end_it(self):
+        _, namespace = self.knock()
+
+        class Last:
+            def parts(self, parser):
+                return ()
+
+            def __getitem__(self, wire):
+                namespace.socket.disconnect()
+                return ()
+
+        namespace.deliver(Last())
+        namespace.socket.message_received('2["say","a"]')
+        namespace.open.callback(None)
+        self.assertEqual(namespace.seen, ["bye"])
+
     def test_too_much_meanwhile_refuses(self):
         joining, namespace = self.knock(max_held_packets=3)
         for _ in range(3):
@@ -198,6 +222,24 @@ class Refusing(Case):
         self.assertEqual(self.refused(Unmade).message, INTERNAL_ERROR)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
         self.assertEqual(self.refused(Own).message, "not you")
+
+    def test_an_access_list_may_close_it_all(self):
+        class Leaver(BaseNamespace):
+            def get_initial_acl(self):
+                self.disconnect()
+
+        class Killer(BaseNamespace):
+            def get_initial_acl(self):
+                self.socket.disconnect()
+
+        for cls, message in ((Leaver, "disconnected by the server"), (Killer, "transport close")):
+            clock = task.Clock()
+            server = SocketIOServer({"/": cls}, reactor=clock)
+            refusal = self.failureResultOf(connect(server=server)).value
+            self.assertEqual(refusal.message, message)
+            self.assertEqual(server.mounts[""].adapter.members, {})
+            for socket in server.sockets.values():
+                self.assertEqual((socket._joining, socket._ending), ({}, set()))
 
     def test_older_clients_get_their_form(self):
         class Full(BaseNamespace):

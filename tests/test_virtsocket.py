@@ -94,6 +94,12 @@ class Sockets(SynchronousTestCase):
         self.socket.disconnect()
         self.assertEqual(self.successResultOf(self.socket.whenClosed()), "ping timeout")
 
+    def test_nothing_is_taken_in_afterwards(self):
+        self.socket.disconnect()
+        self.socket.message_received('2["x"]')
+        self.socket.message_received("0/chat,")
+        self.assertEqual((self.socket.active_ns, self.socket._joining), ({}, {}))
+
     def test_jobs_of_the_socket_end_with_it(self):
         job = self.socket.spawn(Deferred)
         closed = self.socket.whenClosed()
@@ -109,6 +115,14 @@ class Sockets(SynchronousTestCase):
         closed.cancel()
         self.failureResultOf(closed)
         self.client.lose()
+
+    def test_shutting_down_waits_for_jobs(self):
+        self.chat.namespace.spawn(Deferred)
+        done = self.client.server.shutdown()
+        self.client.advance(4)
+        self.assertNoResult(done)
+        self.client.advance(1)
+        self.assertIsNone(self.successResultOf(done))
 
     def test_a_namespace_that_left_earlier_is_waited_for(self):
         self.chat.namespace.spawn(Deferred)

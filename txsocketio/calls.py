@@ -84,7 +84,7 @@ class Calls:
             return
         try:
             result = handler.function(self, *args)
-        except Exception:
+        except BaseException:  # As Deferreds do: not even a SystemExit may take the connection, or others, down.
             self._failed(Failure(), handler.name, id)
             return
         if id is not None or result.__class__ not in _PLAIN:
@@ -231,7 +231,7 @@ class Calls:
             packet = Packet(EVENT, self.ns_name, id, data, plain)
         try:
             result = self.process_packet(packet.as_dict())
-        except Exception:
+        except BaseException:
             self._failed(Failure(), "process_packet", id)
             return
         self._finish(result, id, plain, "process_packet")

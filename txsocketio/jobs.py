@@ -49,7 +49,7 @@ def guarded(step: Callable[..., Any], *args: Any) -> None:
     """
     try:
         step(*args)
-    except Exception:
+    except BaseException:
         log_failure("{step} failed", step=getattr(step, "__qualname__", repr(step)))
 
 
@@ -107,7 +107,7 @@ class Jobs:
             return fail(CancelledError("what this job belongs to has ended"))
         try:
             result = job(*args, **kwargs)
-        except Exception:
+        except BaseException:
             return fail()
         running = as_deferred(result)
         return succeed(result) if running is None else self.keep(running)

@@ -107,13 +107,16 @@ class Membership(Routing):
         name = packet.namespace
         try:
             namespace = mount.cls(self, mount, packet)  # type: ignore[arg-type]
+            if self._reason is not None:
+                close_namespace(namespace, self._reason)
+            if namespace.close_reason is not None:
+                return
             mount.adapter.add(namespace)
-        except Exception:
+        except BaseException:
             self._left.add(name)
             where = f"{mount.cls.__qualname__} at {name or '/'}"
             self._send_raw(refusal_for(Failure(), name, where, self))
             return
-        self._left.discard(name)
         self._joining[name] = namespace
         joining = namespace._joining
         if joining is not None:

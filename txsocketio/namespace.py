@@ -58,7 +58,7 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
         super().__init_subclass__(**kwargs)
         initialize = vars(cls).get("initialize")
         if isinstance(initialize, FunctionType):
-            cls.initialize = _once(cls, initialize)  # type: ignore[method-assign]
+            cls.initialize = _once(cls, initialize)  # type: ignore[method-assign, assignment]
         cls._table = HandlerTable(cls)
 
     def __init__(self, socket: Socket, mount: MountedNamespace, packet: Packet) -> None:

@@ -135,7 +135,7 @@ class Sending:
             return
         try:
             running = as_deferred(self._acks.resolve(id, args))
-        except Exception:
+        except BaseException:
             self._callback_failed(None)
         else:
             if running is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import gatherResults
 from twisted.logger import Logger
 
 from txsocketio.adapter import MemoryAdapter, check_rooms
@@ -128,9 +129,11 @@ class SocketIOServer:
         """
         Close every session with the reason "server shutting down", and take no new ones.
 
-        :return: a Deferred that fires when they are gone; it takes ``close_timeout`` at most.
+        :return: a Deferred that fires when they are gone, and the jobs of their namespaces are done or cancelled; it
+            takes the greater of ``close_timeout`` and ``job_grace`` at most.
         """
-        return self.engine.shutdown()
+        ends: list[Deferred[Any]] = [socket.whenClosed() for socket in self.sockets.values()]
+        return gatherResults([*ends, self.engine.shutdown()]).addCallback(lambda _: None)
 
     def report_error(
         self, socket: Any, error_name: str, error_message: str, endpoint: str, msg_id: int | None, quiet: bool
