@@ -294,9 +294,7 @@ class Peer:
         wire.write(self.head("GET", query, *wanted, f"Sec-WebSocket-Key: {KEY.decode()}", *lines) + rest)
         return wire
 
-    async def websocket(
-        self, query: Mapping[str, Any], rest: bytes = b"", lines: tuple[str, ...] = ()
-    ) -> WebSocket:
+    async def websocket(self, query: Mapping[str, Any], rest: bytes = b"", lines: tuple[str, ...] = ()) -> WebSocket:
         """
         Open a WebSocket.
         """
