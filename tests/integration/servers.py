@@ -76,7 +76,12 @@ def _launched(command: list[str], log: Path, ready: str, cwd: Path, env: dict[st
         raise AssertionError(f"{command[0]} did not start:\n{log.read_text(errors='replace')}")
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        try:
+            process.communicate(timeout=2)
+        except subprocess.TimeoutExpired:
+            # A client by polling that has vanished is waited for longer than anybody wants to wait here.
+            process.kill()
+            process.communicate()
 
 
 @contextmanager

@@ -108,8 +108,10 @@
       return new Peer(this.kit, raw);
     }
 
-    open(nsp, given) {
-      return this.peer(nsp, given).opened();
+    async open(nsp, given) {
+      const peer = await this.peer(nsp, given).opened();
+      if (this.kit.introduce) await this.kit.introduce(peer);
+      return peer;
     }
 
     // The same, and the upgrade is over.
