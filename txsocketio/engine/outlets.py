@@ -286,21 +286,23 @@ class Polled(_Connected):
         A peer that is silent or breaks the protocol gets it only if a poll is there: the reference server does not
         know such a session's id any more.
         """
-        if self._session.generation.says_goodbye:
-            if self.queue is not None and self.queue.has_messages:
-                self._parting = True
-            else:
-                self._part()
+        session = self._session
+        if self.queue is not None and self.queue.has_messages:
+            self._parting = True
+        else:
+            self._part()
         self._transport.data_queued()
-        if not self._session.gone:
+        if not session.gone:
             self._transport.close()
-        if not self._session.gone and self._session.reason in UNHEARD:
+        if not session.gone and session.reason in UNHEARD:
             self._transport.abort()
 
     def _part(self) -> None:
         # In a poll of its own: JavaScript clients act upon the end of a connection before they have handed on the
         # messages that came with it, and would report another reason than those give.
         self._parting = False
-        if self.queue is None:
-            self.queue = Outgoing(self._session.generation.parser)
-        self.queue.add(self._session.engine.goodbye)
+        generation = self._session.generation
+        if generation.says_goodbye:
+            if self.queue is None:
+                self.queue = Outgoing(generation.parser)
+            self.queue.add(self._session.engine.goodbye)

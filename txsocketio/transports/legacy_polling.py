@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from txsocketio.options import EngineOptions
 from txsocketio.protocol import jsonp
 from txsocketio.reasons import TRANSPORT_CLOSE
-from txsocketio.transports.answers import TEXT_PLAIN, PollAnswers
+from txsocketio.transports.answers import TEXT_PLAIN, PollAnswers, answer
 from txsocketio.transports.jsonp import Bare, Script, Shape
-from txsocketio.transports.polling import NOOP, PollingTransport
+from txsocketio.transports.polling import CLOSE, NOOP, PollingTransport
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -118,8 +118,17 @@ class LegacyPolling(PollingTransport):
     def _answer_idle(self) -> None:
         self._answer_poll(self.wire.control(NOOP, b""))
 
-    def _end(self, reason: str, farewell: int = NOOP) -> None:
+    def _end(self, reason: str, farewell: int = CLOSE) -> None:
         call, self._idle_call = self._idle_call, None
         if call is not None:
             call.cancel()
-        super()._end(reason, NOOP)
+        super()._end(reason, farewell)
+
+    def _dismiss(self, farewell: int) -> None:
+        if farewell == CLOSE and self._shape is BARE:
+            # Clients take any failure for a lost connection and come back. The error packet that tells them of it in
+            # words makes them send a goodbye, and one that has to wait for a POST would greet their next session.
+            request, self._poll = self._poll, None
+            answer(request, 410)
+        else:
+            self._answer_idle()

@@ -32,12 +32,14 @@ class Form:
     :ivar content_type: of the answer.
     :ivar head: what it begins with.
     :ivar wrap: makes a piece of it from a payload.
+    :ivar tail: what it ends with when the server ends it.
     """
 
     name: str
     content_type: bytes
     head: bytes
     wrap: Callable[[bytes], bytes]
+    tail: bytes = b""
 
     def whole(self, payload: bytes) -> tuple[bytes, bytes]:
         """
@@ -52,6 +54,8 @@ def _part(payload: bytes) -> bytes:
     return b"Content-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n--socketio\r\n" % payload
 
 
+#: The page of htmlfile does not notice that its frame has ended; ``s`` is the client's transport.
+_ENDED: Final = b"<script>parent.s.onClose();</script>"
 _HTML: Final = b"<html><body><script>var _ = function (msg) { parent.s._(msg, document); };</script>"
 #: Internet Explorer runs nothing before this many bytes have come.
 _PADDED: Final = 256
@@ -59,7 +63,7 @@ _PADDED: Final = 256
 FORMS: Final = {
     form.name: form
     for form in (
-        Form("htmlfile", b"text/html; charset=UTF-8", _HTML.ljust(_PADDED), wrap_htmlfile),
+        Form("htmlfile", b"text/html; charset=UTF-8", _HTML.ljust(_PADDED), wrap_htmlfile, _ENDED),
         Form("xhr-multipart", b'multipart/x-mixed-replace;boundary="socketio"', b"--socketio\r\n", _part),
     )
 }
@@ -170,6 +174,7 @@ class StreamTransport(Uploads):
         self.receiver.transport_closed(self, reason)
         request = self._let_go()
         if request is not None:
+            request.write(self._form.tail)
             request.finish()
         if not self._feeding:
             self._answer_post()

@@ -186,9 +186,12 @@ class PollingTransport(Uploads):
         self._cancel_flush()
         self.receiver.transport_closed(self, reason)
         if self._poll is not None:
-            self._answer_poll(self.wire.control(farewell, b""))
+            self._dismiss(farewell)
         if not self._feeding:
             self._answer_post()
+
+    def _dismiss(self, farewell: int) -> None:
+        self._answer_poll(self.wire.control(farewell, b""))
 
     def _cancel_flush(self) -> None:
         call, self._flush_call = self._flush_call, None
