@@ -49,7 +49,7 @@ class Joining:
         """
         self._namespace = namespace
         self._packet = packet
-        self._limit = namespace.server.options.max_held_packets
+        self._limit = namespace.socket.server.options.max_held_packets
         self._incoming: list[tuple[Any, ...]] = []
         self._outgoing: list[Any] = []
         self._deadline: Any = None
@@ -71,8 +71,9 @@ class Joining:
             if namespace.close_reason is not None:
                 self.stop()
                 return
-            timeout = namespace.server.options.connect_timeout
-            self._deadline = namespace.reactor.callLater(timeout, self._too_late, timeout)
+            server = namespace.socket.server
+            timeout = server.options.connect_timeout
+            self._deadline = server.reactor.callLater(timeout, self._too_late, timeout)
 
     async def _ask(self) -> None:
         namespace = self._namespace
@@ -220,7 +221,8 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
     if namespace._acks is not None:
         guarded(namespace._acks.close)
     guarded(namespace.socket.namespace_left, namespace)
-    namespace._jobs.end(namespace.reactor, namespace.server.options.job_grace, _Ended(namespace))
+    server = namespace.socket.server
+    namespace._jobs.end(server.reactor, server.options.job_grace, _Ended(namespace))
 
 
 class _Ended:
