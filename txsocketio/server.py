@@ -132,7 +132,7 @@ class SocketIOServer:
         :return: a Deferred that fires when they are gone, and the jobs of their namespaces are done or cancelled; it
             takes the greater of ``close_timeout`` and ``job_grace`` at most.
         """
-        ends = [socket.whenClosed() for socket in self.sockets.values()]
+        ends: list[Deferred[Any]] = [socket.whenClosed() for socket in self.sockets.values()]
         return gatherResults([self.engine.shutdown(), *ends]).addCallback(lambda _: None)
 
     def report_error(
@@ -155,6 +155,9 @@ class SocketIOServer:
                 handler(socket, error_name, error_message, endpoint, msg_id, quiet)
             except Exception:
                 self.log.failure("the error handler failed")
+            return
+        if error_name == "invalid_packet":
+            # The session closes, and says so in its own line.
             return
         # A name that nothing is mounted at was chosen by the client: it is payload.
         known = not endpoint or endpoint in self.mounts
