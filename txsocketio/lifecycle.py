@@ -108,13 +108,14 @@ class Joining:
             self._overflow()
 
     def _overflow(self) -> None:
-        self._refuse(f"more than {self._limit} packets before the connection was accepted")
+        self._refuse("too_many_held_packets", f"more than {self._limit} packets before the connection was accepted")
 
     def _too_late(self, timeout: float) -> None:
-        self._refuse(f"not accepted within {timeout:g} seconds")
+        self._refuse("not_accepted_in_time", f"not accepted within {timeout:g} seconds")
 
-    def _refuse(self, message: str) -> None:
+    def _refuse(self, error_name: str, message: str) -> None:
         namespace = self._namespace
+        namespace.socket._report(error_name, message, namespace.ns_name)
         close_namespace(namespace, SERVER_NAMESPACE_DISCONNECT, refusal(namespace.ns_name, message))
 
     def _failed(self, failure: Failure) -> None:

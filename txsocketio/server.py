@@ -133,7 +133,7 @@ class SocketIOServer:
             takes the greater of ``close_timeout`` and ``job_grace`` at most.
         """
         ends: list[Deferred[Any]] = [socket.whenClosed() for socket in self.sockets.values()]
-        return gatherResults([*ends, self.engine.shutdown()]).addCallback(lambda _: None)
+        return gatherResults([self.engine.shutdown(), *ends]).addCallback(lambda _: None)
 
     def report_error(
         self, socket: Any, error_name: str, error_message: str, endpoint: str, msg_id: int | None, quiet: bool
@@ -155,6 +155,9 @@ class SocketIOServer:
                 handler(socket, error_name, error_message, endpoint, msg_id, quiet)
             except Exception:
                 _log.failure("the error handler failed")
+            return
+        if error_name == "invalid_packet":
+            # The session closes, and says so in its own line.
             return
         # A name that nothing is mounted at was chosen by the client: it is payload.
         known = not endpoint or endpoint in self.mounts

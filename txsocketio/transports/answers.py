@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any, Final
 
+from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
 from txsocketio.errors import HandshakeError
@@ -32,6 +33,8 @@ from txsocketio.transports.compression import choose_coding, compress
 TEXT_HTML: Final = b"text/html"
 TEXT_PLAIN: Final = b"text/plain; charset=UTF-8"
 _JSON: Final = b"application/json"
+
+_log = Logger()
 
 
 def add_header(request: Any, name: bytes, value: bytes) -> None:
@@ -111,6 +114,7 @@ def serve(request: Any, get: Callable[[Any], object], post: Callable[[Any], obje
     elif request.method == b"POST":
         post(request)
     else:
+        _log.info("refused a request: its method is neither GET nor POST")
         request.setHeader(b"Allow", b"GET, POST, OPTIONS")
         return answer(request, 405)
     return NOT_DONE_YET

@@ -121,6 +121,7 @@ class EngineResource(Resource):
         self._add_headers(request, cors_headers(self._options, origin, request))
         facts = facts_of(request)
         if facts.tail and self.engine.generations.for_request(facts.tail, None) is None:
+            _log.info("refused a request: there is nothing at its path")
             return answer(request, 404)
         decision = decide(facts, self.engine.generations, self._options.transports, self.engine.find)
         return self._deciders[type(decision)](request, facts, decision)

@@ -88,6 +88,7 @@ class Uploads:
             return
         body = read_body(request, self._options.max_http_buffer_size)
         if body is None:
+            _log.warn("session {sid} goes on: its client posted more than one body may hold", sid=self.receiver.sid[:6])
             answer(request, 413)
             return
         try:
