@@ -118,7 +118,6 @@ class IWire(Interface):
 
     name = Attribute("For people: ``eio4-websocket``.")
     parser = Attribute("The IParser that makes the parts.")
-    content_type = Attribute("Polling only: the Content-Type of join()'s result, bytes.")
 
     def message(parts: Any) -> Any:
         """
@@ -144,6 +143,11 @@ class IWire(Interface):
         Polling only: join rendered engine packets into the body of one answer.
 
         :param pieces: a sequence of bytes.
+        """
+
+    def content_type_of(body: bytes) -> bytes:
+        """
+        Polling only: give the Content-Type of what join() gave.
         """
 
 

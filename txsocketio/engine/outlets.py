@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Final
 from twisted.logger import Logger
 
 from txsocketio.engine.outgoing import Outgoing, render
-from txsocketio.reasons import FORCED_CLOSE, TRANSPORT_ERROR
+from txsocketio.reasons import FORCED_CLOSE, PARSE_ERROR, PING_TIMEOUT, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
     from txsocketio.engine.session import Session
     from txsocketio.interfaces import IEncoded, ITransport, IWire
+
+#: Ends whose peer is silent or cannot be trusted: nobody will ask for what still waits for it.
+UNHEARD: Final = frozenset({PING_TIMEOUT, PARSE_ERROR, TRANSPORT_ERROR})
 
 _log = Logger()
 
@@ -267,6 +270,9 @@ class Polled(_Connected):
     def close(self) -> None:
         """
         Put the close packet at the end of the queue and let the transport go when it has been fetched.
+
+        A peer that is silent or breaks the protocol gets it only if a poll is there: the reference server does not
+        know such a session's id any more.
         """
         queue = self.queue
         if queue is None:
@@ -275,3 +281,5 @@ class Polled(_Connected):
         self._transport.data_queued()
         if not self._session.gone:
             self._transport.close()
+        if not self._session.gone and self._session.reason in UNHEARD:
+            self._transport.abort()

@@ -272,7 +272,8 @@ class PollingTransport:
         # finish() may bring in the next request of the connection before it returns.
         request, self._poll = self._poll, None
         self._cancel_flush()
-        self._answers.send(request, *self._shape.wrap(self.wire.join(pieces), self.wire.content_type))
+        body = self.wire.join(pieces)
+        self._answers.send(request, *self._shape.wrap(body, self.wire.content_type_of(body)))
 
     def _answer_post(self) -> None:
         request, self._post = self._post, None

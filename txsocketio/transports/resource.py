@@ -143,7 +143,10 @@ class EngineResource(Resource):
         if not origin_allowed(self._options, origin_of(request), request):
             return self._refuse(request, facts, HandshakeError(4))
         return self._upgrades.accept(
-            request, session.generation, lambda transport: self.engine.probe(session, transport)
+            request,
+            session.generation,
+            lambda transport: self.engine.probe(session, transport),
+            only_text=_only_text(facts),
         )
 
     def _open(self, request: Any, facts: Facts, decision: Open) -> int:
@@ -168,7 +171,7 @@ class EngineResource(Resource):
 
     def _open_polling(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
         index = facts.query.get("j")
-        wants_text = index is not None or bool(facts.query.get("b64"))
+        wants_text = index is not None or _only_text(facts)
         transport = PollingTransport(
             generation,
             "polling-b64" if wants_text else "polling",
@@ -185,11 +188,18 @@ class EngineResource(Resource):
 
     def _open_websocket(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
         return self._upgrades.accept(
-            request, generation, lambda transport: self.engine.open(generation, transport, snapshot)
+            request,
+            generation,
+            lambda transport: self.engine.open(generation, transport, snapshot),
+            only_text=_only_text(facts),
         )
 
 
 _BARE = Bare()
+
+
+def _only_text(facts: Facts) -> bool:
+    return bool(facts.query.get("b64"))
 
 
 def facts_of(request: Any) -> Facts:

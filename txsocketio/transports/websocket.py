@@ -161,6 +161,7 @@ class WebSocketUpgrades:
         generation: Generation,
         on_open: Callable[[WebSocketTransport], object],
         headers: Iterable[tuple[str | bytes, str | bytes]] = (),
+        only_text: bool = False,
     ) -> int:
         """
         Make a request a WebSocket, or answer it with what is wrong with it.
@@ -170,6 +171,7 @@ class WebSocketUpgrades:
         :param on_open: called before this returns, with the transport, when the WebSocket is open; it assigns
             ``transport.receiver``. The request can still be asked then, and not afterwards.
         :param headers: more headers for the 101: pairs of str or bytes.
+        :param only_text: whether the client has said that it takes no binary frames.
         :return: NOT_DONE_YET, for render().
         """
         channel = request.channel
@@ -182,7 +184,8 @@ class WebSocketUpgrades:
         except websocket_takeover.BadHandshake as refusal:
             websocket_takeover.refuse(request, refusal)
             return NOT_DONE_YET
-        wire = generation.wires["websocket" if deflate is None else "unframed"]
+        container = "websocket" if deflate is None else "unframed"
+        wire = generation.wires[f"{container}-b64" if only_text else container]
         transport = self.transport_class(wire, generation.codec, deflate)
         rest = websocket_takeover.seize(channel, transport)
         transport.begin(answer)
