@@ -8,4 +8,4 @@ server = SocketIOServer({"/chat": Chat}, ping_interval=20, cors_allowed_origins=
 
 application = service.Application("a chat with news")
 server.service("tcp:8000:interface=127.0.0.1", "unix:chat.socket").setServiceParent(application)
-TimerService(60, lambda: server.emit("news", 1, namespace="/chat", room="lobby")).setServiceParent(application)
+TimerService(1, lambda: server.emit("news", 1, namespace="/chat", room="lobby")).setServiceParent(application)
