@@ -37,6 +37,8 @@ class Generation:
     :ivar plain_ids: see fresh_ids.
     :ivar path_transports: not empty where the path names the transport and the session, as ``/1/xhr-polling/SID``: the
         names it may have, and which of our transports each is.
+    :ivar repeats_joins: clients may ask for a namespace that they have joined, and mean nothing by it: coming back they
+        ask for all of theirs, whether or not they have done so already.
     :ivar says_goodbye: the polls of a session that closes end with a close packet; not where clients would take that
         for a disconnect by the application, after which they stay away.
     """
@@ -51,6 +53,7 @@ class Generation:
     fresh_ids: bool = True
     plain_ids: bool = False
     path_transports: Mapping[str, str] = field(default_factory=dict)
+    repeats_joins: bool = False
     says_goodbye: bool = True
 
 
@@ -78,6 +81,7 @@ def _legacy(json: IJSON) -> Generation:
         fresh_ids=False,
         plain_ids=True,
         path_transports=TRANSPORTS,
+        repeats_joins=True,
         says_goodbye=False,
     )
 

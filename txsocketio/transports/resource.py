@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from twisted.logger import Logger
-from twisted.web.http import parse_qs
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -219,10 +219,9 @@ def facts_of(request: Any) -> Facts:
     :param request: twisted.web's, whose ``postpath`` is what follows the mount.
     :return: the facts. Fields of a posted form are none of them.
     """
-    query = {
-        name.decode("latin-1"): values[0].decode("latin-1")
-        for name, values in parse_qs(request.uri.partition(b"?")[2], 1).items()
-    }
+    text = request.uri.partition(b"?")[2].decode("latin-1")
+    # Read backwards, the first of each name stays. A name without a value counts: 0.9 says just "disconnect".
+    query = dict(reversed(parse_qsl(text, keep_blank_values=True, encoding="latin-1")))
     tail = tuple(segment.decode("latin-1") for segment in request.postpath or ())
     method = request.method.decode("latin-1")
     named = {query.get("transport"), *tail[1:2]}
