@@ -76,7 +76,7 @@ function refuse(message, data) {
 
 function serve(options) {
   const server = http.createServer();
-  const io = new Server(server, { ...options, allowEIO3: true });
+  const io = new Server(server, { ...options, allowEIO3: true, cors: { origin: true, credentials: true } });
   const reasons = new Waiting();
   wire(io, io.of("/"), reasons);
   wire(io, io.of("/chat"), reasons);
