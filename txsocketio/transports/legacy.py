@@ -30,8 +30,8 @@ from txsocketio.protocol.legacy import REFUSALS
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.transports.answers import TEXT_PLAIN, PollAnswers, answer, serve
 from txsocketio.transports.cors import origin_allowed, origin_of
-from txsocketio.transports.jsonp import Shape
-from txsocketio.transports.legacy_polling import BARE, LegacyPolling, LegacyScript
+from txsocketio.transports.jsonp import LegacyScript, Shape
+from txsocketio.transports.legacy_polling import BARE, LegacyPolling
 from txsocketio.transports.legacy_streams import FORMS, Form, StreamTransport
 from txsocketio.transports.uploads import Uploads
 from txsocketio.transports.websocket import WebSocketUpgrades

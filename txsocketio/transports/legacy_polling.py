@@ -7,10 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from txsocketio.options import EngineOptions
-from txsocketio.protocol import jsonp
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.transports.answers import TEXT_PLAIN, PollAnswers, answer
-from txsocketio.transports.jsonp import Bare, Script, Shape
+from txsocketio.transports.jsonp import Bare, Shape
 from txsocketio.transports.polling import CLOSE, NOOP, PollingTransport
 
 if TYPE_CHECKING:
@@ -26,24 +25,6 @@ BARE: Final = Bare()
 _PATIENCE: Final = 20.0
 #: A delayed call that fires this much early, by rounding, is on time.
 _ROUNDING: Final = 0.001
-
-
-class LegacyScript(Script):
-    """
-    Send payloads as calls of ``io.j[...]``, and read them from the field ``d``, which is a JSON string here.
-    """
-
-    def read(self, body: bytes) -> bytes:
-        """
-        See Shape.
-        """
-        return jsonp.unescape_legacy(jsonp.read_form(body))
-
-    def wrap(self, body: bytes, content_type: bytes) -> tuple[bytes, bytes]:
-        """
-        See Shape.
-        """
-        return jsonp.wrap_legacy(self._index, body), b"text/javascript; charset=UTF-8"
 
 
 class LegacyPolling(PollingTransport):

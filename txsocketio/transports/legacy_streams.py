@@ -16,6 +16,7 @@ from txsocketio.protocol.jsonp import wrap_htmlfile
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.transports.answers import begin_stream, drop_connection
 from txsocketio.transports.legacy_polling import THANKS
+from txsocketio.transports.stream import Stream
 from txsocketio.transports.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ FORMS: Final = {
 
 
 @implementer(ITransport)
-class StreamTransport(Uploads):
+class StreamTransport(Stream, Uploads):
     """
     Carry one session down an answer that does not end, and up POSTs.
 
@@ -79,7 +80,6 @@ class StreamTransport(Uploads):
 
     __slots__ = ("_form", "_request", "name", "wire", "writable")
 
-    streaming = True
     thanks = THANKS
 
     def __init__(self, generation: Generation, form: Form, options: EngineOptions) -> None:
@@ -113,16 +113,6 @@ class StreamTransport(Uploads):
         if rendered and self._request is not None:
             self._request.write(self._form.wrap(self.wire.join(rendered)))
 
-    def data_queued(self) -> None:
-        """
-        See ITransport; never called.
-        """
-
-    def noop(self) -> None:
-        """
-        See ITransport.
-        """
-
     def close(self) -> None:
         """
         See ITransport.
@@ -138,26 +128,6 @@ class StreamTransport(Uploads):
         if request is not None:
             drop_connection(request)
         self.close()
-
-    def pauseProducing(self) -> None:
-        """
-        Learn that the connection's buffer is full.
-        """
-        if self.writable:
-            self.writable = False
-            self.receiver.transport_full(self)
-
-    def resumeProducing(self) -> None:
-        """
-        Learn that the connection takes data again.
-        """
-        self.writable = True
-        self.receiver.transport_drained(self)
-
-    def stopProducing(self) -> None:
-        """
-        Learn that the connection is lost, which the request tells as well.
-        """
 
     def _let_go(self) -> Any:
         request, self._request = self._request, None
