@@ -2,8 +2,8 @@
 ``max_http_buffer_size`` for what is posted: in our own site while it arrives, in another one when it has.
 """
 
-from tests.limits.kit import EIO4, SECRET, HTTPLine, PollingPeer, Response, StackCase, message
-from tests.transports.http_kit import raw_request
+from tests.limits.kit import EIO4, SECRET, HTTPLine, PollingPeer, StackCase, message
+from tests.transports.http_kit import Response, raw_request
 from txsocketio.namespace import BaseNamespace
 from txsocketio.transports.site import LINGER
 
