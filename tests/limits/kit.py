@@ -4,6 +4,7 @@ Clients that speak bytes to the whole stack, and the case that watches the log: 
 
 from __future__ import annotations
 
+import gc
 import json
 from base64 import b64decode, b64encode
 
@@ -330,6 +331,10 @@ class StackCase(SynchronousTestCase):
         globalLogPublisher.addObserver(self._observe)
         self.addCleanup(globalLogPublisher.removeObserver, self._observe)
         self.addCleanup(self._inspect_log)
+        # What was there before need not be looked through.
+        gc.freeze()
+        self.addCleanup(gc.unfreeze)
+        self.addCleanup(self._inspect_memory)
         self._before = set(self.__dict__)
 
     def _observe(self, event):
@@ -343,6 +348,11 @@ class StackCase(SynchronousTestCase):
         for stack in self._stacks:
             for sid in stack.sids:
                 self.assertNotIn(sid, text)
+
+    def _inspect_memory(self):
+        self.forget()
+        gc.collect()
+        self.assertEqual([alive for stack in self._stacks for alive in stack.alive], [])
 
     def forget(self):
         """

@@ -4,7 +4,6 @@ The whole stack in memory: a site, an engine and a server, and connections that 
 
 from __future__ import annotations
 
-import gc
 import weakref
 from urllib.parse import urlencode
 
@@ -161,6 +160,10 @@ class Stack:
         test.assertEqual([table for table in self.tables if table], [])
         test.assertEqual(self.clock.getDelayedCalls(), [])
         self.lines.clear()
-        test.forget()
-        gc.collect()
-        test.assertEqual([alive() for alive in self._alive if alive() is not None], [])
+
+    @property
+    def alive(self):
+        """
+        The sessions and sockets that were watched and have not been freed.
+        """
+        return [alive() for alive in self._alive if alive() is not None]

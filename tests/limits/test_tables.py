@@ -230,6 +230,15 @@ class Connecting:
         self.whole.advance(50)
         self.assertTrue(peer.open)
 
+    def test_an_application_that_decides_in_time(self):
+        peer = self.begin({"/": Gate}, connect_timeout=5)
+        peer.join()
+        self.whole.advance(4)
+        Gate.opened.callback(None)
+        self.whole.advance(100)
+        self.assertEqual([packet[:3] for packet in peer.take() if packet != "2"], ["40{"])
+        self.assertTrue(peer.open)
+
     def test_an_application_that_never_decides_refuses(self):
         peer = self.begin({"/": Gate}, connect_timeout=5)
         peer.join()
