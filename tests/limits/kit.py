@@ -46,7 +46,11 @@ class Peer:
         """
         payload = "" if auth is None else json.dumps(auth)
         self.send(f"40{ns},{payload}" if ns else f"40{payload}")
-        return self.take()
+        answer = self.take()
+        for packet in answer:
+            if isinstance(packet, str) and packet.startswith("40") and '"sid"' in packet:
+                self.stack.sids.add(json.loads(packet[packet.index("{") :])["sid"])
+        return answer
 
     def take(self):
         """
