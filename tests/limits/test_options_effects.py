@@ -4,7 +4,9 @@ What each option of a server does to its clients; numbers that are limits have t
 
 import json
 
+from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import Interface
 
 from tests.limits.kit import EIO4, PollingPeer, StackCase, WebSocketPeer
 from txsocketio.errors import OptionError
@@ -297,6 +299,24 @@ class Errors(OptionsCase):
             peer.say("nonsense", id=3)
             self.assertEqual(peer.take(), [])
             self.assertEqual(seen.pop()[::2], ("no_such_method", "", False))
+
+    def test_a_portal_is_what_logins_go_through(self):
+        seen = []
+
+        class Portal:
+            def login(self, credentials, mind, *interfaces):
+                seen.append(credentials)
+                return fail(UnauthorizedLogin())
+
+        class Guarded(BaseNamespace):
+            async def recv_connect(self):
+                await self.login("who asks", Interface)
+
+        for kind in KINDS:
+            whole = self.stack({"/": Guarded}, portal=Portal())
+            peer = kind(whole)
+            self.assertEqual(peer.join(), ['44{"message":"not authorized"}'])
+            self.assertEqual(seen.pop(), "who asks")
 
     def test_wrong_names_and_values_are_refused_at_construction(self):
         wrong = [

@@ -2,8 +2,8 @@
 ``max_http_buffer_size`` for what is posted: in our own site while it arrives, in another one when it has.
 """
 
-from tests.limits.kit import EIO4, SECRET, HTTPLine, PollingPeer, Response, StackCase, message
-from tests.transports.http_kit import raw_request
+from tests.limits.kit import EIO4, SECRET, HTTPLine, PollingPeer, StackCase, message
+from tests.transports.http_kit import Response, raw_request
 from txsocketio.namespace import BaseNamespace
 from txsocketio.transports.site import LINGER
 
@@ -38,6 +38,7 @@ class BodiesCase(StackCase):
         self.whole = self.stack({"/": Keeper}, foreign=self.foreign, **options)
         peer = PollingPeer(self.whole)
         peer.join()
+        self.said  # noqa: B018
         self.namespace = peer.socket["/"]
         return peer
 
@@ -76,6 +77,7 @@ class Everywhere:
         peer = self.begin()
         peer.send(message_of(LIMIT + 1))
         self.assertEqual((peer.status, self.namespace.kept), (413, []))
+        self.assertEqual(len(self.said), 1)
         self.lives(peer)
 
     def test_the_limit_is_an_option(self):
@@ -103,7 +105,7 @@ class Everywhere:
         peer = self.begin()
         line = self.post(self.head(peer) + chunked(message_of(LIMIT + 1).encode()))
         self.assertEqual(Response(line.take()).status, 413)
-        self.assertEqual(self.namespace.kept, [])
+        self.assertEqual((self.namespace.kept, len(self.said)), ([], 1))
         self.lives(peer)
 
     def test_a_jsonp_form_counts_as_it_is_posted(self):

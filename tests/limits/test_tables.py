@@ -40,6 +40,21 @@ class Gate(Plain):
         return Gate.opened
 
 
+class Waiting(Plain):
+    """
+    Have a handler that another namespace finishes.
+    """
+
+    def on_wait(self):
+        self.session["waiting"] = Deferred()
+        return self.session["waiting"]
+
+
+class Freeing(Gate):
+    def on_free(self):
+        self.session["waiting"].callback(None)
+
+
 class Refusing(BaseNamespace):
     def recv_connect(self):
         raise ConnectionRefused("no")
@@ -230,6 +245,15 @@ class Connecting:
         self.whole.advance(50)
         self.assertTrue(peer.open)
 
+    def test_an_application_that_decides_in_time(self):
+        peer = self.begin({"/": Gate}, connect_timeout=5)
+        peer.join()
+        self.whole.advance(4)
+        Gate.opened.callback(None)
+        self.whole.advance(100)
+        self.assertEqual([packet[:3] for packet in peer.take() if packet != "2"], ["40{"])
+        self.assertTrue(peer.open)
+
     def test_an_application_that_never_decides_refuses(self):
         peer = self.begin({"/": Gate}, connect_timeout=5)
         peer.join()
@@ -285,6 +309,15 @@ class Held:
         for number in range(1001):
             self.whole.server.emit("n", number, room="hall")
         self.refused(peer, 1000)
+
+    def test_what_comes_while_they_are_served_follows_them(self):
+        peer = self.begin({"/": Freeing, "/other": Waiting}, max_unfinished_handlers=1)
+        peer.join("/other")
+        peer.join()
+        # The third event stops the reading, so the last waits elsewhere; the first lets the reading go on.
+        peer.send('42["free"]', '42["keep",1]', '42/other,["wait"]', '42["keep",2]')
+        Gate.opened.callback(None)
+        self.assertEqual(Gate.latest.kept, [(1,), (2,)])
 
     def test_it_is_an_option_both_ways(self):
         peer = self.knock(max_held_packets=2)
