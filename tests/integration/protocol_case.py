@@ -70,6 +70,8 @@ class Talkative(RoomsMixin, BaseNamespace):
     def recv_connect(self) -> None:
         if self.auth == {"token": "wrong"}:
             raise ConnectionRefused("not authorized", {"retry": False})
+        if self.request.args.get(b"token") == (b"wrong",):
+            raise ConnectionRefused("not authorized")
         self.join("everyone")
         self.emit("auth", self.auth or {})
 
@@ -90,6 +92,9 @@ class Talkative(RoomsMixin, BaseNamespace):
     def on_nothing(self, *args: Any) -> None:
         self.journal.append(("nothing", *args))
 
+    def on_sid(self) -> str:
+        return self.sid
+
     def on_null(self) -> tuple[None]:
         return (None,)
 
@@ -103,7 +108,7 @@ class Talkative(RoomsMixin, BaseNamespace):
         raise RuntimeError(text)
 
     def on_stuck(self) -> Deferred[None]:
-        return Deferred()
+        return Deferred(lambda _: self.journal.append(("cancelled", self.ns_name)))
 
     def on_kick(self) -> None:
         self.disconnect()

@@ -69,6 +69,9 @@ class Wire(Protocol):
         self._data = bytearray()
         self._waiting: Deferred[None] | None = None
 
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+
     def dataReceived(self, data: bytes) -> None:
         self._data += data
         self._wake()

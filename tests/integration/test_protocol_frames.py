@@ -125,7 +125,6 @@ class Carried(ProtocolCase):
         """
         socket = await self.open_websocket(self.serve_engine(), REVISION)
         data = frame(TEXT, "4h\u00e9llo".encode()) + start(TEXT, b"4a") + frame(PING, b"?") + frame(CONTINUATION, b"b")
-        socket.wire.transport.setTcpNoDelay(True)
         for byte in data + frame(BINARY, b"\1\2"):
             socket.wire.write(bytes([byte]))
             await self.turn()

@@ -1,5 +1,5 @@
 """
-Socket.IO protocol 5: joining and leaving namespaces, over polling and WebSocket.
+Socket.IO protocol 5: how its clients join namespaces, over polling and WebSocket.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet import reactor
 
-from tests.integration.protocol_case import PATIENT, TalkCase, rows
+from tests.integration.protocol_case import TalkCase, rows
 from tests.integration.raw_sessions import Revision4, receive_all
 
 
@@ -32,6 +32,7 @@ REFUSALS: dict[str, tuple[Any, ...]] = {
     "a_namespace_in_capitals": ("40/Custom,", '44/Custom,{"message":"Invalid namespace"}'),
     "a_namespace_from_a_prototype": ("40/__proto__,", '44/__proto__,{"message":"Invalid namespace"}'),
     "a_namespace_beyond_ascii": ("40/\u00e9\U0001f600,", '44/\u00e9\U0001f600,{"message":"Invalid namespace"}'),
+    "a_namespace_with_a_query": ("40/custom?a=1,", '44/custom?a=1,{"message":"Invalid namespace"}'),
     "what_the_application_refuses": (
         '40/custom,{"token":"wrong"}',
         '44/custom,{"message":"not authorized","data":{"retry":false}}',
@@ -84,6 +85,8 @@ class Connecting(Protocol5):
         await talk.send(text)
         sid = await self.take_connected(talk, address, auth)
         self.assertNotIn(sid, self.engine.sessions)
+        await talk.send(f'42{address}0["sid"]')
+        self.assertEqual(f'43{address}0["{sid}"]', await talk.receive())
         await self.assert_alive(talk, address)
 
     async def check_refusal(self, text: str, answer: str) -> None:
@@ -160,91 +163,3 @@ class Connecting(Protocol5):
 
 class ConnectingOverPolling(Connecting):
     transport = "polling"
-
-
-class Leaving(Protocol5):
-    async def test_the_main_namespace(self) -> None:
-        """
-        The connection stays, pings go on, and whoever comes back is a new one.
-        """
-        talk = await self.connect(**PATIENT)
-        await talk.send("41")
-        for _ in range(2):
-            self.assertEqual("2", await talk.receive())
-            await talk.send("3")
-        self.assertEqual([("left", "", "client namespace disconnect")], self.journal)
-        self.assertEqual({}, self.server.mounts[""].adapter.members)
-        await talk.send("40")
-        while (text := await talk.receive()) == "2":
-            pass
-        self.assertEqual("40{", text[:3])
-
-    async def test_the_last_namespace_restarts_the_connect_timeout(self) -> None:
-        talk = await self.connect(connect_timeout=0.3)
-        begin = reactor.seconds()
-        await talk.send("41")
-        self.assertEqual([], await talk.rest())
-        self.assertGreater(reactor.seconds() - begin, 0.28)
-        self.assertEqual([("left", "", "client namespace disconnect")], self.journal)
-
-    async def test_a_namespace_while_the_main_one_goes_on(self) -> None:
-        talk = await self.connect(connect_timeout=0.2)
-        await self.join(talk, "/custom")
-        await talk.send("41/custom", '42["message","message to main namespace"]')
-        self.assertEqual('42["message-back","message to main namespace"]', await talk.receive())
-        self.assertEqual([("left", "/custom", "client namespace disconnect")], self.journal)
-
-    async def test_the_main_one_while_a_namespace_goes_on(self) -> None:
-        talk = await self.connect()
-        await self.join(talk, "/custom")
-        await talk.send("41")
-        await self.assert_alive(talk, "/custom,")
-        self.assertEqual([("left", "", "client namespace disconnect")], self.journal)
-
-    async def test_packets_behind_a_disconnect(self) -> None:
-        """
-        They may have been on their way when the other side disconnected: no harm, and no answer.
-        """
-        talk = await self.connect()
-        await self.join(talk, "/custom")
-        await talk.send("41/custom,", '42/custom,["message",1]', "43/custom,1[]", "41/custom,")
-        await self.assert_alive(talk)
-
-    async def test_the_server_disconnects_a_namespace(self) -> None:
-        talk = await self.connect()
-        await self.join(talk, "/custom")
-        await talk.send('42/custom,["kick"]', '42/custom,["message",1]')
-        self.assertEqual("41/custom,", await talk.receive())
-        await self.assert_alive(talk)
-        self.assertEqual([("left", "/custom", "server namespace disconnect")], self.journal)
-
-    async def test_the_server_disconnects_all(self) -> None:
-        talk = await self.connect()
-        await self.join(talk, "/custom")
-        await talk.send('42["drop"]', '42["message",1]')
-        self.assertEqual(["41", "41/custom,"], await talk.rest())
-        self.assertEqual({("left", name, "forced server close") for name in ("", "/custom")}, set(self.journal))
-        await self.until_gone()
-        self.assert_nothing_left()
-
-    async def test_the_server_shuts_down(self) -> None:
-        talk = await self.connect()
-        ended = self.server.shutdown()
-        self.assertEqual([], await talk.rest())
-        await ended
-        self.assertEqual([("left", "", "server shutting down")], self.journal)
-
-
-class LeavingOverPolling(Leaving):
-    transport = "polling"
-
-
-class Lost(Protocol5):
-    async def test_the_connection(self) -> None:
-        talk = await self.connect()
-        await self.join(talk, "/custom")
-        talk.socket.wire.abort()
-        await self.until_told("left", "/custom", "transport close")
-        self.assertIn(("left", "", "transport close"), self.journal)
-        await self.until_gone()
-        self.assert_nothing_left()
