@@ -22,6 +22,7 @@ class Revision4:
 
     number = "4"
     text_type = "text/plain; charset=UTF-8"
+    post_type = "text/plain;charset=UTF-8"
 
     def join(self, *packets: str | bytes) -> bytes:
         """
@@ -58,6 +59,7 @@ class Revision3:
 
     number = "3"
     text_type = "text/plain; charset=UTF-8"
+    post_type = "text/plain;charset=UTF-8"
 
     def join(self, *packets: str | bytes) -> bytes:
         """
@@ -150,10 +152,10 @@ class Poller:
         :return: the answer, whose first packet is the greeting.
         """
         answer = await self.peer.request("GET", self.query)
-        body = answer.body.decode()
-        self.greeting, _ = json.JSONDecoder().raw_decode(body[body.index("{") :])
+        first, *self.behind = self.revision.split(answer)
+        assert first[:1] == "0", first
+        self.greeting = json.loads(first[1:])
         self.sid = self.query["sid"] = self.greeting["sid"]
-        self.behind = self.revision.split(answer)[1:]
         return answer
 
     async def ask(self) -> Wire:
@@ -176,11 +178,12 @@ class Poller:
         assert answer.status == 200, answer
         return answer.body
 
-    async def post(self, body: bytes, content_type: str = "text/plain;charset=UTF-8") -> Answer:
+    async def post(self, body: bytes, content_type: str | None = None) -> Answer:
         """
         Post a body.
         """
-        return await self.peer.request("POST", self.query, body, (f"Content-Type: {content_type}",))
+        line = f"Content-Type: {self.revision.post_type if content_type is None else content_type}"
+        return await self.peer.request("POST", self.query, body, (line,))
 
     async def send(self, *packets: str | bytes) -> None:
         """
