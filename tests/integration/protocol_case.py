@@ -225,6 +225,13 @@ class ProtocolCase(TestCase):
             if event.get("log_level", LogLevel.info) >= LogLevel.warn or event.get("isError")
         ]
 
+    def said(self) -> list[str]:
+        """
+        Give every line that the server itself has logged so far, of whatever level; Twisted's own are not among them.
+        """
+        ours = [event for event in self.events if event.get("log_namespace", "").startswith("txsocketio")]
+        return [formatEvent(event) or "" for event in ours if not event["log_format"].endswith("factory {factory!r}")]
+
     def assert_unsaid(self, payload: str) -> None:
         """
         See that no line of the log has a payload.
