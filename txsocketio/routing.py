@@ -84,7 +84,9 @@ class Routing:
             if packet is not None and self._reason is None:
                 self._route(packet)
         except ProtocolError as error:
-            self._report("invalid_packet", str(error) or type(error).__name__, "")
+            # The session logs what is raised to it; the server's own handler would log it once more.
+            if self.server.options.error_handler is not None:
+                self._report("invalid_packet", str(error) or type(error).__name__, "")
             raise
 
     def _assemble(self, data: str | bytes) -> Packet | None:

@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from twisted.internet import reactor, tcp
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.python import log as twisted_log
 from twisted.trial.unittest import TestCase
 
-from tests.integration.raw_client import Peer, Poller, WebSocket, until
+from tests.integration.raw_client import Peer, WebSocket, until
+from tests.integration.raw_sessions import Poller, PollingTalk, Talk, WebSocketTalk
 from txsocketio import BaseNamespace, ConnectionRefused, RoomsMixin, event
 from txsocketio.interfaces import ISession
 from txsocketio.server import SocketIOServer
@@ -69,6 +70,8 @@ class Talkative(RoomsMixin, BaseNamespace):
     def recv_connect(self) -> None:
         if self.auth == {"token": "wrong"}:
             raise ConnectionRefused("not authorized", {"retry": False})
+        if self.request.args.get(b"token") == (b"wrong",):
+            raise ConnectionRefused("not authorized")
         self.join("everyone")
         self.emit("auth", self.auth or {})
 
@@ -89,6 +92,9 @@ class Talkative(RoomsMixin, BaseNamespace):
     def on_nothing(self, *args: Any) -> None:
         self.journal.append(("nothing", *args))
 
+    def on_sid(self) -> str:
+        return self.sid
+
     def on_null(self) -> tuple[None]:
         return (None,)
 
@@ -102,7 +108,7 @@ class Talkative(RoomsMixin, BaseNamespace):
         raise RuntimeError(text)
 
     def on_stuck(self) -> Deferred[None]:
-        return Deferred()
+        return Deferred(lambda _: self.journal.append(("cancelled", self.ns_name)))
 
     def on_kick(self) -> None:
         self.disconnect()
@@ -117,7 +123,11 @@ class Patient(BaseNamespace):
     """
 
     async def recv_connect(self) -> None:
-        await deferLater(self.reactor, 0.05)
+        try:
+            await deferLater(self.reactor, 0.05)
+        except CancelledError:
+            self.server.journal.append(("cancelled", self.ns_name))
+            raise
         if self.auth is not None:
             raise ConnectionRefused("not today", {"why": "closed"})
 
@@ -157,6 +167,8 @@ class ProtocolCase(TestCase):
 
         :return: a machine to talk to it from.
         """
+        # What unfinished handlers get when their client is gone.
+        options.setdefault("job_grace", 0.01)
         namespaces = {"/": Talkative, "/custom": Talkative, "/patient": Patient}
         self.server = SocketIOServer(namespaces, reactor=reactor, **options)
         self.server.journal = self.journal
@@ -213,6 +225,13 @@ class ProtocolCase(TestCase):
             if event.get("log_level", LogLevel.info) >= LogLevel.warn or event.get("isError")
         ]
 
+    def said(self) -> list[str]:
+        """
+        Give every line that the server itself has logged so far, of whatever level; Twisted's own are not among them.
+        """
+        ours = [event for event in self.events if event.get("log_namespace", "").startswith("txsocketio")]
+        return [formatEvent(event) or "" for event in ours if not event["log_format"].endswith("factory {factory!r}")]
+
     def assert_unsaid(self, payload: str) -> None:
         """
         See that no line of the log has a payload.
@@ -220,6 +239,12 @@ class ProtocolCase(TestCase):
         for event in self.events:
             text = formatEvent(event) or twisted_log.textFromEventDict(event) or ""
             self.assertNotIn(payload, text)
+
+    async def turn(self) -> None:
+        """
+        Let the reactor do what it has to do now.
+        """
+        await deferLater(reactor, 0)
 
     async def until_told(self, *entry: Any) -> None:
         """
@@ -268,6 +293,66 @@ class ProtocolCase(TestCase):
         socket.send("5")
         await until(lambda: self.engine.sessions[poller.sid].transport.streaming, "the session has moved")
         return socket
+
+
+class TalkCase(ProtocolCase):
+    """
+    Have clients in the main namespace of a Socket.IO server, of one revision over one transport.
+
+    :cvar revision: of Engine.IO.
+    :cvar transport: ``websocket`` or ``polling``.
+    :cvar extra: more parameters of the query.
+    """
+
+    revision: Any = None
+    transport = "websocket"
+    extra: dict[str, str] = {}
+
+    async def open_talk(self, peer: Peer) -> Talk:
+        """
+        Open a session.
+        """
+        if self.transport == "polling":
+            return PollingTalk(await self.open_poller(peer, self.revision, **self.extra))
+        return WebSocketTalk(await self.open_websocket(peer, self.revision, **self.extra), self.revision)
+
+    async def connect(self, peer: Peer | None = None, **options: Any) -> Talk:
+        """
+        Open a session and join the main namespace.
+
+        :param peer: of a server that is there; None for a new one.
+        """
+        talk = await self.open_talk(peer or self.serve(**options))
+        if self.revision.number == "4":
+            await talk.send("40")
+        await self.take_connected(talk)
+        return talk
+
+    async def join(self, talk: Talk, name: str) -> None:
+        """
+        Join another namespace.
+        """
+        await talk.send(f"40{name},")
+        await self.take_connected(talk, f"{name},")
+
+    async def take_connected(self, talk: Talk, address: str = "", auth: str = "{}") -> str:
+        """
+        Take the answer to a CONNECT, and the event that our namespaces send then.
+
+        :return: what the answer says.
+        """
+        text = await talk.receive()
+        assert isinstance(text, str)
+        self.assertEqual(f"40{address}", text[: 2 + len(address)])
+        self.assertEqual(f'42{address}["auth",{auth}]', await talk.receive())
+        return text[2 + len(address) :]
+
+    async def assert_alive(self, talk: Talk, address: str = "") -> None:
+        """
+        See that a namespace answers, and that nothing else has come.
+        """
+        await talk.send(f'42{address}["message","still there"]')
+        self.assertEqual(f'42{address}["message-back","still there"]', await talk.receive())
 
 
 Test = Callable[..., Coroutine[Any, Any, None]]

@@ -4,8 +4,6 @@ A client that knows bytes only: HTTP requests and WebSocket frames over TCP, eac
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +17,7 @@ from twisted.internet.task import deferLater
 from tests.transports.websocket_kit import ACCEPT, BINARY, CLOSE, KEY, PING, PONG, TEXT, frame
 
 #: Seconds that anything expected may take: far more than it does, so that only what never comes reaches it.
-DEADLINE = 8.0
+DEADLINE = 2.0
 
 _NO_BODY = frozenset({101, 204, 304})
 
@@ -70,6 +68,9 @@ class Wire(Protocol):
         self.lost = False
         self._data = bytearray()
         self._waiting: Deferred[None] | None = None
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
 
     def dataReceived(self, data: bytes) -> None:
         self._data += data
@@ -320,110 +321,3 @@ class Peer:
         for wire in self.wires:
             wire.abort()
             await wire.rest()
-
-
-class Revision4:
-    """
-    Write and read polling payloads of Engine.IO 4.
-    """
-
-    number = "4"
-    text_type = "text/plain; charset=UTF-8"
-
-    def join(self, *packets: str | bytes) -> bytes:
-        return "\x1e".join(
-            packet if isinstance(packet, str) else "b" + b64encode(packet).decode() for packet in packets
-        ).encode()
-
-    def binary(self, data: bytes) -> bytes:
-        """
-        Give the frame of a binary message.
-        """
-        return data
-
-
-class Revision3:
-    """
-    Write and read text payloads of Engine.IO 3, as clients that take no octets do.
-    """
-
-    number = "3"
-    text_type = "text/plain; charset=UTF-8"
-
-    def join(self, *packets: str | bytes) -> bytes:
-        texts = [packet if isinstance(packet, str) else "b4" + b64encode(packet).decode() for packet in packets]
-        return "".join(f"{len(text.encode('utf-16-le')) // 2}:{text}" for text in texts).encode()
-
-    def binary(self, data: bytes) -> bytes:
-        """
-        Give the frame of a binary message.
-        """
-        return b"\x04" + data
-
-
-class Poller:
-    """
-    Hold one session over polling.
-
-    :ivar greeting: what the open packet says.
-    :ivar sid: out of it.
-    """
-
-    def __init__(self, peer: Peer, revision: Any, extra: Mapping[str, Any]) -> None:
-        self.peer = peer
-        self.revision = revision
-        self.query = {"EIO": revision.number, "transport": "polling", **extra}
-        self.greeting: dict[str, Any] = {}
-        self.sid = ""
-
-    async def open(self) -> Answer:
-        """
-        Open the session.
-
-        :return: the answer, whose first packet is the greeting.
-        """
-        answer = await self.peer.request("GET", self.query)
-        body = answer.body.decode()
-        self.greeting, _ = json.JSONDecoder().raw_decode(body[body.index("{") :])
-        self.sid = self.query["sid"] = self.greeting["sid"]
-        return answer
-
-    async def ask(self) -> Wire:
-        """
-        Begin a poll.
-        """
-        return await self.peer.ask("GET", self.query)
-
-    async def get(self) -> Answer:
-        """
-        Poll once.
-        """
-        return await self.peer.request("GET", self.query)
-
-    async def packets(self) -> bytes:
-        """
-        Poll once, and give the payload.
-        """
-        answer = await self.get()
-        assert answer.status == 200, answer
-        return answer.body
-
-    async def post(self, body: bytes, content_type: str = "text/plain;charset=UTF-8") -> Answer:
-        """
-        Post a body.
-        """
-        return await self.peer.request("POST", self.query, body, (f"Content-Type: {content_type}",))
-
-    async def send(self, *packets: str | bytes) -> None:
-        """
-        Post packets.
-        """
-        answer = await self.post(self.revision.join(*packets))
-        assert (answer.status, answer.body) == (200, b"ok"), answer
-
-    @property
-    def websocket_query(self) -> dict[str, Any]:
-        """
-        The query for a WebSocket that is to take over.
-        """
-        return {**self.query, "transport": "websocket"}

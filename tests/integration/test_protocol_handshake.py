@@ -10,7 +10,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from tests.integration.protocol_case import BRISK, ProtocolCase, rows
-from tests.integration.raw_client import Peer, Poller, Revision3, Revision4, until
+from tests.integration.raw_client import Peer, until
+from tests.integration.raw_sessions import Poller, Revision3, Revision4
 from tests.transports.websocket_kit import TEXT, frame
 
 KEYS = ["sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"]
