@@ -32,6 +32,9 @@ LIMITS = DOCS / "protocol" / "limits.toml"
 #: Where a run of the tests leaves the table of clients; see the Makefile.
 CLIENTS = DOCS / "_build" / "clients.txt"
 
+#: What tests.integration.test_browser writes.
+PICTURE = DOCS / "images" / "demo.png"
+
 RECORDS = {"EngineOptions": EngineOptions, "SocketOptions": SocketOptions}
 
 
@@ -330,6 +333,14 @@ def clients() -> Iterator[str]:
         yield "This build has no table: it is made by ``make test``."
 
 
+def picture() -> Iterator[str]:
+    """
+    Show the demo, where the test that drives it in a browser has been told to take a picture.
+    """
+    if PICTURE.is_file():
+        yield from (f".. image:: /{PICTURE.relative_to(DOCS)}", "   :alt: Two people in a room of the demo's chat.")
+
+
 TABLES: dict[str, Callable[..., Iterator[str]]] = {
     table.__name__.replace("_", "-"): table
     for table in (
@@ -345,5 +356,6 @@ TABLES: dict[str, Callable[..., Iterator[str]]] = {
         names,
         options,
         packets,
+        picture,
     )
 }

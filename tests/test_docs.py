@@ -188,6 +188,12 @@ class GeneratedTests(SynchronousTestCase):
         self.tables.CLIENTS.write_text("connect  P W U\n", "utf-8")
         self.assertIn("   connect  P W U", self.make("clients"))
 
+    def test_the_picture_is_shown_where_there_is_one(self) -> None:
+        self.patch(self.tables, "PICTURE", DOCS / "images" / "none.png")
+        self.assertEqual(self.make("picture"), "")
+        self.patch(self.tables, "PICTURE", DOCS / "conf.py")
+        self.assertIn(".. image:: /conf.py\n", self.make("picture"))
+
 
 class PageTests(SynchronousTestCase):
     """
@@ -304,6 +310,12 @@ class DisconnectionTests(SynchronousTestCase):
                 self.assertEqual(scope.startswith("everything"), not socket.connected, what)
                 told.add(one.reason.server)
         self.assertEqual(told | {reasons.FORCED_SERVER_CLOSE}, reasons.REASONS)
+
+
+class GenerationTests(SynchronousTestCase):
+    """
+    What the page on generations says that older clients cannot do.
+    """
 
     def test_older_clients_are_in_the_root_before_they_ask(self) -> None:
         class Shut(BaseNamespace):
