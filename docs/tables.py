@@ -32,6 +32,9 @@ LIMITS = DOCS / "protocol" / "limits.toml"
 #: Where a run of the tests leaves the table of clients; see the Makefile.
 CLIENTS = DOCS / "_build" / "clients.txt"
 
+#: What tests.integration.test_browser writes.
+PICTURE = DOCS / "images" / "demo.png"
+
 RECORDS = {"EngineOptions": EngineOptions, "SocketOptions": SocketOptions}
 
 
@@ -214,7 +217,7 @@ def generations() -> Iterator[str]:
         ("``connect_timeout`` applies", lambda record: "no" if record.implicit_root else "yes"),
         ("``sid`` of a namespace", kind_of_id),
         ("``auth`` of a namespace", auth_of),
-        ("content type of a poll's answer", lambda record: literal(record.wires["polling"].content_type.decode())),
+        ("two packets in one poll's answer", two_in_a_poll),
     ]
     rows = [[what, *(tell(record) for record in records)] for what, tell in facts]
     return list_table(("", "3.x and 4.x", "1.x and 2.x", "0.7 to 0.9"), rows, "25 25 25 25")
@@ -255,6 +258,15 @@ def auth_of(record: Generation) -> str:
     text = record.parser.encode(Packet(CONNECT, "/chat?room=1"))[0][1].decode()
     packet, _ = record.parser.decode(text)
     return "the query of the namespace, texts by name" if packet.data == {"room": "1"} else "any JSON object"
+
+
+def two_in_a_poll(record: Generation) -> str:
+    """
+    Show how a payload as text holds two packets.
+    """
+    wire = record.wires["polling-b64"]
+    packets = [piece for name in "ab" for piece in EncodedPacket(Packet(EVENT, "", None, [name]))[wire]]
+    return literal(wire.join(packets).decode().replace("\x1e", "\\x1e").replace("\ufffd", "\\ufffd"))
 
 
 _CHAT = "/chat"
@@ -321,6 +333,14 @@ def clients() -> Iterator[str]:
         yield "This build has no table: it is made by ``make test``."
 
 
+def picture() -> Iterator[str]:
+    """
+    Show the demo, where the test that drives it in a browser has been told to take a picture.
+    """
+    if PICTURE.is_file():
+        yield from (f".. image:: /{PICTURE.relative_to(DOCS)}", "   :alt: Two people in a room of the demo's chat.")
+
+
 TABLES: dict[str, Callable[..., Iterator[str]]] = {
     table.__name__.replace("_", "-"): table
     for table in (
@@ -336,5 +356,6 @@ TABLES: dict[str, Callable[..., Iterator[str]]] = {
         names,
         options,
         packets,
+        picture,
     )
 }
