@@ -118,7 +118,10 @@ HARMLESS: dict[str, tuple[Any, ...]] = {
     "keys_that_come_twice": ('42["message",{"a":1,"a":2}]', '42["message-back",{"a":2}]'),
     "a_noop": ("6",),
     "an_acknowledgement_without_an_id": ("43[]",),
-    "a_list_inside_many": ('42["message",' + "[" * 200 + "]" * 200 + "]", '42["message-back",' + "[" * 200 + "]" * 200 + "]"),
+    "a_list_inside_many": (
+        '42["message",' + "[" * 200 + "]" * 200 + "]",
+        '42["message-back",' + "[" * 200 + "]" * 200 + "]",
+    ),
 }
 
 
