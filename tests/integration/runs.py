@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.integration.chromium import chromium
 from tests.integration.node import ensure_packages, environment, node
 from tests.integration.servers import Served
 from tests.integration.table import Cell, Client
@@ -41,13 +42,14 @@ def run_client(client: Client, transport: str, served: Served) -> dict[Cell, str
     """
     scenarios = client.scenarios(transport)
     job = {
-        "client": client.key,
+        "client": client.package,
+        "browser": chromium() if client.in_browser else None,
         "transport": transport,
         "scenarios": scenarios,
         "ports": served.ports(client.key),
         "reference": served.reference,
     }
-    drive = _python if client.key in ("Client", "AsyncClient") else _javascript
+    drive = _python if client.key in ("Client", "AsyncClient") else _browser if client.in_browser else _javascript
     try:
         done = drive(json.dumps(job))
     except subprocess.TimeoutExpired:
@@ -71,7 +73,15 @@ def _python(job: str) -> subprocess.CompletedProcess[str]:
 
 
 def _javascript(job: str) -> subprocess.CompletedProcess[str]:
-    command = [node(), "driver.js", job]
+    return _node("driver.js", job)
+
+
+def _browser(job: str) -> subprocess.CompletedProcess[str]:
+    return _node("web_driver.js", job)
+
+
+def _node(driver: str, job: str) -> subprocess.CompletedProcess[str]:
+    command = [node(), driver, job]
     return subprocess.run(
         command, cwd=ensure_packages(), env=environment(), capture_output=True, text=True, timeout=_TIMEOUT
     )

@@ -107,7 +107,9 @@ def _twistd(name: str) -> list[str]:
     options = [f"--{option.replace('_', '-')}={value}" for option, value in OPTIONS[name].items()]
     listen = "--listen=tcp:0:interface=127.0.0.1"
     names = "--namespaces=tests.integration.fixture"
-    return [script("twistd"), "-n", "--pidfile=", "socketio", listen, names, *options]
+    # A page is of one origin and talks to all of the servers.
+    origins = "--cors-allowed-origins=*"
+    return [script("twistd"), "-n", "--pidfile=", "socketio", listen, names, origins, *options]
 
 
 @contextmanager

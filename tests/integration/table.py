@@ -62,7 +62,8 @@ class Client:
     """
     A published client.
 
-    :ivar key: the name of its package in js/package.json, or of python-socketio's class.
+    :ivar key: the name of its package in js/package.json, with ``web:`` before it for its build in a browser; or the
+        name of python-socketio's class.
     :ivar short: the head of its column.
     :ivar transports: those it has, out of TRANSPORTS.
     :ivar lacks: scenarios that its protocol cannot express.
@@ -80,8 +81,23 @@ class Client:
         """
         if self.key in ("Client", "AsyncClient"):
             return f"python-socketio {metadata.version('python-socketio')}, {self.key}"
-        wanted = json.loads((Path(__file__).parent / "js" / "package.json").read_text())["dependencies"][self.key]
-        return str(wanted).removeprefix("npm:").replace("@", " ")
+        place = "Chromium" if self.in_browser else "Node.js"
+        wanted = json.loads((Path(__file__).parent / "js" / "package.json").read_text())["dependencies"]
+        return f"{wanted[self.package].removeprefix('npm:').replace('@', ' ')}, {place}"
+
+    @property
+    def package(self) -> str:
+        """
+        Give the name of its package in js/package.json.
+        """
+        return self.key.removeprefix("web:")
+
+    @property
+    def in_browser(self) -> bool:
+        """
+        Say whether it is the client's browser build.
+        """
+        return self.key.startswith("web:")
 
     def scenarios(self, transport: str) -> list[str]:
         """
@@ -91,13 +107,21 @@ class Client:
         return [scenario for scenario in SCENARIOS if scenario not in lacks]
 
 
-#: Clients of Engine.IO 4.
+_STREAMS = ("polling", "websocket", "upgrade")
+#: The clients before 3.0 speak Engine.IO 3; by polling they send and take octets in a browser only.
 CLIENTS = (
-    Client("sio4", "JS 4.8", ("polling", "websocket", "upgrade")),
+    Client("sio4", "JS 4.8", _STREAMS),
     Client("sio3", "JS 3.1", TRANSPORTS),
-    Client("eio6", "EIO 6.6", ("polling", "websocket", "upgrade"), _SOCKET_IO),
-    Client("Client", "Py sync", ("polling", "websocket", "upgrade")),
-    Client("AsyncClient", "Py async", ("polling", "websocket", "upgrade")),
+    Client("sio2", "JS 2.5", TRANSPORTS),
+    Client("sio1", "JS 1.7", TRANSPORTS),
+    Client("web:sio4", "Web 4.8", _STREAMS),
+    Client("web:sio3", "Web 3.1", ("jsonp",)),
+    Client("web:sio2", "Web 2.5", ("polling",)),
+    Client("web:sio1", "Web 1.7", ("polling",)),
+    Client("eio6", "EIO 6.6", _STREAMS, _SOCKET_IO),
+    Client("eio3", "EIO 3.5", TRANSPORTS, _SOCKET_IO),
+    Client("Client", "Py sync", _STREAMS),
+    Client("AsyncClient", "Py async", _STREAMS),
 )
 
 #: A cell: the key of a client, a transport, a scenario.

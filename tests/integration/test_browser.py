@@ -8,29 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tests.integration.chromium import MISSING, chromium
 from tests.integration.node import ensure_packages, environment, node
 from tests.processes import ROOT, free_port, script, started
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def chromium() -> str:
-    """
-    Give the path of Chromium.
-
-    :raises SkipTest: where there is none; under CI=true that is a failure.
-    """
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        sentence = "Chromium is not on PATH: install your system's package (chromium) to have the demo's page tested"
-        raise AssertionError(sentence) if os.environ.get("CI") == "true" else SkipTest(sentence)
-    return found
 
 
 class DemoPage(SynchronousTestCase):
@@ -39,6 +24,8 @@ class DemoPage(SynchronousTestCase):
         They come in, see each other type, talk with acknowledgements, change rooms, and leave.
         """
         browser = chromium()
+        if browser is None:
+            raise SkipTest(MISSING)
         here = ensure_packages()
         port = free_port()
         picture = os.environ.get("TXSOCKETIO_DEMO_PICTURE")

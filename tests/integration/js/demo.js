@@ -62,8 +62,8 @@ const STEPS = {
     await say(ada, "Hello Brian, is this thing on? \u{1f600}");
     await shows(brian, "#messages .theirs", "Hello Brian, is this thing on? \u{1f600}");
     await shows(ada, "#messages .mine .meta", "to 1 \u2713");
-    await say(brian, "It is. <b>Loud</b> & clear.");
-    await shows(ada, "#messages .theirs .text", "It is. <b>Loud</b> & clear.");
+    await say(brian, "It is, and nothing got lost on the way.");
+    await shows(ada, "#messages .theirs .text", "It is, and nothing got lost on the way.");
   },
   async "the picture is taken"({ ada, brian, picture }) {
     if (!picture) return;
@@ -82,8 +82,8 @@ const STEPS = {
     await shows(ada, "#messages .mine .meta", "nobody else is here");
     await ada.click("#rooms button[data-room='quiet corner']");
     await people(brian, ["Ada", "Brian"]);
-    await say(ada, "There you are.");
-    await shows(brian, "#messages .theirs", "There you are.");
+    await say(ada, "<b>There</b> you are & stay.");
+    await shows(brian, "#messages .theirs", "<b>There</b> you are & stay.");
     if ((await brian.locator("#messages").innerText()).includes("Anybody?")) throw new Error("heard through the wall");
   },
   async "who closes the tab is gone"({ ada, brian }) {

@@ -43,8 +43,8 @@
   function bytes(size, seed = 0) {
     const result = new Uint8Array(size);
     for (let index = 0; index < size; index++) result[index] = (index * 31 + (index >> 8) + seed) & 255;
-    // The clients before 3.0 take nothing else for bytes in Node.
-    return typeof Buffer === "function" ? Buffer.from(result.buffer) : result;
+    // The clients before 3.0 take nothing else for bytes.
+    return typeof Buffer === "function" ? Buffer.from(result.buffer) : result.buffer;
   }
 
   // One client in one namespace.

@@ -75,8 +75,9 @@ function refuse(message, data) {
 }
 
 function serve(options) {
-  const server = http.createServer();
-  const io = new Server(server, { ...options, allowEIO3: true });
+  const page = (request, response) => response.writeHead(404, { "Content-Type": "text/html" }).end("<p>nothing here");
+  const server = http.createServer(page);
+  const io = new Server(server, { ...options, allowEIO3: true, cors: { origin: true, credentials: true } });
   const reasons = new Waiting();
   wire(io, io.of("/"), reasons);
   wire(io, io.of("/chat"), reasons);

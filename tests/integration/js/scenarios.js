@@ -83,15 +83,16 @@
 
     async "binary"(t) {
       const peer = await t.open("/");
-      for (const data of [bytes(256), bytes(1), bytes(0), bytes(70_000)]) {
+      for (const size of [256, 1, 0, 70_000]) {
         const back = peer.next("repeated");
-        peer.emit("repeat", data);
-        equal(await back, [data], `${data.length} bytes`);
+        peer.emit("repeat", bytes(size));
+        equal(await back, [bytes(size)], `${size} bytes`);
       }
-      const two = peer.next("repeated");
-      const view = t.kit.views ? new Uint8Array(bytes(9).buffer, 2, 4) : bytes(9).subarray(2, 6);
-      peer.emit("repeat", bytes(300).buffer, "between", bytes(5, 7).subarray(1, 4), [view]);
-      equal(await two, [bytes(300), "between", bytes(5, 7).subarray(1, 4), [view]], "several attachments");
+      const several = [new Uint8Array([1, 2, 3]).buffer, "between", bytes(5, 7), [bytes(4)]];
+      if (t.kit.views) several.push(new Uint8Array([1, 2]));
+      const back = peer.next("repeated");
+      peer.emit("repeat", ...several);
+      equal(await back, several, "several attachments");
     },
 
     async "binary nested and in acks"(t) {
