@@ -376,6 +376,28 @@ class OldClientTests(SynchronousTestCase):
         kit.transport.get("0::")
         kit.nothing_left(self)
 
+    def test_polls_of_0_9_end_without_a_close_packet(self):
+        kit = Kit(False, generation="legacy")
+        kit.session.send("3:::last")
+        kit.session.close("forced close")
+        kit.transport.poll()
+        self.assertEqual(kit.transport.got[-1], "3:::last")
+        kit.transport.lose()
+        kit.nothing_left(self)
+
+    def test_what_is_left_of_a_closing_session_follows_to_another_transport(self):
+        kit = Kit(False, generation="legacy")
+        kit.session.send("3:::last")
+        kit.session.close("forced close")
+        stream = FakeStream(kit.generation)
+        kit.session.attach(stream)
+        self.assertEqual((stream.sent, stream.calls), (["3:::last"], ["close"]))
+        kit.session.send("3:::late")
+        kit.transport.lose()
+        stream.lose()
+        self.assertEqual(stream.sent, ["3:::last"])
+        kit.nothing_left(self)
+
     def test_messages_of_0_9_leave_without_a_type(self):
         kit = Kit(generation="legacy")
         kit.session.send("3:::hi")

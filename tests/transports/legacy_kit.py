@@ -1,5 +1,5 @@
 """
-Clients of Socket.IO 0.9 in memory, one kind for each transport, against a real Site.
+Older clients in memory against a real Site: those of Socket.IO 0.9, one kind for each transport.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from twisted.web.server import Site
 
 from tests.transports.http_kit import Server
 from tests.transports.websocket_kit import KEY, frames, text
+from txsocketio import BaseNamespace, ConnectionRefused
 from txsocketio.protocol.legacy_engine import LegacyCodec
 from txsocketio.server import SocketIOServer
 
@@ -38,6 +39,59 @@ def dechunked(data):
         found += rest[: int(size, 16)]
         data = rest[int(size, 16) + 2 :]
     return found
+
+
+class Root(BaseNamespace):
+    """
+    What the server of the captures did.
+    """
+
+    def recv_message(self, data):
+        self.send(data)
+
+    def recv_json(self, data):
+        self.send(data, json=True)
+
+    def on_echo(self, *args):
+        return args
+
+    def on_echo_event(self, *args):
+        self.emit("echo_event", *args)
+
+    def on_relay(self, name, *args):
+        self.emit(name, *args)
+
+    def on_call_me(self, name, *args):
+        self.emit(name, *args, callback=lambda *answer: self.emit("called_back", *answer))
+
+    def on_seq_in(self, number):
+        pass
+
+    def on_burst(self, total, text):
+        for number in range(total):
+            self.emit("seq", number, text)
+        return total
+
+    def on_send_binary(self, number):
+        self.emit("binary", b"\x07&Ed", {"n": number, "inner": b"\x07&E"})
+
+    def on_message(self, data):
+        self.emit("message", data)
+
+    def on_kick_all(self):
+        self.socket.disconnect()
+
+
+class Chat(Root):
+    pass
+
+
+class Admin(BaseNamespace):
+    def recv_connect(self):
+        raise ConnectionRefused("not you")
+
+
+NAMESPACES = {"/": Root, "/chat": Chat, "/admin": Admin}
 
 
 class OldServer(Server):

@@ -16,68 +16,22 @@ from zope.interface.verify import verifyObject
 from tests.transports.legacy_kit import (
     CLIENTS,
     FORM,
+    NAMESPACES,
     UPGRADE,
     OldServer,
     OldTestCase,
+    Root,
     WebSocket,
     XHRPolling,
     packets_of,
 )
 from tests.transports.websocket_kit import frames
-from txsocketio import BaseNamespace, ConnectionRefused
 from txsocketio.interfaces import ITransportReceiver
 from txsocketio.transports.legacy import _DEAF
 
 SESSIONS = json.loads(Path(__file__).with_name("legacy_sessions.json").read_text("utf-8"))
 PLAIN = "text/plain; charset=UTF-8"
 ALL = "websocket,htmlfile,xhr-multipart,xhr-polling,jsonp-polling"
-
-
-class Root(BaseNamespace):
-    """
-    What the server of the captures did.
-    """
-
-    def recv_message(self, data):
-        self.send(data)
-
-    def recv_json(self, data):
-        self.send(data, json=True)
-
-    def on_echo(self, *args):
-        return args
-
-    def on_echo_event(self, *args):
-        self.emit("echo_event", *args)
-
-    def on_relay(self, name, *args):
-        self.emit(name, *args)
-
-    def on_call_me(self, name, *args):
-        self.emit(name, *args, callback=lambda *answer: self.emit("called_back", *answer))
-
-    def on_seq_in(self, number):
-        pass
-
-    def on_burst(self, total, text):
-        for number in range(total):
-            self.emit("seq", number, text)
-        return total
-
-    def on_kick_all(self):
-        self.socket.disconnect()
-
-
-class Chat(Root):
-    pass
-
-
-class Admin(BaseNamespace):
-    def recv_connect(self):
-        raise ConnectionRefused("not you")
-
-
-NAMESPACES = {"/": Root, "/chat": Chat, "/admin": Admin}
 
 
 class CaptureTests(OldTestCase):
