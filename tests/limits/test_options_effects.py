@@ -257,7 +257,7 @@ class Ends(OptionsCase):
                     self.whole.server.emit("the poll that waits gets this")
                     self.whole.turn()
                 peer.socket.disconnect()
-                self.assertEqual(Echo.reasons.pop(), "forced server close")
+                self.assertEqual(Echo.reasons.pop(), "server namespace disconnect")
                 self.whole.advance(timeout - 0.1)
                 self.assertEqual(list(self.whole.engine.sessions), [peer.sid])
                 self.whole.advance(0.2)
