@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any, Final
 
+from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
 from txsocketio.errors import HandshakeError
@@ -29,6 +30,8 @@ from txsocketio.transports.compression import choose_coding, compress
 
 TEXT_HTML: Final = b"text/html"
 _JSON: Final = b"application/json"
+
+_log = Logger()
 
 
 def add_header(request: Any, name: bytes, value: bytes) -> None:
@@ -66,6 +69,19 @@ def answer(request: Any, status: int, body: bytes = b"", content_type: bytes | N
     request.write(body)
     request.finish()
     return NOT_DONE_YET
+
+
+def refuse(request: Any, status: int, why: str) -> int:
+    """
+    Refuse a request with a status alone, and log why.
+
+    :param request: twisted.web's, whose client is still there.
+    :param status: the HTTP status.
+    :param why: for the log; nothing of the request may be in it.
+    :return: NOT_DONE_YET.
+    """
+    _log.info("refused a request: {why}", why=why)
+    return answer(request, status)
 
 
 def answer_error(request: Any, error: HandshakeError, upgrade: bool = False) -> int:

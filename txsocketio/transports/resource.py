@@ -20,7 +20,7 @@ from txsocketio.errors import HandshakeError
 from txsocketio.options import EngineOptions, make_options
 from txsocketio.protocol.generations import Generation
 from txsocketio.protocol.handshake import Facts, Open, Probe, Reject, Resume, decide
-from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error
+from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error, refuse
 from txsocketio.transports.cookies import SessionCookie
 from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
 from txsocketio.transports.jsonp import Bare, Script
@@ -111,7 +111,7 @@ class EngineResource(Resource):
         self._add_headers(request, cors_headers(self._options, origin, request))
         facts = facts_of(request)
         if facts.tail and self.engine.generations.for_request(facts.tail, None) is None:
-            return answer(request, 404)
+            return refuse(request, 404, "nothing is at its path")
         decision = decide(facts, self.engine.generations, self._options.transports, self.engine.find)
         return self._deciders[type(decision)](request, facts, decision)
 
@@ -135,7 +135,7 @@ class EngineResource(Resource):
             transport.post(request)
         else:
             request.setHeader(b"Allow", b"GET, POST, OPTIONS")
-            return answer(request, 405)
+            return refuse(request, 405, "a method that sessions do not know")
         return NOT_DONE_YET
 
     def _probe(self, request: Any, facts: Facts, decision: Probe) -> int:
@@ -152,7 +152,7 @@ class EngineResource(Resource):
     def _open(self, request: Any, facts: Facts, decision: Open) -> int:
         opener = self._openers.get(decision.transport)
         if opener is None:
-            return answer(request, 404)
+            return refuse(request, 404, "nothing is at its path")
         snapshot = HandshakeRequest.from_request(request)
         if facts.upgrade and not origin_allowed(self._options, origin_of(request), snapshot):
             return self._refuse(request, facts, HandshakeError(4))
@@ -161,7 +161,7 @@ class EngineResource(Resource):
             if refusal is not None:
                 return self._refuse(request, facts, refusal)
             if self.engine.closing:
-                return answer(request, 503)
+                return refuse(request, 503, "the server is shutting down")
             return opener(request, facts, decision.generation, snapshot)
 
         if self._options.allow_request is None:
