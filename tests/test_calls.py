@@ -442,6 +442,20 @@ class Order(Case):
         self.assertEqual(self.successResultOf(answers[3]), 4)
         self.assertEqual(namespace.socket._unfinished, 0)
 
+    def test_what_comes_while_the_waiting_run_goes_behind_them(self):
+        class Echoing(Ordered):
+            def on_quick(self, key):
+                super().on_quick(key)
+                if key == 1:
+                    self.socket.message_received('2["quick",9]')
+
+        client = self.connect(Echoing)
+        client.emit("slow", 0)
+        for key in (1, 2):
+            client.emit("quick", key)
+        client.namespace.waiting[0].callback(None)
+        self.assertEqual(client.namespace.started, [0, 1, 2, 9])
+
     def test_what_waits_is_dropped_when_the_namespace_closes(self):
         client = self.connect(Ordered)
         for key in range(3):

@@ -186,6 +186,29 @@ class Kinds(SynchronousTestCase):
 
         self.assertEqual(self.ack(members, "slow"), ["on_slow"])
 
+    def test_one_that_raises_again_has_had_its_turn(self):
+        class Logging(BaseNamespace):
+            turns = 0
+
+            def exception_handler_decorator(self, fn):
+                async def wrapper(*args):
+                    try:
+                        return await fn(*args)
+                    except ValueError:
+                        self.turns += 1
+                        raise
+
+                return wrapper
+
+            async def on_slow(self):
+                raise ValueError("x")
+
+        client = self.successResultOf(connect(Logging))
+        client.emit("slow")
+        self.assertEqual(client.namespace.turns, 1)
+        self.assertEqual([event.args[0] for event in client.received], ["handler_error"])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_what_is_tried_again_and_works_is_acknowledged(self):
         class Retry(BaseNamespace):
             tries = 0

@@ -109,6 +109,29 @@ class Joining(Case):
         namespace.reactor.advance(5)
         self.assertTrue(namespace.open.called)
 
+    def test_once_it_is_in_that_time_no_longer_counts(self):
+        joining, namespace = self.knock(connect_timeout=10)
+        namespace.open.callback(None)
+        client = self.successResultOf(joining)
+        client.advance(10)
+        self.assertIsNone(namespace.close_reason)
+
+    def test_sending_what_was_held_may_end_it(self):
+        _, namespace = self.knock()
+
+        class Last:
+            def parts(self, parser):
+                return ()
+
+            def __getitem__(self, wire):
+                namespace.socket.disconnect()
+                return ()
+
+        namespace.deliver(Last())
+        namespace.socket.message_received('2["say","a"]')
+        namespace.open.callback(None)
+        self.assertEqual(namespace.seen, ["bye"])
+
     def test_too_much_meanwhile_refuses(self):
         joining, namespace = self.knock(max_held_packets=3)
         for _ in range(3):
@@ -454,7 +477,7 @@ WAYS = {
         lambda one, two: one.connection.network.run(one.namespace.disconnect),
     ),
     "server disconnects the socket": (
-        "forced server close",
+        "server namespace disconnect",
         lambda one, two: one.connection.network.run(one.namespace.socket.disconnect),
     ),
     "server kills the socket": (

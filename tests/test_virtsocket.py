@@ -79,7 +79,7 @@ class Sockets(SynchronousTestCase):
     def test_disconnecting_tells_every_namespace(self):
         root, chat = self.client.namespace, self.chat.namespace
         self.client.connection.network.run(self.socket.disconnect)
-        self.assertEqual((root.reason, chat.reason), ("forced server close",) * 2)
+        self.assertEqual((root.reason, chat.reason), ("server namespace disconnect",) * 2)
         self.assertEqual(self.chat.reason.client, "io server disconnect")
         self.assertTrue(self.client.connection.gone)
 
@@ -93,6 +93,12 @@ class Sockets(SynchronousTestCase):
         self.socket.session_closed("ping timeout")
         self.socket.disconnect()
         self.assertEqual(self.successResultOf(self.socket.whenClosed()), "ping timeout")
+
+    def test_nothing_is_taken_in_afterwards(self):
+        self.socket.disconnect()
+        self.socket.message_received('2["x"]')
+        self.socket.message_received("0/chat,")
+        self.assertEqual((self.socket.active_ns, self.socket._joining), ({}, {}))
 
     def test_jobs_of_the_socket_end_with_it(self):
         job = self.socket.spawn(Deferred)

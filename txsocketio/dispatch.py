@@ -176,8 +176,7 @@ class HandlerTable:
         known = self.events.get(name)
         if known is not None and known.name == f"on_{name}":
             return known
-        late = None if name == "any" else self.method(instance, f"on_{name}")
-        return late or self.catch_all
+        return self.method(instance, f"on_{name}") or self.catch_all
 
     def method(self, instance: Any, name: str) -> Handler | None:
         """

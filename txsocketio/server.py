@@ -132,8 +132,8 @@ class SocketIOServer:
         :return: a Deferred that fires when they are gone, and the jobs of their namespaces are done or cancelled; it
             takes the greater of ``close_timeout`` and ``job_grace`` at most.
         """
-        ends = [socket.whenClosed() for socket in self.sockets.values()]
-        return gatherResults([self.engine.shutdown(), *ends]).addCallback(lambda _: None)
+        ends: list[Deferred[Any]] = [socket.whenClosed() for socket in self.sockets.values()]
+        return gatherResults([*ends, self.engine.shutdown()]).addCallback(lambda _: None)
 
     def report_error(
         self, socket: Any, error_name: str, error_message: str, endpoint: str, msg_id: int | None, quiet: bool

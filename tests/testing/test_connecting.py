@@ -297,7 +297,7 @@ class Ends(KitCase):
     def test_the_server_closes_the_connection(self):
         client = self.connect()
         client.namespace.socket.disconnect()
-        self.ends(client, "io server disconnect", "forced server close")
+        self.ends(client, "io server disconnect", "server namespace disconnect")
 
     def test_nonsense_arrives(self):
         client = self.connect()
