@@ -177,8 +177,8 @@ class ProtocolCase(TestCase):
 
     def _listen(self, path: str, resource: Any, shutdown: Callable[[], Any]) -> Peer:
         limit = self.engine.options.max_http_buffer_size
-        site = BoundedSite(PathResource(path, resource), body_limit=limit, reactor=reactor)
-        self.port = reactor.listenTCP(0, site, interface="127.0.0.1")
+        self.site = BoundedSite(PathResource(path, resource), body_limit=limit, reactor=reactor)
+        self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
         self.addCleanup(lambda: Deferred.fromCoroutine(self._stop(shutdown)))
         self.path = path
         return self.peer()

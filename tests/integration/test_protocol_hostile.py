@@ -218,6 +218,7 @@ class HostileTo5(HostileCase):
         await talk.send(*['42["stuck"]'] * 5, '42["message",1]')
         self.assertEqual([], await talk.rest())
         self.assertEqual([("left", "", "forced close")], self.journal_of_ends())
+        await self.until_told("cancelled", "")
         await self.assert_alive(bystander)
 
     async def test_acknowledgements_that_a_client_owes(self) -> None:

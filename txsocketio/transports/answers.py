@@ -114,10 +114,22 @@ def serve(request: Any, get: Callable[[Any], object], post: Callable[[Any], obje
     elif request.method == b"POST":
         post(request)
     else:
-        _log.info("refused a request: its method is neither GET nor POST")
         request.setHeader(b"Allow", b"GET, POST, OPTIONS")
-        return answer(request, 405)
+        return refuse(request, 405, "a method that sessions do not know")
     return NOT_DONE_YET
+
+
+def refuse(request: Any, status: int, why: str) -> int:
+    """
+    Refuse a request with a status alone, and log why.
+
+    :param request: twisted.web's, whose client is still there.
+    :param status: the HTTP status.
+    :param why: for the log; nothing of the request may be in it.
+    :return: NOT_DONE_YET.
+    """
+    _log.info("refused a request: {why}", why=why)
+    return answer(request, status)
 
 
 def answer_error(request: Any, error: HandshakeError, upgrade: bool = False) -> int:
