@@ -236,8 +236,8 @@ class ProtocolCase(TestCase):
         """
         See that no line of the log has a payload.
         """
-        for event in self.events:
-            text = formatEvent(event) or twisted_log.textFromEventDict(event) or ""
+        for line in self.events:
+            text = formatEvent(line) or twisted_log.textFromEventDict(line) or ""
             self.assertNotIn(payload, text)
 
     async def turn(self) -> None:

@@ -1,5 +1,5 @@
 """
-Hostile packets over real connections: each costs its sender the session and us one line of log, and nobody else anything.
+Hostile packets over real connections: each costs its sender the session, us one line of log, and nobody else anything.
 """
 
 from __future__ import annotations
