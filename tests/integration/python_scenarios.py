@@ -70,7 +70,7 @@ async def acks_from_the_server(t: Context) -> None:
     async def later(seconds: float, value: str) -> None:
         order.extend(await peer.ask("later", seconds, value))
 
-    await asyncio.gather(later(0.15, "late"), later(0.01, "soon"))
+    await asyncio.gather(later(0.4, "late"), later(0.01, "soon"))
     equal(order, ["soon", "late"], "acks as their results come")
 
 

@@ -44,7 +44,7 @@
         equal(await peer.ask("echo", ...args), args, `ack of ${args.length}`);
       }
       const order = [];
-      const late = peer.ask("later", 0.15, "late").then(([value]) => order.push(value));
+      const late = peer.ask("later", 0.4, "late").then(([value]) => order.push(value));
       const soon = peer.ask("later", 0.01, "soon").then(([value]) => order.push(value));
       await Promise.all([late, soon]);
       equal(order, ["soon", "late"], "acks as their results come");
@@ -56,11 +56,13 @@
       for (const args of [[], [1], [null], [[1, 2]], ["a", { b: [1, null] }, false]]) {
         equal(await peer.ask("ask", "question", ...args), [args], `ack of ${args.length}`);
       }
-      peer.on("slow", (wait, ack) => setTimeout(ack, wait, wait));
-      const order = [];
-      const waits = [150, 10, 80];
-      await Promise.all(waits.map((wait) => peer.ask("ask", "slow", wait).then(([[answer]]) => order.push(answer))));
-      equal(order, [10, 80, 150], "each ack finds its question");
+      // Answered only when all have been asked, and in another order.
+      const asked = [];
+      peer.on("slow", (name, ack) => asked.push([name, ack]) === 3 && answer());
+      const answer = () => [1, 2, 0].forEach((index) => asked[index][1](asked[index][0]));
+      const names = ["first", "second", "third"];
+      const answers = await Promise.all(names.map((name) => peer.ask("ask", "slow", name)));
+      equal(answers, [[["first"]], [["second"]], [["third"]]], "each ack finds its question");
     },
 
     async "unicode"(t) {
