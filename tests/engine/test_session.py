@@ -361,14 +361,14 @@ class OldClientTests(SynchronousTestCase):
         kit.transport.get("5:::{}", "8::", "2::", "0::/chat")
         self.assertEqual(kit.listener.told, ["5:::{}", "0::/chat"])
         kit.transport.get("0::")
-        self.assertEqual(kit.listener.ended, ["transport close"])
+        self.assertEqual(kit.listener.ended, ["client namespace disconnect"])
 
     def test_packets_of_0_9_that_waited_are_given_their_type_once(self):
         kit = Kit(generation="legacy")
         kit.session.hold()
         kit.transport.get("4:::1", "0::")
         kit.session.release()
-        self.assertEqual(kit.listener.told, ["4:::1", ("closed", "transport close")])
+        self.assertEqual(kit.listener.told, ["4:::1", ("closed", "client namespace disconnect")])
 
     def test_a_0_9_client_that_leaves_while_its_session_closes_ends_it(self):
         kit = Kit(False, generation="legacy")

@@ -345,7 +345,7 @@ class DisconnectTests(OldTestCase):
                 server = self.serve()
                 client = kind(server)
                 client.send(packet)
-                self.assertEqual(server.listeners[0].events, [("closed", "transport close")], name)
+                self.assertEqual(server.listeners[0].events, [("closed", "client namespace disconnect")], name)
                 self.assertIsNone(server.engine.find(client.sid))
 
     def test_by_the_application(self):

@@ -29,9 +29,11 @@ async function shows(page, selector, text) {
 }
 
 async function people(page, names) {
-  for (const name of names) await shows(page, "#people li", name);
-  const count = await page.locator("#people li").count();
-  if (count !== names.length) throw new Error(`${count} people are shown, not ${names.length}`);
+  const shown = () => [...document.querySelectorAll("#people li")].map((item) => item.textContent).sort().join();
+  const wanted = `(${shown})() === ${JSON.stringify(names.join())}`;
+  await page.waitForFunction(wanted).catch(async () => {
+    throw new Error(`${JSON.stringify(names)} should be here, but ${await page.evaluate(shown)} are`);
+  });
 }
 
 async function say(page, text) {
