@@ -28,7 +28,6 @@ from txsocketio.tap import Options
 DOCS = Path(__file__).resolve().parent
 NAMES = DOCS / "reference" / "names.toml"
 DIFFERENCES = DOCS / "howto" / "differences.toml"
-LIMITS = DOCS / "protocol" / "limits.toml"
 #: Where a run of the tests leaves the table of clients; see the Makefile.
 CLIENTS = DOCS / "_build" / "clients.txt"
 
@@ -163,23 +162,6 @@ def differences() -> Iterator[str]:
     """
     rows = [(entry["what"], entry["now"], test_of(entry)) for entry in load(DIFFERENCES)]
     return list_table(("gevent-socketio", "txsocketio", "test"), rows, "30 44 26")
-
-
-def limits() -> Iterator[str]:
-    """
-    List what is bounded.
-    """
-    defaults = {field.name: field.default for record in RECORDS.values() for field in fields(record)}
-    rows = [
-        (
-            entry["what"],
-            f"``{entry['option']}`` = ``{shown_default(defaults[entry['option']])}``",
-            entry["then"],
-            test_of(entry),
-        )
-        for entry in load(LIMITS)
-    ]
-    return list_table(("what", "option", "at the limit", "test"), rows, "20 24 30 26")
 
 
 def code(names: str) -> str:
@@ -350,7 +332,6 @@ TABLES: dict[str, Callable[..., Iterator[str]]] = {
         errors,
         generations,
         interfaces,
-        limits,
         migration,
         modules,
         names,

@@ -113,7 +113,7 @@ class DataTests(SynchronousTestCase):
                 find(entry["object"])
 
     def test_every_test_that_is_named_exists(self) -> None:
-        for path in (self.tables.NAMES, self.tables.DIFFERENCES, self.tables.LIMITS):
+        for path in (self.tables.NAMES, self.tables.DIFFERENCES):
             for entry in self.tables.load(path):
                 if "test" in entry:
                     self.assertTrue(entry["test"].startswith("tests."), entry)
@@ -122,12 +122,6 @@ class DataTests(SynchronousTestCase):
     def test_a_test_that_does_not_exist_would_be_noticed(self) -> None:
         self.assertRaises(AttributeError, find, "tests.test_docs.DataTests.test_nothing")
         self.assertRaises(AttributeError, find, "tests.test_nothing")
-
-    def test_every_option_that_bounds_something_is_among_the_limits(self) -> None:
-        listed = {entry["option"] for entry in self.tables.load(self.tables.LIMITS)}
-        names = [field.name for record in (EngineOptions, SocketOptions) for field in fields(record)]
-        bounds = {name for name in names if name.startswith("max_") or name.endswith(("_timeout", "_grace"))}
-        self.assertEqual(listed, bounds)
 
 
 class GeneratedTests(SynchronousTestCase):

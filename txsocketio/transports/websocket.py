@@ -158,7 +158,6 @@ class WebSocketUpgrades:
             deflate, extensions = self._negotiate(request)
             answer = websocket_takeover.answer(request, extensions, headers)
         except websocket_takeover.BadHandshake as refusal:
-            _log.info("refused a WebSocket: {refusal}", refusal=refusal)
             websocket_takeover.refuse(request, refusal)
             return NOT_DONE_YET
         container = "websocket" if deflate is None else "unframed"
