@@ -16,7 +16,10 @@ ONE = '{"_placeholder":true,"num":0}'
 EVENTS: dict[str, tuple[Any, ...]] = {
     "many_kinds": ('42["message",1,"2",{"3":[true]}]', '42["message-back",1,"2",{"3":[true]}]'),
     "no_arguments": ('42["message"]', '42["message-back"]'),
-    "all_planes": ('42["message","h\u00e9\u20ac\U0001f600\\u0000"]', '42["message-back","h\u00e9\u20ac\U0001f600\\u0000"]'),
+    "all_planes": (
+        '42["message","h\u00e9\u20ac\U0001f600\\u0000"]',
+        '42["message-back","h\u00e9\u20ac\U0001f600\\u0000"]',
+    ),
     "a_namespace_by_its_slash": ('42/,["message",1]', '42["message-back",1]'),
     "white_space": ('42[ "message" ,\n1.5e3 ]', '42["message-back",1500.0]'),
     "a_lone_surrogate": ('42["message","\\ud800"]', '42["message-back","\\ud800"]'),
@@ -56,7 +59,7 @@ EVENTS: dict[str, tuple[Any, ...]] = {
         f'452-789["message-with-ack",{TWO}]',
         b"\1\2\3",
         b"\4\5\6",
-        f'462-789[{TWO}]',
+        f"462-789[{TWO}]",
         b"\1\2\3",
         b"\4\5\6",
     ),

@@ -35,7 +35,10 @@ CARRIED: dict[str, tuple[Any, ...]] = {
     "texts_of_all_planes": (frame(TEXT, "4h\u00e9\u20ac\U0001f600\0".encode()), ["4h\u00e9\u20ac\U0001f600\0"]),
     "many_in_one_segment": (frame(TEXT, b"4x") * 1000, ["4x"] * 1000),
     "a_mask_of_zeros": (frame(TEXT, b"4hello", mask=b"\0\0\0\0"), ["4hello"]),
-    "lengths_around_125": (b"".join(frame(TEXT, b"4" * n) for n in range(124, 129)), ["4" * n for n in range(124, 129)]),
+    "lengths_around_125": (
+        b"".join(frame(TEXT, b"4" * n) for n in range(124, 129)),
+        ["4" * n for n in range(124, 129)],
+    ),
     "lengths_around_65535": (frame(TEXT, b"4" * 65535) + frame(TEXT, b"4" * 65536), ["4" * 65535, "4" * 65536]),
     "fragments": (start(TEXT, b"4he") + start(CONTINUATION, b"ll") + frame(CONTINUATION, b"o"), ["4hello"]),
     "fragments_of_nothing": (start(TEXT, b"") + start(CONTINUATION, b"4x") + frame(CONTINUATION), ["4x"]),
@@ -48,7 +51,10 @@ CARRIED: dict[str, tuple[Any, ...]] = {
     "a_pong_that_nobody_asked_for": (frame(PONG, b"!") + frame(TEXT, b"4x"), ["4x"]),
     "an_empty_ping": (frame(PING), [(PING, b"")]),
     "a_ping_of_125_bytes": (frame(PING, b"p" * 125), [(PING, b"p" * 125)]),
-    "fragments_then_texts": (start(TEXT, b"4a") + frame(CONTINUATION, b"b") + frame(TEXT, b"4c") * 3, ["4ab", *["4c"] * 3]),
+    "fragments_then_texts": (
+        start(TEXT, b"4a") + frame(CONTINUATION, b"b") + frame(TEXT, b"4c") * 3,
+        ["4ab", *["4c"] * 3],
+    ),
 }
 
 #: What is sent, and the code of the close frame.

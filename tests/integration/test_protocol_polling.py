@@ -11,7 +11,6 @@ from tests.integration.raw_client import Answer
 from tests.integration.raw_sessions import UNKNOWN, Poller, Revision3, Revision4
 
 
-
 class PollingCase(ProtocolCase):
     """
     Have a session over polling.

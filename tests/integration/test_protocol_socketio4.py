@@ -17,7 +17,10 @@ CONNECTS: dict[str, tuple[Any, ...]] = {
     "a_namespace_without_a_comma": ("40/custom", "{}"),
     "a_namespace_with_a_query": ("40/custom?token=abc,", '{"token":"abc"}'),
     "a_namespace_with_a_query_and_no_comma": ("40/custom?token=abc", '{"token":"abc"}'),
-    "a_query_of_many_kinds": ("40/custom?a=r%C3%A9&b=1&b=2&c=&a%20b=x+y,", '{"a":"r\u00e9","b":["1","2"],"c":"","a b":"x y"}'),
+    "a_query_of_many_kinds": (
+        "40/custom?a=r%C3%A9&b=1&b=2&c=&a%20b=x+y,",
+        '{"a":"r\u00e9","b":["1","2"],"c":"","a b":"x y"}',
+    ),
     "an_empty_query": ("40/custom?,", "{}"),
     "a_query_that_cannot_be_read": ("40/custom?a=%FF&%zz&=,", '{"a":"\ufffd","%zz":"","":""}'),
 }

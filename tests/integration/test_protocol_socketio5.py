@@ -12,7 +12,6 @@ from twisted.internet import reactor
 from tests.integration.protocol_case import TalkCase, rows
 from tests.integration.raw_sessions import Revision4, receive_all
 
-
 #: What is sent first, the address in the answer, and what the application saw as auth.
 CONNECTS: dict[str, tuple[Any, ...]] = {
     "the_main_namespace": ("40", "", "{}"),
@@ -22,7 +21,11 @@ CONNECTS: dict[str, tuple[Any, ...]] = {
     "a_namespace_with_a_payload": ('40/custom,{"token":"abc"}', "/custom,", '{"token":"abc"}'),
     "a_namespace_without_a_comma": ("40/custom", "/custom,", "{}"),
     "with_an_id_that_means_nothing": ("40123", "", "{}"),
-    "with_a_payload_of_many_kinds": ('40{"a":[1,null,"\u00e9\U0001f600"],"b":{}}', "", '{"a":[1,null,"\u00e9\U0001f600"],"b":{}}'),
+    "with_a_payload_of_many_kinds": (
+        '40{"a":[1,null,"\u00e9\U0001f600"],"b":{}}',
+        "",
+        '{"a":[1,null,"\u00e9\U0001f600"],"b":{}}',
+    ),
 }
 
 #: What is sent first, and the answer.
