@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from tests.transports.websocket_kit import ACCEPT, BINARY, CLOSE, KEY, PING, PONG, TEXT, frame
 
 #: Seconds that anything expected may take: far more than it does, so that only what never comes reaches it.
-DEADLINE = 2.0
+DEADLINE = 8.0
 
 _NO_BODY = frozenset({101, 204, 304})
 
@@ -98,8 +98,12 @@ class Wire(Protocol):
     async def _more(self) -> None:
         if self.lost:
             raise Ended(f"after {bytes(self._data[:200])!r}")
-        self._waiting = Deferred()
-        await self._waiting.addTimeout(DEADLINE, reactor)
+        waiting = self._waiting = Deferred()
+        waiting.addTimeout(DEADLINE, reactor)
+        try:
+            await waiting
+        except TimeoutError:
+            raise AssertionError(f"nothing more has come after {bytes(self._data[:200])!r}") from None
 
     async def read(self, count: int) -> bytes:
         """

@@ -1,5 +1,5 @@
 """
-Hostile packets over real connections: each costs its sender the session, us one line of log, and nobody else anything.
+Hostile packets over real connections: each costs its sender the session, us one line, and nobody else anything.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from tests.integration.raw_sessions import Revision3, Revision4, Talk
 
 #: In every payload that must not get into the log.
 SECRET = "hush-hush"
+DEEP = "[" * 200 + "]" * 200
 ONE = '{"_placeholder":true,"num":0}'
 
 
@@ -118,10 +119,7 @@ HARMLESS: dict[str, tuple[Any, ...]] = {
     "keys_that_come_twice": ('42["message",{"a":1,"a":2}]', '42["message-back",{"a":2}]'),
     "a_noop": ("6",),
     "an_acknowledgement_without_an_id": ("43[]",),
-    "a_list_inside_many": (
-        '42["message",' + "[" * 200 + "]" * 200 + "]",
-        '42["message-back",' + "[" * 200 + "]" * 200 + "]",
-    ),
+    "a_list_inside_many": (f'42["message",{DEEP}]', f'42["message-back",{DEEP}]'),
 }
 
 

@@ -55,7 +55,7 @@ class Leaving(TalkCase):
         await self.join(talk, "/custom")
         await talk.send('42["drop"]', '42["message",1]')
         self.assertEqual(["41", "41/custom,"], await talk.rest())
-        self.assertEqual({("left", name, "forced server close") for name in ("", "/custom")}, set(self.journal))
+        self.assertEqual({("left", name, "server namespace disconnect") for name in ("", "/custom")}, set(self.journal))
         await self.until_gone()
         self.assert_nothing_left()
 

@@ -143,7 +143,7 @@ class Requests(RequestCase):
         """
         There the body arrives whole, and is measured before it is read.
         """
-        peer, bystander = await self.serve_bystander()
+        _, bystander = await self.serve_bystander()
         self.site.requestFactory.body_limit = 10_000
         answer = await bystander.post(b"4" * 1001)
         self.assertEqual((413, b""), (answer.status, answer.body))
