@@ -67,6 +67,34 @@ class World:
         test.assertEqual(self.clock.getDelayedCalls(), [])
 
 
+def framed(messages):
+    """
+    Write messages as WebSocket frames.
+    """
+    return b"".join(
+        frame(TEXT, message.encode("utf-8", "surrogatepass")) if isinstance(message, str) else frame(BINARY, message)
+        for message in messages
+    )
+
+
+def payload(generation, messages):
+    """
+    Write messages as the body of a POST.
+    """
+    texts = [_as_text(generation, message) for message in messages]
+    if generation == "eio4":
+        return "\x1e".join(texts).encode("utf-8", "surrogatepass")
+    lengths = [len(text.encode("utf-16-le", "surrogatepass")) // 2 for text in texts]
+    return "".join(map("{}:{}".format, lengths, texts)).encode("utf-8", "surrogatepass")
+
+
+def _as_text(generation, message):
+    if isinstance(message, str):
+        return message
+    mark, data = ("b", message) if generation == "eio4" else ("b4", message[1:])
+    return mark + base64.b64encode(data).decode()
+
+
 class Attacker:
     """
     Be in the root and two more namespaces, and send whatever one is told to.
@@ -121,14 +149,8 @@ class WebSocketAttacker(Attacker):
         self.session = self._session(frames(rest)[0][1].decode())
 
     def send(self, messages):
-        data = b"".join(
-            frame(TEXT, message.encode("utf-8", "surrogatepass"))
-            if isinstance(message, str)
-            else frame(BINARY, message)
-            for message in messages
-        )
         if self.connection.protocol is not None:
-            self.connection.protocol.dataReceived(data)
+            self.connection.protocol.dataReceived(framed(messages))
         self.world.turn()
         if not self.connection.disconnecting:
             answers = frames(self.connection.take())
@@ -162,7 +184,7 @@ class PollingAttacker(Attacker):
         return Exchange(self.world.site, raw_request(method, "/socket.io/?" + urlencode(query), body, headers))
 
     def send(self, messages):
-        post = self._request("POST", self._payload(messages))
+        post = self._request("POST", payload(self.generation.name, messages))
         self.world.turn()
         while self.alive and self.poll.answered:
             self.received += self.poll.response.body.decode("utf-8", "replace").split("\x1e")
@@ -170,20 +192,6 @@ class PollingAttacker(Attacker):
             self.poll = self._request("GET")
             self.world.turn()
         post.vanish()
-
-    def _payload(self, messages):
-        if self.generation.name == "eio4":
-            texts = [
-                message if isinstance(message, str) else "b" + base64.b64encode(message).decode()
-                for message in messages
-            ]
-            return "\x1e".join(texts).encode("utf-8", "surrogatepass")
-        texts = [
-            message if isinstance(message, str) else "b4" + base64.b64encode(message[1:]).decode()
-            for message in messages
-        ]
-        lengths = [len(text.encode("utf-16-le", "surrogatepass")) // 2 for text in texts]
-        return "".join(map("{}:{}".format, lengths, texts)).encode("utf-8", "surrogatepass")
 
     def _vanish(self):
         self.poll.vanish()
