@@ -89,6 +89,7 @@ HOSTILE: dict[str, tuple[Any, ...]] = {
     "a_placeholder_beyond_the_attachments": placed("1"),
     "a_placeholder_below_zero": placed("-1"),
     "a_placeholder_that_is_true": placed("true"),
+    "a_placeholder_that_is_false": placed("false"),
     "a_placeholder_that_is_null": placed("null"),
     "a_placeholder_with_a_fraction": placed("0.0"),
     "a_placeholder_in_quotes": placed('"0"'),
