@@ -235,11 +235,17 @@ class TalkCase(ProtocolCase):
 
         :return: what the answer says.
         """
-        text = await talk.receive()
-        assert isinstance(text, str)
+        text = await self._receive_but_pings(talk)
         self.assertEqual(f"40{address}", text[: 2 + len(address)])
-        self.assertEqual(f'42{address}["auth",{auth}]', await talk.receive())
+        self.assertEqual(f'42{address}["auth",{auth}]', await self._receive_but_pings(talk))
         return text[2 + len(address) :]
+
+    @staticmethod
+    async def _receive_but_pings(talk: Talk) -> str:
+        while (text := await talk.receive()) == "2":
+            pass
+        assert isinstance(text, str), text
+        return text
 
     async def assert_alive(self, talk: Talk, address: str = "") -> None:
         """

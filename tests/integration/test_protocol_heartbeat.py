@@ -47,7 +47,7 @@ class Silence:
         self.assert_nothing_left()
 
     async def test_after_an_upgrade(self: Any) -> None:
-        poller = await self.open_poller(self.serve_engine(**BRISK), self.revision)
+        poller = await self.open_poller(self.serve_engine(ping_interval=0.4, ping_timeout=0.4), self.revision)
         socket = await self.upgrade(poller)
         self.assertEqual(1000, await socket.closed())
         self.assertEqual([("closed", "ping timeout")], self.journal)
@@ -56,18 +56,19 @@ class Silence:
         """
         As in no public suite: whatever is heard will do, for as long as it is heard.
         """
-        peer = self.serve_engine(**BRISK)
+        peer = self.serve_engine(ping_interval=0.1, ping_timeout=0.5)
         socket = await self.open_websocket(peer, self.revision)
         begin = reactor.seconds()
         while reactor.seconds() < begin + 1.0:
             socket.send("4hello")
             await deferLater(reactor, 0.05)
+        self.assertEqual({("message", "hello")}, set(self.journal))
         self.assertEqual(1000, await socket.closed())
         self.assertGreater(reactor.seconds() - begin, 1.0)
         self.assertEqual(("closed", "ping timeout"), self.journal[-1])
 
     async def test_a_lost_connection_is_no_silence(self: Any) -> None:
-        socket = await self.open_websocket(self.serve_engine(**BRISK), self.revision)
+        socket = await self.open_websocket(self.serve_engine(), self.revision)
         socket.wire.abort()
         await self.until_told("closed", "transport close")
         await self.until_gone()
@@ -150,9 +151,9 @@ class Heartbeat3(Silence, ProtocolCase):
         self.assertEqual("3h\u00e9llo", await socket.receive())
 
     async def test_pings_keep_a_session(self) -> None:
-        socket = await self.open_websocket(self.serve_engine(ping_interval=0.2, ping_timeout=0.2), self.revision)
+        socket = await self.open_websocket(self.serve_engine(ping_interval=0.2, ping_timeout=0.4), self.revision)
         begin = reactor.seconds()
-        while reactor.seconds() < begin + 0.8:
+        while reactor.seconds() < begin + 0.9:
             socket.send("2")
             self.assertEqual("3", await socket.receive())
             await deferLater(reactor, 0.02)

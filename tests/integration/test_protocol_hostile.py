@@ -89,6 +89,7 @@ HOSTILE: dict[str, tuple[Any, ...]] = {
     "a_placeholder_beyond_the_attachments": placed("1"),
     "a_placeholder_below_zero": placed("-1"),
     "a_placeholder_that_is_true": placed("true"),
+    "a_placeholder_that_is_false": placed("false"),
     "a_placeholder_that_is_null": placed("null"),
     "a_placeholder_with_a_fraction": placed("0.0"),
     "a_placeholder_in_quotes": placed('"0"'),
@@ -187,6 +188,25 @@ class HostileTo5(HostileCase):
     """
     What only protocol 5 minds, and limits.
     """
+
+    async def test_what_closes_nothing_is_one_line_too(self) -> None:
+        talk = await self.connect()
+        for count, (sent, answer) in enumerate(
+            [
+                (f"40/{SECRET},", f'44/{SECRET},{{"message":"Invalid namespace"}}'),
+                (f'42["{SECRET}"]', '42["error","no_such_method",'),
+                (f'42["null","{SECRET}"]', '42["error","invalid_method_args",'),
+                ("42[1]", '42["error","unallowed_event_name",'),
+            ],
+            1,
+        ):
+            await talk.send(sent)
+            received = await talk.receive()
+            assert isinstance(received, str)
+            self.assertEqual(answer, received[: len(answer)])
+            self.assertEqual(count, len(self.said()), self.said())
+        self.assert_unsaid(SECRET)
+        await self.assert_alive(talk)
 
     async def test_more_bytes_in_attachments_than_allowed(self) -> None:
         peer = self.serve(max_attachment_bytes=100)
