@@ -221,9 +221,8 @@ class AccessLists(Case):
         def recv_json(self, data):
             return data
 
-    def gate(self, initial):
-        client = self.connect({"/gate": type("Gate", (self.Gate,), {"initial": initial})})
-        return client
+    def gate(self, initial, **kw):
+        return self.connect({"/gate": type("Gate", (self.Gate,), {"initial": initial})}, **kw)
 
     def allowed(self, client):
         names = ("public_method", "secure_method")
@@ -247,6 +246,9 @@ class AccessLists(Case):
         client = self.gate(["on_connect"])
         client.emit("connect")
         self.assertEqual(client.reason.server, "parse error")
+        client = self.gate(["on_connect"], generation="legacy")
+        client.emit("connect")
+        self.assertEqual(self.errors(client), ["unallowed_event_name"])
 
     def test_leaving_and_coming_need_no_grant(self):
         client = self.gate([])

@@ -52,6 +52,7 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
     _table: ClassVar[HandlerTable]  # type: ignore[misc]
     close_reason: str | None = None
     _initialized: frozenset[type] = frozenset()
+    _mount: MountedNamespace
     #: Set when it closes; RoomsMixin goes on showing them.
     _last_rooms: frozenset[str] | None = None
 
@@ -156,18 +157,20 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
         """
         return NO_ACK
 
-    def recv_error(self) -> Any:
+    def recv_error(self, packet: Any = None) -> Any:
         """
-        Take an error packet, which only clients of 0.9 to 2.x can send; override it, with an argument called
-        ``packet`` if you want to see it.
+        Take an error packet, which only clients of 0.9 to 2.x can send; override it, with or without the argument.
+
+        :param packet: the dict view.
+        :return: what is acknowledged.
         """
 
-    def recv_disconnect(self, reason: str) -> Any:
+    def recv_disconnect(self, reason: str = "") -> Any:
         """
         Learn that the client has left or is being disconnected; override it, with or without the argument.
 
         Called once for each namespace whose ``recv_connect`` had succeeded. Rooms and session are still there;
-        nothing can be sent to this client any more.
+        nothing can be sent to this client any more, and ``super().recv_disconnect()`` and ``disconnect()`` do nothing.
 
         :param reason: one of txsocketio.reasons.
         :return: ignored; a Deferred or coroutine is kept as a job.
