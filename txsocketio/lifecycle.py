@@ -12,6 +12,7 @@ and are cancelled; the avatar logs out. A step that raises is logged and stops n
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -50,7 +51,7 @@ class Joining:
         self._namespace = namespace
         self._packet = packet
         self._limit = namespace.socket.server.options.max_held_packets
-        self._incoming: list[tuple[Any, ...]] = []
+        self._incoming: deque[tuple[Any, ...]] = deque()
         self._outgoing: list[Any] = []
         self._deadline: Any = None
         self._deferred: Deferred[Any] | None = None
@@ -108,13 +109,14 @@ class Joining:
             self._overflow()
 
     def _overflow(self) -> None:
-        self._refuse(f"more than {self._limit} packets before the connection was accepted")
+        self._refuse("too_many_held_packets", f"more than {self._limit} packets before the connection was accepted")
 
     def _too_late(self, timeout: float) -> None:
-        self._refuse(f"not accepted within {timeout:g} seconds")
+        self._refuse("not_accepted_in_time", f"not accepted within {timeout:g} seconds")
 
-    def _refuse(self, message: str) -> None:
+    def _refuse(self, error_name: str, message: str) -> None:
         namespace = self._namespace
+        namespace.socket._report(error_name, message, namespace.ns_name)
         close_namespace(namespace, SERVER_NAMESPACE_DISCONNECT, refusal(namespace.ns_name, message))
 
     def _failed(self, failure: Failure) -> None:
@@ -136,11 +138,18 @@ class Joining:
         namespace.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
         for encoded in self._outgoing:
             guarded(namespace.deliver, encoded)
-        # Flushing may have ended it all, by the limit of outgoing bytes.
+        self._serve_held()
+
+    def _serve_held(self) -> None:
+        namespace, waiting, run = self._namespace, self._incoming, self._namespace._running()
+        # What comes meanwhile belongs behind: a handler that finishes others may let the session read on.
         if namespace.close_reason is None:
-            namespace._take_event = namespace._running()
-        for item in self._incoming:
-            namespace._take_event(*item)
+            namespace._take_event = lambda *item: waiting.append(item)
+        # Flushing may have ended it all, by the limit of outgoing bytes, and so may each handler.
+        while waiting and namespace.close_reason is None:
+            run(*waiting.popleft())
+        if namespace.close_reason is None:
+            namespace._take_event = run
 
     def _stop_deadline(self) -> None:
         deadline, self._deadline = self._deadline, None

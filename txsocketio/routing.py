@@ -84,7 +84,9 @@ class Routing:
             if packet is not None and self._reason is None:
                 self._route(packet)
         except ProtocolError as error:
-            self._report("invalid_packet", str(error) or type(error).__name__, "")
+            # The session logs what is raised to it; the server's own handler would log it once more.
+            if self.server.options.error_handler is not None:
+                self._report("invalid_packet", str(error) or type(error).__name__, "")
             raise
 
     def _assemble(self, data: str | bytes) -> Packet | None:
@@ -103,7 +105,7 @@ class Routing:
         if packet.type == CONNECT:
             if namespace is None:
                 self._join(packet)
-            elif name or not self.engine_session.generation.implicit_root:
+            elif not self._may_rejoin(name):
                 raise PacketError("a connect to a namespace that is joined already")
             return
         if packet.type == CONNECT_ERROR and not self.engine_session.generation.implicit_root:
@@ -114,6 +116,10 @@ class Routing:
                 close_namespace(namespace, CLIENT_NAMESPACE_DISCONNECT)
         elif name not in self._left:
             raise PacketError(f"a packet for {shown(name or '/')}, which was not joined")
+
+    def _may_rejoin(self, name: str) -> bool:
+        generation = self.engine_session.generation
+        return generation.repeats_joins or (generation.implicit_root and not name)
 
     def _join(self, packet: Packet) -> None:
         raise NotImplementedError

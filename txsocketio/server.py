@@ -156,6 +156,9 @@ class SocketIOServer:
             except Exception:
                 _log.failure("the error handler failed")
             return
+        if error_name == "invalid_packet":
+            # The session closes, and says so in its own line.
+            return
         # A name that nothing is mounted at was chosen by the client: it is payload.
         known = not endpoint or endpoint in self.mounts
         where = endpoint or "/" if known else "an unknown namespace"

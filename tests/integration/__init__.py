@@ -1,3 +1,3 @@
 """
-Tests over real connections.
+Real clients against real servers over TCP: the table of clients, transports and scenarios, and a browser.
 """

@@ -251,6 +251,8 @@ class Refused(KitCase):
 
 
 class Ends(KitCase):
+    parting = "transport close"
+
     silence = 45
 
     def ends(self, client, seen, server):
@@ -273,7 +275,7 @@ class Ends(KitCase):
     def test_the_client_closes(self):
         client = self.connect()
         client.close()
-        self.ends(client, "transport close", "transport close")
+        self.ends(client, "transport close", self.parting)
 
     def test_the_connection_is_lost(self):
         client = self.connect()
@@ -339,6 +341,8 @@ class EndsV3(Ends):
 
 class EndsLegacy(Ends):
     generation = "legacy"
+    #: Closing and leaving the root are one and the same there.
+    parting = "client namespace disconnect"
 
 
 class Choosing(KitCase):

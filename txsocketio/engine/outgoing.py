@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.logger import Logger
 
 from txsocketio.errors import EncodeError
-from txsocketio.protocol.encoded import EncodedParts
+from txsocketio.protocol.encoded import EncodedControl, EncodedParts
 
 if TYPE_CHECKING:
     from txsocketio.interfaces import IEncoded, IParser, IWire
@@ -60,6 +60,13 @@ class Outgoing:
         Count the packets.
         """
         return len(self._packets)
+
+    @property
+    def has_messages(self) -> bool:
+        """
+        Say whether any packet is more than one of the engine's own.
+        """
+        return any(not isinstance(encoded, EncodedControl) for encoded in self._packets)
 
     def add(self, encoded: IEncoded) -> int:
         """

@@ -229,7 +229,16 @@ class Polled(_Connected):
     Queue, and let polls fetch.
     """
 
-    __slots__ = ()
+    __slots__ = ("_parting",)
+
+    def __init__(self, session: Session, transport: ITransport, queue: Outgoing | None) -> None:
+        """
+        :param session: whose packets.
+        :param transport: what polls for them.
+        :param queue: what another outlet has left.
+        """
+        super().__init__(session, transport, queue)
+        self._parting = False
 
     @property
     def writable(self) -> bool:
@@ -256,9 +265,12 @@ class Polled(_Connected):
         if queue is None:
             return []
         pieces = queue.take(limit, wire)
-        if not queue:
-            self.queue = None
-        return pieces
+        if queue:
+            return pieces
+        self.queue = None
+        if self._parting:
+            self._part()
+        return pieces or self.take(limit, wire)
 
     def flush(self) -> None:
         """
@@ -269,17 +281,28 @@ class Polled(_Connected):
 
     def close(self) -> None:
         """
-        Put the close packet at the end of the queue and let the transport go when it has been fetched.
+        Let the transport go when everything has been fetched, the close packet last.
 
         A peer that is silent or breaks the protocol gets it only if a poll is there: the reference server does not
         know such a session's id any more.
         """
-        queue = self.queue
-        if queue is None:
-            queue = self.queue = Outgoing(self._session.generation.parser)
-        queue.add(self._session.engine.goodbye)
+        session = self._session
+        if self.queue is not None and self.queue.has_messages:
+            self._parting = True
+        else:
+            self._part()
         self._transport.data_queued()
-        if not self._session.gone:
+        if not session.gone:
             self._transport.close()
-        if not self._session.gone and self._session.reason in UNHEARD:
+        if not session.gone and session.reason in UNHEARD:
             self._transport.abort()
+
+    def _part(self) -> None:
+        # In a poll of its own: JavaScript clients act upon the end of a connection before they have handed on the
+        # messages that came with it, and would report another reason than those give.
+        self._parting = False
+        generation = self._session.generation
+        if generation.says_goodbye:
+            if self.queue is None:
+                self.queue = Outgoing(generation.parser)
+            self.queue.add(self._session.engine.goodbye)
