@@ -313,6 +313,49 @@ class Initializing(Case):
 
         self.assertEqual(self.refused(Broken).message, "no")
 
+    def test_events_wait_for_it_too(self):
+        class Slow(BaseNamespace):
+            def initialize(self):
+                return task.deferLater(self.reactor, 1, setattr, self, "ready", True)
+
+            def on_say(self, text):
+                return self.ready, text
+
+        clock = task.Clock()
+        server = SocketIOServer({"/": Slow}, reactor=clock)
+        joining = connect(server=server)
+        (socket,) = server.sockets.values()
+        socket.message_received('27["say","hi"]')
+        clock.advance(1)
+        client = self.successResultOf(joining)
+        self.assertEqual(client.connection.packets[-1], '437[true,"hi"]')
+
+    def test_it_has_connect_timeout_to_finish(self):
+        class Stuck(BaseNamespace):
+            def initialize(self):
+                return Deferred()
+
+            def recv_connect(self):
+                raise AssertionError("never")
+
+        clock = task.Clock()
+        joining = connect(Stuck, clock=clock, connect_timeout=10)
+        clock.advance(10)
+        refusal = self.failureResultOf(joining, ConnectionRefused).value
+        self.assertEqual(refusal.message, "not accepted within 10 seconds")
+
+    def test_what_it_raises_refuses_and_keeps_the_others_from_running(self):
+        class Base(BaseNamespace):
+            def initialize(self):
+                raise AssertionError("never")
+
+        class Broken(Base):
+            def initialize(self):
+                raise ValueError("broken")
+
+        self.assertEqual(self.refused(Broken).message, INTERNAL_ERROR)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_mixins_listed_last_are_constructed(self):
         class Mixin:
             def __init__(self):
@@ -339,7 +382,7 @@ class Leaving(Case):
                 steps.append(("hook", reason, self.rooms, self.session["nick"], "" in self.socket))
                 self.emit("unheard")
                 self.disconnect()
-                super().recv_disconnect(reason)
+                super().recv_disconnect()
 
         client = self.connect(Stepping)
         namespace = client.namespace

@@ -52,6 +52,7 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
     _table: ClassVar[HandlerTable]  # type: ignore[misc]
     close_reason: str | None = None
     _initialized: frozenset[type] = frozenset()
+    _mount: MountedNamespace
     #: Set when it closes; RoomsMixin goes on showing them.
     _last_rooms: frozenset[str] | None = None
 
@@ -156,20 +157,22 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
         """
         return NO_ACK
 
-    def recv_error(self) -> Any:
+    def recv_error(self, *args: Any, **kwargs: Any) -> Any:
         """
-        Take an error packet, which only clients of 0.9 to 2.x can send; override it, with an argument called
-        ``packet`` if you want to see it.
+        Take an error packet, which only clients of 0.9 to 2.x can send; override it as ``recv_error(self)``, or with
+        an argument called ``packet`` to see its dict view.
+
+        :return: what is acknowledged.
         """
 
-    def recv_disconnect(self, reason: str) -> Any:
+    def recv_disconnect(self, *args: Any, **kwargs: Any) -> Any:
         """
-        Learn that the client has left or is being disconnected; override it, with or without the argument.
+        Learn that the client has left or is being disconnected; override it as ``recv_disconnect(self, reason)``, or
+        without the argument. The reason is one of txsocketio.reasons.
 
         Called once for each namespace whose ``recv_connect`` had succeeded. Rooms and session are still there;
-        nothing can be sent to this client any more.
+        nothing can be sent to this client any more, and ``super().recv_disconnect()`` and ``disconnect()`` do nothing.
 
-        :param reason: one of txsocketio.reasons.
         :return: ignored; a Deferred or coroutine is kept as a job.
         """
 
