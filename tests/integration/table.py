@@ -54,6 +54,8 @@ _SOCKET_IO = frozenset(
         "reconnect",
     }
 )
+#: What clients of 0.9 have no words for.
+_ANCIENT = frozenset({"auth", "binary", "binary nested and in acks", "binary of 1 MiB"})
 TRANSPORTS = ("polling", "websocket", "upgrade", "jsonp")
 
 
@@ -114,6 +116,7 @@ CLIENTS = (
     Client("sio3", "JS 3.1", TRANSPORTS),
     Client("sio2", "JS 2.5", TRANSPORTS),
     Client("sio1", "JS 1.7", TRANSPORTS),
+    Client("sio0", "JS 0.9", ("polling", "websocket", "jsonp"), _ANCIENT),
     Client("web:sio4", "Web 4.8", _STREAMS),
     Client("web:sio3", "Web 3.1", ("jsonp",)),
     Client("web:sio2", "Web 2.5", ("polling",)),
