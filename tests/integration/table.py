@@ -55,9 +55,9 @@ _SOCKET_IO = frozenset(
     }
 )
 #: What clients of 0.9 have no words for: a connect to a namespace carries no payload, and there are no octets. JSONP
-#: they have in a browser only.
+#: and htmlfile they have in a browser only.
 _ANCIENT = frozenset({"auth", "binary", "binary nested and in acks", "binary of 1 MiB"})
-TRANSPORTS = ("polling", "websocket", "upgrade", "jsonp")
+TRANSPORTS = ("polling", "websocket", "upgrade", "jsonp", "htmlfile")
 
 
 @dataclass(frozen=True)
@@ -111,20 +111,21 @@ class Client:
 
 
 _STREAMS = ("polling", "websocket", "upgrade")
+_ALL = (*_STREAMS, "jsonp")
 #: The clients before 3.0 speak Engine.IO 3; by polling they send and take octets in a browser only.
 CLIENTS = (
     Client("sio4", "JS 4.8", _STREAMS),
-    Client("sio3", "JS 3.1", TRANSPORTS),
-    Client("sio2", "JS 2.5", TRANSPORTS),
-    Client("sio1", "JS 1.7", TRANSPORTS),
+    Client("sio3", "JS 3.1", _ALL),
+    Client("sio2", "JS 2.5", _ALL),
+    Client("sio1", "JS 1.7", _ALL),
     Client("sio0", "JS 0.9", ("polling", "websocket"), _ANCIENT),
     Client("web:sio4", "Web 4.8", _STREAMS),
     Client("web:sio3", "Web 3.1", ("jsonp",)),
     Client("web:sio2", "Web 2.5", ("polling",)),
     Client("web:sio1", "Web 1.7", ("polling",)),
-    Client("web:sio0", "Web 0.9", ("polling", "websocket", "jsonp"), _ANCIENT),
+    Client("web:sio0", "Web 0.9", ("polling", "websocket", "jsonp", "htmlfile"), _ANCIENT),
     Client("eio6", "EIO 6.6", _STREAMS, _SOCKET_IO),
-    Client("eio3", "EIO 3.5", TRANSPORTS, _SOCKET_IO),
+    Client("eio3", "EIO 3.5", _ALL, _SOCKET_IO),
     Client("Client", "Py sync", _STREAMS),
     Client("AsyncClient", "Py async", _STREAMS),
 )
@@ -160,7 +161,7 @@ def render(results: Results, clients: Iterable[Client] = CLIENTS) -> str:
     for scenario in SCENARIOS:
         marks = ("".join(_marks(client, scenario, results)) for client in columns)
         lines.append(f"{scenario:<{wide}}{''.join(f'{mark:<10}' for mark in marks)}".rstrip())
-    lines += ["", "P polling   W websocket   U upgrade from polling to websocket   J polling by JSONP"]
+    lines += ["", "P polling   W websocket   U upgrade from polling to websocket   J polling by JSONP   H htmlfile"]
     lines += ["!  failed   ?  not run   .  the client has no such thing", ""]
     lines += [f"{client.short:<10}{client.title}" for client in columns]
     return "\n".join(lines) + "\n"

@@ -14,8 +14,8 @@ const QUIET = [
   "--disable-sync",
 ];
 
-function launch(executablePath) {
-  return chromium.launch({ executablePath, args: QUIET, chromiumSandbox: process.getuid() !== 0 });
+function launch(executablePath, more = []) {
+  return chromium.launch({ executablePath, args: [...QUIET, ...more], chromiumSandbox: process.getuid() !== 0 });
 }
 
 module.exports = { launch };

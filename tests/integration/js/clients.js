@@ -67,6 +67,15 @@
     return { ...older(io), introduce: (peer) => peer.ask("echo", "\u00e9") };
   }
 
+  // What Internet Explorer had for htmlfile: a document of its own, here that of a frame; and a collector of garbage.
+  function internetExplorer(scope) {
+    scope.ActiveXObject = function () {
+      const frame = document.body.appendChild(document.createElement("iframe"));
+      return Object.assign(frame.contentDocument, { parentWindow: frame.contentWindow });
+    };
+    scope.CollectGarbage = () => {};
+  }
+
   // Client 0.9: no binary, no payload with a connect, hardly any reasons. It has one word for leaving, the root's goodbye,
   // and ends the connection with it. Without one it only drops its transport; a script cannot be dropped, so that there
   // it is as when the page goes.
@@ -84,8 +93,8 @@
         silent: [undefined],
         lost: [undefined],
       },
-      // The goodbye is posted while the poll is given up: they travel by different connections.
-      parting: (transport) => (transport === "polling" ? [...parting, "transport close"] : parting),
+      // The goodbye is posted while the poll or the stream is given up: they travel by different connections.
+      parting: (transport) => (["polling", "htmlfile"].includes(transport) ? [...parting, "transport close"] : parting),
       // Until its POST has been answered, and its poll has reached the server, it can vanish without a trace.
       pause: 100,
       refusal: "connect_failed",
@@ -94,6 +103,11 @@
       open(url, nsp, transport, given) {
         // Else it takes XMLHttpRequest for the handshake.
         if (transport === "jsonp") io.util.ua.hasCORS = !(io.Socket.prototype.isXDomain = () => true);
+        if (transport === "htmlfile") {
+          internetExplorer(globalThis);
+          // It does not even try another origin.
+          io.Socket.prototype.isXDomain = () => false;
+        }
         io.transports.splice(0, io.transports.length, names[transport] || transport);
         const query = given.query ? `?${new URLSearchParams(given.query)}` : "";
         return io.connect(url + nsp + query, {

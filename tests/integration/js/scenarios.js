@@ -17,8 +17,8 @@
       const peer = await t.settled("/", { query: { colour: "bl\u00fce&=" } });
       equal(await peer.ask("echo", "hello"), ["hello"], "echo");
       equal(await peer.ask("query", "colour"), ["bl\u00fce&="], "the handshake's query");
-      const [name] = await peer.ask("transport");
-      equal(name, t.transport === "upgrade" || t.transport === "websocket" ? "websocket" : "polling", "transport");
+      const names = { upgrade: "websocket", jsonp: "polling" };
+      equal(await peer.ask("transport"), [names[t.transport] || t.transport], "transport");
     },
 
     async "refuse"(t) {
@@ -254,8 +254,10 @@
       equal(await t.reason(tag, "brisk"), "ping timeout", "reason on the server");
     },
 
+    // A page is not told that a frame's stream has broken off: it takes the next heartbeat's absence.
     async "reconnect"(t) {
-      const relay = await t.relayed("main");
+      const server = t.transport === "htmlfile" ? "brisk" : "main";
+      const relay = await t.relayed(server);
       const peer = await t.settled("/", { server: relay.port, reconnection: true });
       const tag = await t.tagged(peer);
       const [before] = await peer.ask("ids");
@@ -264,7 +266,7 @@
       await sleep(100);
       relay.cut();
       oneOf(await peer.closed, t.kit.reasons.lost, "reason on the client");
-      oneOf(await t.reason(tag), ["transport close", "transport error"], "reason on the server");
+      oneOf(await t.reason(tag, server), ["transport close", "transport error"], "reason on the server");
       await again;
       await t.upgraded(peer);
       const [after] = await peer.ask("ids");
