@@ -13,8 +13,6 @@ from tests.integration.python_peer import Context, Peer
 
 LIMIT = 3_000_000
 LOST = ("transport error", "transport close")
-#: Seconds in which a POST is surely answered: a client that is told to go before that goes without a word.
-_SETTLED = 0.2
 TEXTS = [
     "h\u00e9",
     "\U0001f600 \U0001f469\u200d\U0001f4bb \U0001d11e",
