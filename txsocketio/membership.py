@@ -99,6 +99,7 @@ class Membership(Routing):
             self._report("no_such_namespace", f"there is no namespace {shown(name or '/')}", name)
             self._send_raw(refusal(name, "Invalid namespace"))
         elif len(self.active_ns) + len(self._joining) >= self.server.options.max_namespaces:
+            self._report("too_many_namespaces", f"no more than {self.server.options.max_namespaces} namespaces", name)
             self._send_raw(refusal(name, "too many namespaces"))
         else:
             self._instantiate(mount, packet)

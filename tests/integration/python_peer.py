@@ -38,6 +38,14 @@ class SyncFace:
     def __init__(self, **options: Any) -> None:
         self.client = socketio.Client(handle_sigint=False, **options)
         self.loop = asyncio.get_running_loop()
+        self._thread = self.client.eio.start_background_task
+        self.client.eio.start_background_task = self._start
+
+    def _start(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        # Given a thread each, messages would be handled in any order, and nobody could say in which they came.
+        if target == self.client.eio.handlers["message"]:
+            return target(*args, **kwargs)
+        return self._thread(target, *args, **kwargs)
 
     async def do(self, method: str, *args: Any, **kwargs: Any) -> Any:
         return await asyncio.to_thread(getattr(self.client, method), *args, **kwargs)
@@ -134,7 +142,8 @@ class Relay:
             while data := await reader.read(65536):
                 if not self.silent:
                     writer.write(data)
-        writer.close()
+        if not self.silent:
+            writer.close()
 
     async def cut(self) -> None:
         self.down = True

@@ -219,6 +219,7 @@ async def client_disconnects(t: Context) -> None:
     # This client closes its transport without waiting until the packet that says so has left.
     peer = await t.open(server="brisk")
     tag = await t.tagged(peer)
+    await all_posted(peer)
     await peer.disconnect()
     equal(await peer.closed["/"], "client disconnect", "reason on the client")
     one_of(await t.reason(tag, "brisk"), ("client namespace disconnect", "transport close"), "reason on the server")
@@ -227,8 +228,18 @@ async def client_disconnects(t: Context) -> None:
 async def client_closes(t: Context) -> None:
     peer = await t.open()
     tag = await t.tagged(peer)
+    await all_posted(peer)
     await close_engine(peer)
     equal(await t.reason(tag), "transport close", "reason on the server")
+
+
+async def all_posted(peer: Peer) -> None:
+    # A client that is told to leave while a POST of its own is unanswered sends nothing any more.
+    queue = peer.face.client.eio.queue
+    if asyncio.iscoroutinefunction(queue.join):
+        await queue.join()
+    else:
+        await asyncio.to_thread(queue.join)
 
 
 async def close_engine(peer: Peer) -> None:

@@ -106,7 +106,9 @@ class LegacyParser:
         if type(event) is not dict:
             raise PacketError("an event that is no object")
         name, arguments = event.get("name"), event.get("args", [])
-        check_event_name(name)
+        # The server of its day had no rule against reserved names; namespaces have.
+        if type(name) is not str:
+            check_event_name(name)
         if type(arguments) is not list:
             raise PacketError("an event whose arguments are no list")
         return [name, *arguments]

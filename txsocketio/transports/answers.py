@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any, Final
 
+from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
 from txsocketio.errors import HandshakeError
@@ -32,6 +33,8 @@ from txsocketio.transports.compression import choose_coding, compress
 TEXT_HTML: Final = b"text/html"
 TEXT_PLAIN: Final = b"text/plain; charset=UTF-8"
 _JSON: Final = b"application/json"
+
+_log = Logger()
 
 
 def add_header(request: Any, name: bytes, value: bytes) -> None:
@@ -112,8 +115,21 @@ def serve(request: Any, get: Callable[[Any], object], post: Callable[[Any], obje
         post(request)
     else:
         request.setHeader(b"Allow", b"GET, POST, OPTIONS")
-        return answer(request, 405)
+        return refuse(request, 405, "a method that sessions do not know")
     return NOT_DONE_YET
+
+
+def refuse(request: Any, status: int, why: str) -> int:
+    """
+    Refuse a request with a status alone, and log why.
+
+    :param request: twisted.web's, whose client is still there.
+    :param status: the HTTP status.
+    :param why: for the log; nothing of the request may be in it.
+    :return: NOT_DONE_YET.
+    """
+    _log.info("refused a request: {why}", why=why)
+    return answer(request, status)
 
 
 def answer_error(request: Any, error: HandshakeError, upgrade: bool = False) -> int:

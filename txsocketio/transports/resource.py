@@ -21,7 +21,7 @@ from txsocketio.errors import HandshakeError
 from txsocketio.options import EngineOptions, make_options
 from txsocketio.protocol.generations import Generation
 from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
-from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error, serve
+from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error, refuse, serve
 from txsocketio.transports.cookies import SessionCookie
 from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
 from txsocketio.transports.jsonp import Bare, Script
@@ -121,7 +121,7 @@ class EngineResource(Resource):
         self._add_headers(request, cors_headers(self._options, origin, request))
         facts = facts_of(request)
         if facts.tail and self.engine.generations.for_request(facts.tail, None) is None:
-            return answer(request, 404)
+            return refuse(request, 404, "nothing is at its path")
         decision = decide(facts, self.engine.generations, self._options.transports, self.engine.find)
         return self._deciders[type(decision)](request, facts, decision)
 
@@ -153,16 +153,16 @@ class EngineResource(Resource):
         )
 
     def _open(self, request: Any, facts: Facts, decision: Open) -> int:
-        opener, refuse = self._openers[decision.transport]
+        opener, deny = self._openers[decision.transport]
         snapshot = HandshakeRequest.from_request(request)
         if facts.upgrade and not origin_allowed(self._options, origin_of(request), snapshot):
             return self._refuse(request, facts, HandshakeError(4))
 
         def decided(refusal: HandshakeError | None) -> int:
             if refusal is not None:
-                return refuse(request, facts, refusal)
+                return deny(request, facts, refusal)
             if self.engine.closing:
-                return answer(request, 503)
+                return refuse(request, 503, "the server is shutting down")
             return opener(request, facts, decision.generation, snapshot)
 
         if self._options.allow_request is None:

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from txsocketio.errors import HandshakeError, PayloadTooLarge, ProtocolError
 from txsocketio.options import EngineOptions
 from txsocketio.reasons import PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR
-from txsocketio.transports.answers import TEXT_HTML, answer, answer_error
+from txsocketio.transports.answers import TEXT_HTML, answer, answer_error, refuse
 from txsocketio.transports.jsonp import Shape
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Uploads:
             return
         body = read_body(request, self._options.max_http_buffer_size)
         if body is None:
-            answer(request, 413)
+            refuse(request, 413, "a body over the limit")
             return
         try:
             packets = self._decode(shape.read(body), content_type_of(request))

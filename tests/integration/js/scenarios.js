@@ -131,28 +131,9 @@
       equal(seen, Array.from({ length: 1000 }, (_, index) => index), "all before the ack");
     },
 
+    // Several at once: the moment in which a message could get lost is short.
     async "upgrade under traffic"(t) {
-      const peer = await t.open("/");
-      const seen = [];
-      peer.on("tick", (index) => seen.push(index));
-      const stream = peer.ask("stream", 400, 0.001);
-      let sent = 0;
-      const burst = () => {
-        for (let index = 0; index < 3; index++, sent++) {
-          if (sent % 20 === 7) peer.emit("seq", sent, bytes(30));
-          else peer.emit("seq", sent);
-        }
-      };
-      const busy = () => peer.engine.transport.name !== "websocket" || peer.engine.upgrading || sent < 300;
-      while (busy()) {
-        burst();
-        await sleep(1);
-      }
-      burst();
-      equal(await peer.ask("seen"), [sent, true], "what went up: count, and whether in order");
-      await stream;
-      equal(seen, Array.from({ length: 400 }, (_, index) => index), "what came down");
-      equal(await peer.ask("transport"), ["websocket"], "the transport");
+      await Promise.all(Array.from({ length: 8 }, () => upgradeUnderTraffic(t)));
     },
 
     async "two namespaces"(t) {
@@ -232,10 +213,10 @@
       const tag = await t.tagged(peer);
       peer.disconnect();
       oneOf(await peer.closed, t.kit.reasons.left, "reason on the client");
-      equal(await t.reason(tag), "client namespace disconnect", "reason on the server");
+      oneOf(await t.reason(tag), t.kit.parting(t.transport), "reason on the server");
       const second = `tag-${Math.random()}`;
       (await t.open("/", { query: { tag: second } })).disconnect();
-      equal(await t.reason(second), "client namespace disconnect", "reason on the server, at once");
+      oneOf(await t.reason(second), t.kit.parting(t.transport), "reason on the server, at once");
     },
 
     async "client closes the connection"(t) {
@@ -314,6 +295,23 @@
       equal(await (await t.open("/")).ask("echo", 1), [1], "the next connection");
     },
   };
+
+  async function upgradeUnderTraffic(t) {
+    const peer = await t.open("/");
+    const seen = [];
+    peer.on("tick", (index) => seen.push(index));
+    const stream = peer.ask("stream", 200, 0.001);
+    let sent = 0;
+    const busy = () => peer.engine.transport.name !== "websocket" || peer.engine.upgrading || sent < 100;
+    while (busy()) {
+      for (let index = 0; index < 3; index++, sent++) peer.emit("seq", sent, ...(sent % 20 === 7 ? [bytes(30)] : []));
+      await sleep(1);
+    }
+    equal(await peer.ask("seen"), [sent, true], "what went up: count, and whether in order");
+    await stream;
+    equal(seen, Array.from({ length: 200 }, (_, index) => index), "what came down");
+    equal(await peer.ask("transport"), ["websocket"], "the transport");
+  }
 
   // An engine whose transport does nothing any more: it does not even close when the engine gives up by itself.
   function silence({ transport }) {
