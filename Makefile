@@ -11,6 +11,8 @@ JS := tests/integration/js
 
 # Where Node.js comes from a wheel it is in the environment; the tests look for it on PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Where the tests leave the table of published clients, for the documentation to show.
+export TXSOCKETIO_INTEROP_TABLE := $(CURDIR)/docs/_build/clients.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -206,6 +206,14 @@ class Interfaces(SynchronousTestCase):
         chat.revoke(IMember)
         self.assertEqual(chat.allowed_methods, set())
 
+    def test_resetting_replaces_it_too(self):
+        chat = Chat(IGuest)
+        chat.grant(IMember, "on_other")
+        chat.reset_acl()
+        self.assertEqual(chat.allowed_methods, {"on_look", "on_say"})
+        chat.revoke(IGuest)
+        self.assertEqual(chat.allowed_methods, set())
+
 
 class Refusals(SynchronousTestCase):
     def refused(self, text, call, *args):

@@ -269,6 +269,16 @@ class Message(Case):
         seen, _ = self.kinds({**self.both, "on_message": on_message}, "a", 1)
         self.assertEqual(seen, [("on", "a"), ("on", 1)])
 
+    def test_a_binding_comes_before_all(self):
+        def bound(seen):
+            return event("message")(lambda self, data: seen.append(("bound", data)))
+
+        def on_message(seen):
+            return lambda self, data: seen.append("never")
+
+        seen, _ = self.kinds({**self.both, "bound": bound, "on_message": on_message}, "a", 1)
+        self.assertEqual(seen, [("bound", "a"), ("bound", 1)])
+
     def test_on_any_does_not_get_it(self):
         def on_any(seen):
             return lambda self, name, *args: seen.append(name)
@@ -426,6 +436,50 @@ class Failures(Case):
         client = self.connect(Own)
         client.connection.send_raw('429["nobody"]')
         self.assertEqual(client.received, [("oops", ("no_such_method", 9))])
+
+    def test_every_error_of_a_client_goes_through_it(self):
+        class Own(Chat):
+            heard = ()
+
+            def error(self, error_name, error_message, msg_id=None, quiet=False):
+                self.heard += ((error_name, msg_id),)
+
+        client = self.connect(Own, generation="eio3")
+        namespace = client.namespace
+        for text in ('1["nobody"]', '2["take"]', '3["raise"]', '4[7,"x"]'):
+            client.connection.send_raw(f"42{text}")
+        namespace.allowed_methods = []
+        client.connection.send_raw('425["take",1]')
+        self.assertEqual(
+            namespace.heard,
+            (
+                ("no_such_method", 1),
+                ("invalid_method_args", 2),
+                ("handler_error", 3),
+                ("unallowed_event_name", 4),
+                ("method_access_denied", 5),
+            ),
+        )
+        self.assertEqual(client.received, [])
+        self.flushLoggedErrors(RuntimeError)
+
+    def test_reserved_names_are_unallowed_where_the_protocol_has_no_rule_for_them(self):
+        class Own(BaseNamespace):
+            def on_connect(self):
+                raise AssertionError("never")
+
+            process_event = BaseNamespace.process_event
+
+        for cls in (
+            Own,
+            type("Chained", (Own,), {"process_event": lambda self, packet: Own.process_event(self, packet)}),
+        ):
+            client = self.connect(cls, generation="legacy")
+            for name in sorted(RESERVED_EVENTS):
+                client.connection.send_raw(f'5:1+::{{"name":"{name}"}}')
+            self.assertEqual(
+                [event.args[0] for event in client.received], ["unallowed_event_name"] * len(RESERVED_EVENTS)
+            )
 
 
 class Order(Case):

@@ -2,13 +2,16 @@
 What a handler table knows of a class.
 """
 
+import inspect
 import math
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from txsocketio.dispatch import NO_ACK, HandlerTable, event
 from txsocketio.errors import ReservedEvent, UsageError
+from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
+from txsocketio.testing import connect
 
 
 class Base(BaseNamespace):
@@ -163,6 +166,74 @@ class Tables(SynchronousTestCase):
 
         own = [vars(cls)["initialize"] for cls in (Three, Mixin, One)]
         self.assertEqual(list(HandlerTable(Three).initializers), own)
+
+
+class Reading(SynchronousTestCase):
+    """
+    A class is read when it is made.
+    """
+
+    def test_signatures_are_read_once(self):
+        read = []
+        signature = inspect.signature
+        self.patch(inspect, "signature", lambda function: read.append(function) or signature(function))
+
+        class Read(BaseNamespace):
+            def on_say(self, text):
+                return text
+
+        self.assertIn(vars(Read)["on_say"], read)
+        read.clear()
+        for cls in (Read, type("Chained", (Read,), {"call_method": lambda self, *args: Read.call_method(self, *args)})):
+            clients = [self.successResultOf(connect(cls)) for _ in range(2)]
+            read.clear()
+            for client in clients:
+                self.assertEqual(self.successResultOf(client.call("say", "hi")), "hi")
+                client.emit("nobody")
+                client.disconnect()
+            self.assertEqual(read, [])
+
+    def test_what_replaces_a_handler_afterwards_is_not_seen(self):
+        class Replaced(BaseNamespace):
+            def on_say(self):
+                return "first"
+
+        Replaced.on_say = lambda self: "second"
+        client = self.successResultOf(connect(Replaced))
+        self.assertEqual(self.successResultOf(client.call("say")), "first")
+
+    def test_properties_are_no_handlers_and_not_read(self):
+        class Lazy(BaseNamespace):
+            read = 0
+
+            @property
+            def on_fire(self):
+                self.read += 1
+                return lambda: "reached"
+
+        client = self.successResultOf(connect(Lazy))
+        client.emit("fire")
+        self.assertEqual(client.received[0].args[0], "no_such_method")
+        self.assertEqual(client.namespace.read, 0)
+
+
+class TakenNames(SynchronousTestCase):
+    def test_names_that_base_namespace_keeps_for_itself_are_refused(self):
+        for name in ("_jobs", "_send", "_login", "_take_event", "_mount", "deliver", "server", "auth"):
+            with self.assertRaisesRegex(UsageError, rf"Clash\.{name} cannot be"):
+                type("Clash", (BaseNamespace,), {name: None})
+
+    def test_also_where_a_mixin_has_them(self):
+        class Queued:
+            _queue = ()
+
+        with self.assertRaisesRegex(UsageError, "Queued._queue"):
+            type("Clash", (Queued, BaseNamespace), {})
+
+    def test_others_are_the_applications(self):
+        members = {"_mine": 1, "__slots__": (), "_Chat__secret": 2, "log": 3, "login": 4, "jobs": 5, "avatar": None}
+        derived = type("Derived", (type("Chat", (RoomsMixin, BaseNamespace), members),), {"session": None})
+        self.assertEqual(derived._mine, 1)
 
 
 class Events(SynchronousTestCase):

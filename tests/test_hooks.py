@@ -108,6 +108,39 @@ class Packets(Case):
         self.assertEqual(self.acked(self.connect(Echo), "x"), "event")
 
 
+class Overriding(Case):
+    def given(self, result):
+        """
+        Give what is acknowledged when each of the hooks returns that; None where nothing is.
+        """
+        for hook in ("process_packet", "process_event", "call_method_with_acl", "call_method"):
+
+            def override(self, *args, hook=hook):
+                first = args[0]
+                kind = first["type"] if isinstance(first, dict) else args[1]["type"]
+                return result() if kind == "event" else getattr(BaseNamespace, hook)(self, *args)
+
+            client = self.connect(type("Own", (BaseNamespace,), {hook: override, "on_x": lambda self: "not this"}))
+            client.connection.send_raw('425["x"]')
+            acks = [packet for packet in client.connection.packets if packet.startswith("43")]
+            yield acks[0] if acks else None
+
+    def test_whatever_it_returns_is_acknowledged(self):
+        async def coroutine():
+            return "c", 1
+
+        for result, ack in (
+            (lambda: "value", '435["value"]'),
+            (lambda: None, "435[]"),
+            (lambda: ("a", [1]), '435["a",[1]]'),
+            (lambda: succeed(("d", 2)), '435["d",2]'),
+            (coroutine, '435["c",1]'),
+            (lambda: NO_ACK, None),
+            (lambda: succeed(NO_ACK), None),
+        ):
+            self.assertEqual(list(self.given(result)), [ack] * 4)
+
+
 class Events(Case):
     def test_process_event_may_be_replaced(self):
         class Own(BaseNamespace):

@@ -2,9 +2,6 @@
 How namespaces are joined and how they end.
 """
 
-import gc
-import weakref
-
 from twisted.internet import task
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,7 +12,6 @@ from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
 from txsocketio.server import SocketIOServer
 from txsocketio.testing import connect
-from txsocketio.transports.snapshot import HandshakeRequest
 
 
 class Case(SynchronousTestCase):
@@ -120,8 +116,8 @@ class Joining(Case):
         _, namespace = self.knock()
 
         class Last:
-            def parts(self, parser):
-                return ()
+            def size(self, parser):
+                return 0
 
             def __getitem__(self, wire):
                 namespace.socket.disconnect()
@@ -317,6 +313,49 @@ class Initializing(Case):
 
         self.assertEqual(self.refused(Broken).message, "no")
 
+    def test_events_wait_for_it_too(self):
+        class Slow(BaseNamespace):
+            def initialize(self):
+                return task.deferLater(self.reactor, 1, setattr, self, "ready", True)
+
+            def on_say(self, text):
+                return self.ready, text
+
+        clock = task.Clock()
+        server = SocketIOServer({"/": Slow}, reactor=clock)
+        joining = connect(server=server)
+        (socket,) = server.sockets.values()
+        socket.message_received('27["say","hi"]')
+        clock.advance(1)
+        client = self.successResultOf(joining)
+        self.assertEqual(client.connection.packets[-1], '437[true,"hi"]')
+
+    def test_it_has_connect_timeout_to_finish(self):
+        class Stuck(BaseNamespace):
+            def initialize(self):
+                return Deferred()
+
+            def recv_connect(self):
+                raise AssertionError("never")
+
+        clock = task.Clock()
+        joining = connect(Stuck, clock=clock, connect_timeout=10)
+        clock.advance(10)
+        refusal = self.failureResultOf(joining, ConnectionRefused).value
+        self.assertEqual(refusal.message, "not accepted within 10 seconds")
+
+    def test_what_it_raises_refuses_and_keeps_the_others_from_running(self):
+        class Base(BaseNamespace):
+            def initialize(self):
+                raise AssertionError("never")
+
+        class Broken(Base):
+            def initialize(self):
+                raise ValueError("broken")
+
+        self.assertEqual(self.refused(Broken).message, INTERNAL_ERROR)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_mixins_listed_last_are_constructed(self):
         class Mixin:
             def __init__(self):
@@ -343,16 +382,13 @@ class Leaving(Case):
                 steps.append(("hook", reason, self.rooms, self.session["nick"], "" in self.socket))
                 self.emit("unheard")
                 self.disconnect()
-                super().recv_disconnect(reason)
-
-            def _logout(self):
-                steps.append(("logout", list(self._jobs.spawned)))
-                super()._logout()
+                super().recv_disconnect()
 
         client = self.connect(Stepping)
         namespace = client.namespace
         adapter = namespace._mount.adapter
         namespace.call("x").addErrback(lambda failure: steps.append(("acks", failure.type, adapter.members)))
+        namespace._logout = lambda: steps.append(("logout", list(namespace._jobs.spawned)))
         Stepping.on_late = lambda self: steps.append("never")
         job = namespace.spawn(Deferred)
         job.addCallback(lambda _: steps.append("job"))
@@ -447,11 +483,12 @@ class Leaving(Case):
             def recv_disconnect(self):
                 raise ValueError("hook")
 
-            def _logout(self):
-                raise KeyError("logout")
+        def broken():
+            raise KeyError("logout")
 
         client = self.connect(Broken)
         namespace = client.namespace
+        namespace._logout = broken
         call = namespace.call("x")
         client.lose()
         self.failureResultOf(call, AckDisconnected)
@@ -463,134 +500,6 @@ class Leaving(Case):
 class Gate2(Gate):
     def recv_connect(self):
         pass
-
-
-WAYS = {
-    "client leaves one namespace": ("client namespace disconnect", lambda one, two: one.disconnect()),
-    "client leaves the last": ("client namespace disconnect", lambda one, two: (two.disconnect(), one.disconnect())),
-    "client closes": ("transport close", lambda one, two: one.close()),
-    "transport lost": ("transport close", lambda one, two: one.lose()),
-    "ping timeout": ("ping timeout", lambda one, two: (one.vanish(), one.advance(45))),
-    "parse error": ("parse error", lambda one, two: one.connection.send_raw("4nonsense")),
-    "server disconnects the namespace": (
-        "server namespace disconnect",
-        lambda one, two: one.connection.network.run(one.namespace.disconnect),
-    ),
-    "server disconnects the socket": (
-        "forced server close",
-        lambda one, two: one.connection.network.run(one.namespace.socket.disconnect),
-    ),
-    "server kills the socket": (
-        "forced server close",
-        lambda one, two: one.connection.network.run(one.namespace.socket.kill),
-    ),
-    "server shuts down": ("server shutting down", lambda one, two: one.connection.network.run(one.server.shutdown)),
-    "a handler disconnects": ("server namespace disconnect", lambda one, two: one.emit("leave")),
-    "a handler is in flight": ("transport close", lambda one, two: (one.emit("wait"), one.lose())),
-}
-
-
-class Ending(RoomsMixin, BaseNamespace):
-    kind = "default"
-
-    def initialize(self):
-        self.hooks = []
-        self.cancelled = []
-
-    def recv_connect(self):
-        self.join("room")
-        self.spawn(Deferred(self.cancelled.append))
-
-    def on_leave(self):
-        self.disconnect()
-
-    def on_wait(self):
-        return Deferred(self.cancelled.append)
-
-
-def _raising(self, reason):
-    self.hooks.append(reason)
-    raise ValueError("raising hook")
-
-
-async def _slow(self, reason):
-    self.hooks.append(reason)
-    await task.deferLater(self.reactor, 2, lambda: None)
-
-
-def _endless(self, reason):
-    self.hooks.append(reason)
-    return Deferred(self.cancelled.append)
-
-
-def _plain(self, reason):
-    self.hooks.append(reason)
-
-
-HOOKS = {"default": None, "plain": _plain, "raising": _raising, "slow": _slow, "endless": _endless}
-
-
-class Handshake(HandshakeRequest):
-    """
-    Be weakly referable.
-    """
-
-
-class Matrix(Case):
-    """
-    Every way to end x every kind of hook x both transports.
-    """
-
-    def run_cell(self, way, kind, transport):
-        reason, act = WAYS[way]
-        members = {} if HOOKS[kind] is None else {"recv_disconnect": HOOKS[kind]}
-        cls = type("Cell", (Ending,), members)
-        other = type("Other", (Ending,), {})
-        clock = task.Clock()
-        classes, request = {"/one": cls, "/two": other}, Handshake(uri=b"/socket.io/?EIO=4")
-        one = self.connect(classes, namespace="/one", clock=clock, transport=transport, request=request)
-        two = self.successResultOf(one.connect("/two"))
-        namespace, socket = one.namespace, one.namespace.socket
-        handshake = weakref.ref(request)
-        call = namespace.call("x")
-        act(one, two)
-        self.failureResultOf(call, AckDisconnected)
-        self.assertEqual(namespace.close_reason, reason)
-        self.assertNotIn("/one", socket)
-        one.lose()
-        clock.advance(10)
-        for _ in range(2):
-            namespace.disconnect()
-            socket.disconnect()
-            socket.kill()
-        self.assertEqual(namespace.hooks, [] if kind == "default" else [reason])
-        expected = 1 + (kind == "endless") + (way == "a handler is in flight")
-        self.assertEqual(len(namespace.cancelled), expected)
-        self.assertEqual((namespace.jobs, namespace._jobs.calls, socket._unfinished), ([], {}, 0))
-        self.assertEqual((socket.active_ns, socket._joining, socket._ending, socket.owed_acks), ({}, {}, set(), [0]))
-        for mount in one.server.mounts.values():
-            self.assertEqual((mount.adapter.members, mount.adapter.rooms), ({}, {}))
-        self.assertEqual(one.server.sockets, {})
-        self.assertEqual(clock.getDelayedCalls(), [])
-        self.assertTrue(socket.whenClosed().called)
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), kind == "raising")
-        del one, two, socket, namespace, call, request
-        gc.collect()
-        self.assertIsNone(handshake())
-
-
-def _add_cells():
-    def add(way, kind, transport):
-        name = f"test_{way}_{kind}_{transport}".replace(" ", "_")
-        setattr(Matrix, name, lambda self: self.run_cell(way, kind, transport))
-
-    for way in WAYS:
-        for kind in HOOKS:
-            for transport in ("websocket", "polling"):
-                add(way, kind, transport)
-
-
-_add_cells()
 
 
 def _event(name):

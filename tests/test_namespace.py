@@ -5,6 +5,7 @@ The namespace API, in the manner of gevent-socketio's own documentation.
 import logging
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface, implementer
 
@@ -13,6 +14,7 @@ from txsocketio.dispatch import NO_ACK
 from txsocketio.errors import UsageError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
+from txsocketio.server import SocketIOServer
 from txsocketio.testing import connect
 from txsocketio.virtsocket import GLOBAL_NS
 
@@ -160,11 +162,37 @@ class Documented(SynchronousTestCase):
         namespace = self.connect(Root).namespace
         self.assertIsNone(namespace.recv_connect())
         self.assertIsNone(namespace.recv_error())
+        self.assertIsNone(namespace.recv_error({"type": "error"}))
+        self.assertIsNone(namespace.recv_disconnect())
         self.assertIsNone(namespace.recv_disconnect("x"))
         self.assertIs(namespace.recv_message("x"), NO_ACK)
         self.assertIs(namespace.recv_json("x"), NO_ACK)
         self.assertIs(namespace.exception_handler_decorator(len), len)
         self.assertIsNone(namespace.close_reason)
+
+    def test_an_application_may_have_a_log_of_its_own(self):
+        class Logging(RoomsMixin, BroadcastMixin, BaseNamespace):
+            log = "not a logger"
+
+            def on_fail(self):
+                raise ValueError("x")
+
+        class Server(SocketIOServer):
+            log = None
+
+        server = Server({"/": Logging}, reactor=Clock())
+        server.mounts[""].adapter.log = None
+        client = self.connect(None, server=server)
+        client.emit("fail")
+        client.emit("nobody")
+        old = self.connect(None, server=server, generation="legacy")
+        client.namespace.broadcast_event("news", b"binary")
+        client.namespace.server = old.namespace.server = None
+        client.close()
+        old.close()
+        server.reactor.advance(60)
+        self.assertEqual(server.sockets, {})
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_disconnecting_silently(self):
         client = self.connect(Root)

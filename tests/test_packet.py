@@ -5,6 +5,7 @@ Packets as dicts.
 from twisted.trial.unittest import SynchronousTestCase
 
 from txsocketio.errors import PacketError, UsageError
+from txsocketio.namespace import BaseNamespace
 from txsocketio.packet import (
     ACK,
     CONNECT,
@@ -18,6 +19,7 @@ from txsocketio.packet import (
     decode,
     encode,
 )
+from txsocketio.testing import connect
 
 PACKETS = [
     Packet(EVENT, "", None, ["say", 1, "b"]),
@@ -54,6 +56,17 @@ class Views(SynchronousTestCase):
             {"type": "ack", "args": []},
         ):
             self.assertRaises(UsageError, as_packet, view)
+
+    def test_events_have_their_args_in_every_generation(self):
+        class Seeing(BaseNamespace):
+            def on_bare(self, packet):
+                self.seen = packet
+
+        for generation, text in (("eio4", '42["bare"]'), ("eio3", '42["bare"]'), ("legacy", '5:::{"name":"bare"}')):
+            client = self.successResultOf(connect(Seeing, generation=generation))
+            client.connection.send_raw(text)
+            packet = {"type": "event", "endpoint": "", "name": "bare", "args": []}
+            self.assertEqual(client.namespace.seen, packet)
 
     def test_texts(self):
         text = encode({"type": "event", "endpoint": "/chat", "name": "say", "args": ["é"], "id": 7, "ack": "data"})

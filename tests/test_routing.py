@@ -160,3 +160,17 @@ class Anything(Case):
         self.assertEqual((socket.active_ns, socket._joining, socket._assembler), ({}, {}, None))
         self.assertEqual(client.clock.getDelayedCalls(), [])
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class Rejoining(Case):
+    def test_old_clients_may_ask_for_what_they_have_joined(self):
+        client = self.connect(generation="legacy")
+        self.assertEqual(self.received(client, "1::/chat", "1::/chat", "1::"), ["41::/chat"])
+        self.assertFalse(client.connection.gone)
+        self.assertEqual(self.errors, [])
+
+    def test_others_may_not(self):
+        for generation, packet in (("eio3", "40/chat,"), ("eio4", "40/chat,"), ("eio4", "40")):
+            client = self.connect(generation=generation)
+            self.received(client, packet, packet)
+            self.assertTrue(client.connection.gone, generation)

@@ -79,7 +79,7 @@ class Sockets(SynchronousTestCase):
     def test_disconnecting_tells_every_namespace(self):
         root, chat = self.client.namespace, self.chat.namespace
         self.client.connection.network.run(self.socket.disconnect)
-        self.assertEqual((root.reason, chat.reason), ("forced server close",) * 2)
+        self.assertEqual((root.reason, chat.reason), ("server namespace disconnect",) * 2)
         self.assertEqual(self.chat.reason.client, "io server disconnect")
         self.assertTrue(self.client.connection.gone)
 

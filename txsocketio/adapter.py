@@ -17,6 +17,8 @@ from txsocketio.errors import UnsupportedByGeneration, UsageError
 from txsocketio.interfaces import IAdapter
 from txsocketio.protocol.encoded import EncodedPacket
 
+_log = Logger()
+
 
 @implementer(IAdapter)
 class MemoryAdapter:
@@ -26,8 +28,6 @@ class MemoryAdapter:
     :ivar members: the members that are connecting or connected, by their sid, in the order in which they came.
     :ivar rooms: for each room the members that are in it, by their sid; a room nobody is in does not exist.
     """
-
-    log = Logger()
 
     def __init__(self, parser: Any = None) -> None:
         """
@@ -138,7 +138,7 @@ class MemoryAdapter:
         # Once for each connection: a client that can't carry binary would be told of at every broadcast.
         if member.sid not in self._warned:
             self._warned.add(member.sid)
-            self.log.warn("a broadcast was not sent to {sid}: {reason}", sid=member.sid[:6], reason=str(error))
+            _log.warn("a broadcast was not sent to {sid}: {reason}", sid=member.sid[:6], reason=str(error))
 
 
 def check_room(room: Any) -> str:

@@ -43,6 +43,9 @@ HOOKS: Final = (
     "exception_handler_decorator",
 )
 
+#: Attributes of every instance that gevent-socketio did not have. A method of such a name could not be reached.
+_INSTANCE_NAMES: Final = frozenset({"auth", "close_reason", "deliver", "server", "sid"})
+
 #: Where what namespaces inherit from us is defined. Nothing of it is reached by a name that a client chooses.
 _OWN_MODULES: Final = frozenset(
     f"txsocketio.{name}" for name in ("namespace", "hooks", "sending", "calls", "acl", "credentials", "mixins")
@@ -118,7 +121,9 @@ class Handler:
 
 class HandlerTable:
     """
-    Hold the handlers of one namespace class.
+    Hold the handlers of one namespace class, as they were when it was made.
+
+    A handler that is added to the class or to an instance afterwards is found; one that replaces another is not.
 
     :ivar events: by the name of the event.
     :ivar methods: by Python name: those of events, and ``recv_*``.
@@ -189,12 +194,14 @@ class HandlerTable:
         known = self.methods.get(name)
         if known is not None:
             return known
+        own = name in vars(instance)
         raw = inspect.getattr_static(instance, name, None)
-        if raw is None or name.startswith("__") or not callable(getattr(instance, name, None)):
+        # Asked of the class: reading a property of the instance would run what no access list has allowed.
+        if raw is None or name.startswith("__") or not callable(raw if own else getattr(type(instance), name, None)):
             return None
-        if name not in vars(instance) and _is_ours(_definer(type(instance), name)):
+        if not own and _is_ours(_definer(type(instance), name)):
             return None
-        return Handler(name, raw if name not in vars(instance) else None, instance)
+        return Handler(name, None if own else raw, instance)
 
 
 def _bindings(cls: type) -> dict[str, str]:
@@ -215,6 +222,26 @@ def _bindings(cls: type) -> dict[str, str]:
                     )
         found.update(here)
     return found
+
+
+def refuse_taken_names(cls: type) -> None:
+    """
+    Refuse what would silently break a namespace: a name of the application's that is also one of ours.
+
+    :param cls: made from BaseNamespace.
+    :raises UsageError: when it, or a mix-in of the application, defines a private name of BaseNamespace or of our
+        mix-ins, or one that every instance has as an attribute.
+    """
+    ours = [base for base in cls.__mro__ if _is_ours(base) and base is not object]
+    private = {name for base in ours for name in (*vars(base), *vars(base).get("__annotations__", ()))}
+    for base in cls.__mro__:
+        # A base with a table is a namespace class, which has been asked when it was made.
+        passed = _is_ours(base) or (base is not cls and "_table" in vars(base))
+        for name in () if passed else vars(base):
+            if name in _INSTANCE_NAMES or (name.startswith("_") and not name.endswith("__") and name in private):
+                raise UsageError(
+                    f"{base.__qualname__}.{name} cannot be: BaseNamespace keeps that name for itself; choose another"
+                )
 
 
 def _is_ours(cls: type) -> bool:

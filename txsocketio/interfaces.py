@@ -118,7 +118,6 @@ class IWire(Interface):
 
     name = Attribute("For people: ``eio4-websocket``.")
     parser = Attribute("The IParser that makes the parts.")
-    content_type = Attribute("Polling only: the Content-Type of join()'s result, bytes.")
 
     def message(parts: Any) -> Any:
         """
@@ -144,6 +143,11 @@ class IWire(Interface):
         Polling only: join rendered engine packets into the body of one answer.
 
         :param pieces: a sequence of bytes.
+        """
+
+    def content_type_of(body: bytes) -> bytes:
+        """
+        Polling only: give the Content-Type of what join() gave.
         """
 
 
@@ -362,7 +366,7 @@ class ITransport(Interface):
     One way of carrying a session's packets: a WebSocket, or a series of polls.
     """
 
-    name = Attribute("``polling`` or ``websocket``.")
+    name = Attribute("``polling`` or ``websocket``; for streams over HTTP what their clients call them.")
     wire = Attribute("The IWire to render for.")
     receiver = Attribute("The ITransportReceiver; assigned anew when a probe becomes a session's transport.")
     streaming = Attribute(
@@ -391,8 +395,9 @@ class ITransport(Interface):
         """
         Close after what was sent has been flushed; report transport_closed() when it is gone.
 
-        Not streaming: the session has put the close packet at the end of its queue; the transport is gone when polls
-        have fetched all of it, that is, take() has left nothing in ``receiver.queued`` and the answer is written.
+        Not streaming: the session has put the close packet, where its generation has one, at the end of its queue; the
+        transport is gone when polls have fetched all of it, that is, take() has left nothing in ``receiver.queued`` and
+        the answer is written.
         """
 
     def abort() -> None:

@@ -12,6 +12,7 @@ and are cancelled; the avatar logs out. A step that raises is logged and stops n
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -40,7 +41,7 @@ class Joining:
     Hold a namespace between the client's CONNECT and the answer.
     """
 
-    __slots__ = ("_deadline", "_deferred", "_incoming", "_limit", "_namespace", "_outgoing", "_packet")
+    __slots__ = ("_bytes", "_deadline", "_deferred", "_incoming", "_limit", "_namespace", "_outgoing", "_packet")
 
     def __init__(self, namespace: BaseNamespace, packet: Packet) -> None:
         """
@@ -49,9 +50,10 @@ class Joining:
         """
         self._namespace = namespace
         self._packet = packet
-        self._limit = namespace.server.options.max_held_packets
-        self._incoming: list[tuple[Any, ...]] = []
+        self._limit = namespace.socket.server.options.max_held_packets
+        self._incoming: deque[tuple[Any, ...]] = deque()
         self._outgoing: list[Any] = []
+        self._bytes = 0
         self._deadline: Any = None
         self._deferred: Deferred[Any] | None = None
         namespace.deliver = self.hold_outgoing
@@ -71,8 +73,9 @@ class Joining:
             if namespace.close_reason is not None:
                 self.stop()
                 return
-            timeout = namespace.server.options.connect_timeout
-            self._deadline = namespace.reactor.callLater(timeout, self._too_late, timeout)
+            server = namespace.socket.server
+            timeout = server.options.connect_timeout
+            self._deadline = server.reactor.callLater(timeout, self._too_late, timeout)
 
     async def _ask(self) -> None:
         namespace = self._namespace
@@ -91,10 +94,9 @@ class Joining:
         :param encoded: an IEncoded.
         :raises EncodeError: when this client's parser cannot carry it.
         """
-        encoded.parts(self._namespace.socket.engine_session.generation.parser)
+        size = encoded.size(self._namespace.socket.engine_session.generation.parser)
         self._outgoing.append(encoded)
-        if len(self._outgoing) > self._limit:
-            self._overflow()
+        self._check(len(self._outgoing), size)
 
     def hold_incoming(self, *item: Any) -> None:
         """
@@ -103,17 +105,31 @@ class Joining:
         :param item: the arguments of ``_take_event``.
         """
         self._incoming.append(item)
-        if len(self._incoming) > self._limit:
-            self._overflow()
+        self._check(len(self._incoming), self._namespace.socket.packet_bytes)
 
-    def _overflow(self) -> None:
-        self._refuse(f"more than {self._limit} packets before the connection was accepted")
+    def _check(self, packets: int, size: int) -> None:
+        socket = self._namespace.socket
+        socket.held_bytes += size
+        self._bytes += size
+        most = socket.server.options.max_held_bytes
+        if packets > self._limit:
+            self._overflow(f"more than {self._limit} packets")
+        elif socket.held_bytes > most and packets > 1:  # a single one may be as long as a message may be
+            self._overflow(f"more than {most} bytes")
+
+    def _overflow(self, what: str) -> None:
+        self._refuse("too_many_held_packets", f"{what} before the connection was accepted")
+
+    def _let_go(self) -> None:
+        self._namespace.socket.held_bytes -= self._bytes
+        self._bytes = 0
 
     def _too_late(self, timeout: float) -> None:
-        self._refuse(f"not accepted within {timeout:g} seconds")
+        self._refuse("not_accepted_in_time", f"not accepted within {timeout:g} seconds")
 
-    def _refuse(self, message: str) -> None:
+    def _refuse(self, error_name: str, message: str) -> None:
         namespace = self._namespace
+        namespace.socket._report(error_name, message, namespace.ns_name)
         close_namespace(namespace, SERVER_NAMESPACE_DISCONNECT, refusal(namespace.ns_name, message))
 
     def _failed(self, failure: Failure) -> None:
@@ -130,16 +146,24 @@ class Joining:
             return
         self._stop_deadline()
         namespace._joining = None
+        self._let_go()
         namespace.socket.namespace_joined(namespace)
         namespace.deliver = namespace._deliver_now
         namespace.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
         for encoded in self._outgoing:
             guarded(namespace.deliver, encoded)
-        # Flushing may have ended it all, by the limit of outgoing bytes.
+        self._serve_held()
+
+    def _serve_held(self) -> None:
+        namespace, waiting, run = self._namespace, self._incoming, self._namespace._running()
+        # What comes meanwhile belongs behind: a handler that finishes others may let the session read on.
         if namespace.close_reason is None:
-            namespace._take_event = namespace._running()
-        for item in self._incoming:
-            namespace._take_event(*item)
+            namespace._take_event = lambda *item: waiting.append(item)
+        # Flushing may have ended it all, by the limit of outgoing bytes, and so may each handler.
+        while waiting and namespace.close_reason is None:
+            run(*waiting.popleft())
+        if namespace.close_reason is None:
+            namespace._take_event = run
 
     def _stop_deadline(self) -> None:
         deadline, self._deadline = self._deadline, None
@@ -153,6 +177,7 @@ class Joining:
         self._stop_deadline()
         self._incoming.clear()
         self._outgoing.clear()
+        self._let_go()
         deferred, jobs = self._deferred, self._namespace._jobs
         if deferred is not None and not deferred.called:
             deferred.addBoth(lambda result: jobs.forget(deferred))
@@ -220,7 +245,8 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
     if namespace._acks is not None:
         guarded(namespace._acks.close)
     guarded(namespace.socket.namespace_left, namespace)
-    namespace._jobs.end(namespace.reactor, namespace.server.options.job_grace, _Ended(namespace))
+    server = namespace.socket.server
+    namespace._jobs.end(server.reactor, server.options.job_grace, _Ended(namespace))
 
 
 class _Ended:

@@ -17,7 +17,7 @@ from txsocketio.mounts import MountedNamespace
 from txsocketio.namespace import BaseNamespace
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import CONNECT, DISCONNECT, Packet
-from txsocketio.reasons import FORCED_CLOSE
+from txsocketio.reasons import FORCED_CLOSE, SERVER_NAMESPACE_DISCONNECT
 from txsocketio.routing import Routing
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Membership(Routing):
             self._report("no_such_namespace", f"there is no namespace {shown(name or '/')}", name)
             self._send_raw(refusal(name, "Invalid namespace"))
         elif len(self.active_ns) + len(self._joining) >= self.server.options.max_namespaces:
+            self._report("too_many_namespaces", f"no more than {self.server.options.max_namespaces} namespaces", name)
             self._send_raw(refusal(name, "too many namespaces"))
         else:
             self._instantiate(mount, packet)
@@ -185,7 +186,8 @@ class Membership(Routing):
         End every namespace and the connection; a second call does nothing.
 
         :param reason: the first one wins.
-        :param farewell: whether the client is told for each namespace that it has been disconnected.
+        :param farewell: whether the client is told for each namespace that the server disconnects it; then that is
+            what the namespace hears, too, as in the reference server.
         """
         if self._reason is not None:
             return
@@ -194,8 +196,11 @@ class Membership(Routing):
         self._assembler = None
         for namespace in [*self.active_ns.values(), *self._joining.values()]:
             joined = namespace.ns_name in self.active_ns
-            packet = Packet(DISCONNECT, namespace.ns_name) if farewell and joined else None
-            guarded(close_namespace, namespace, reason, packet)
+            if farewell and joined:
+                packet = Packet(DISCONNECT, namespace.ns_name)
+                guarded(close_namespace, namespace, SERVER_NAMESPACE_DISCONNECT, packet)
+            else:
+                guarded(close_namespace, namespace, reason)
         self._left.clear()
         self._jobs.end(self.server.reactor, self.server.options.job_grace, self._tell_end)
         self.engine_session.close(reason)

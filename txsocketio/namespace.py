@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from txsocketio.acl import AccessMixin
 from txsocketio.credentials import CredentialsMixin
 from txsocketio.decorated import DecoratedCall
-from txsocketio.dispatch import NO_ACK, HandlerTable
+from txsocketio.dispatch import NO_ACK, HandlerTable, refuse_taken_names
 from txsocketio.hooks import Hooks
 from txsocketio.jobs import Jobs, as_job
 from txsocketio.lifecycle import Joining, close_namespace, refusal
@@ -32,8 +32,9 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
     One client in one namespace: derive from it, write ``on_<event>`` methods and override ``recv_*``.
 
     A handler returns what is acknowledged: a value, a Deferred, a coroutine; a tuple for several arguments; NO_ACK for
-    no acknowledgement. Instances are made by the server, and ``__init__`` is not meant to be overridden: use
-    ``initialize``.
+    no acknowledgement. Handlers are read when the class is made: what replaces one on the class afterwards is not
+    seen. Instances are made by the server, and ``__init__`` is not meant to be overridden: use ``initialize``. Names
+    that begin with an underscore are ours where we have them; a class that defines one of those is refused.
 
     :cvar ordered: True lets one event of a client finish before the next one starts.
     :ivar ns_name: in the class, where it is mounted; in an instance, the name, ``""`` for the root.
@@ -51,11 +52,13 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
     _table: ClassVar[HandlerTable]  # type: ignore[misc]
     close_reason: str | None = None
     _initialized: frozenset[type] = frozenset()
+    _mount: MountedNamespace
     #: Set when it closes; RoomsMixin goes on showing them.
     _last_rooms: frozenset[str] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        refuse_taken_names(cls)
         initialize = vars(cls).get("initialize")
         if isinstance(initialize, FunctionType):
             cls.initialize = _once(cls, initialize)  # type: ignore[method-assign, assignment]
@@ -99,7 +102,7 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
         """
         The server's reactor.
         """
-        return self.server.reactor
+        return self.socket.server.reactor
 
     @property
     def jobs(self) -> list[Deferred[Any]]:
@@ -154,20 +157,22 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
         """
         return NO_ACK
 
-    def recv_error(self) -> Any:
+    def recv_error(self, *args: Any, **kwargs: Any) -> Any:
         """
-        Take an error packet, which only clients of 0.9 to 2.x can send; override it, with an argument called
-        ``packet`` if you want to see it.
+        Take an error packet, which only clients of 0.9 to 2.x can send; override it as ``recv_error(self)``, or with
+        an argument called ``packet`` to see its dict view.
+
+        :return: what is acknowledged.
         """
 
-    def recv_disconnect(self, reason: str) -> Any:
+    def recv_disconnect(self, *args: Any, **kwargs: Any) -> Any:
         """
-        Learn that the client has left or is being disconnected; override it, with or without the argument.
+        Learn that the client has left or is being disconnected; override it as ``recv_disconnect(self, reason)``, or
+        without the argument. The reason is one of txsocketio.reasons.
 
         Called once for each namespace whose ``recv_connect`` had succeeded. Rooms and session are still there;
-        nothing can be sent to this client any more.
+        nothing can be sent to this client any more, and ``super().recv_disconnect()`` and ``disconnect()`` do nothing.
 
-        :param reason: one of txsocketio.reasons.
         :return: ignored; a Deferred or coroutine is kept as a job.
         """
 

@@ -30,7 +30,18 @@ class Routing:
     Take what a client sends; the part of Socket that knows how.
     """
 
-    __slots__ = ("_assembler", "_joining", "_left", "_loads", "_reason", "active_ns", "engine_session", "server")
+    __slots__ = (
+        "_assembler",
+        "_joining",
+        "_left",
+        "_loads",
+        "_reason",
+        "active_ns",
+        "engine_session",
+        "held_bytes",
+        "packet_bytes",
+        "server",
+    )
 
     def __init__(self, session: ISession, server: Any) -> None:
         """
@@ -41,6 +52,10 @@ class Routing:
         self.engine_session = session
         self.active_ns: dict[str, BaseNamespace] = {}
         self._joining: dict[str, BaseNamespace] = {}
+        #: Of the packet that is being routed, as it came, attachments included.
+        self.packet_bytes = 0
+        #: Of what waits for namespaces that are joining, both ways.
+        self.held_bytes = 0
         #: What was left or refused, of which packets may still be on their way. Only names that are mounted.
         self._left: set[str] = set()
         self._reason: str | None = None
@@ -79,12 +94,15 @@ class Routing:
         self._receive(data)
 
     def _receive(self, data: str | bytes) -> None:
+        self.packet_bytes = len(data) + (0 if self._assembler is None else self.packet_bytes)
         try:
             packet = self._assemble(data)
             if packet is not None and self._reason is None:
                 self._route(packet)
         except ProtocolError as error:
-            self._report("invalid_packet", str(error) or type(error).__name__, "")
+            # The session logs what is raised to it; the server's own handler would log it once more.
+            if self.server.options.error_handler is not None:
+                self._report("invalid_packet", str(error) or type(error).__name__, "")
             raise
 
     def _assemble(self, data: str | bytes) -> Packet | None:
@@ -103,7 +121,7 @@ class Routing:
         if packet.type == CONNECT:
             if namespace is None:
                 self._join(packet)
-            elif name or not self.engine_session.generation.implicit_root:
+            elif not self._may_rejoin(name):
                 raise PacketError("a connect to a namespace that is joined already")
             return
         if packet.type == CONNECT_ERROR and not self.engine_session.generation.implicit_root:
@@ -114,6 +132,10 @@ class Routing:
                 close_namespace(namespace, CLIENT_NAMESPACE_DISCONNECT)
         elif name not in self._left:
             raise PacketError(f"a packet for {shown(name or '/')}, which was not joined")
+
+    def _may_rejoin(self, name: str) -> bool:
+        generation = self.engine_session.generation
+        return generation.repeats_joins or (generation.implicit_root and not name)
 
     def _join(self, packet: Packet) -> None:
         raise NotImplementedError

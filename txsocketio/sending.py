@@ -78,7 +78,7 @@ class Sending:
         except TooManyAcks:
             return fail()
         if timeout is not None and packet.id is not None:
-            self._acks_due().set_timeout(packet.id, deferred, self.server.reactor, timeout)
+            self._acks_due().set_timeout(packet.id, deferred, self.socket.server.reactor, timeout)
         return deferred
 
     def send(self, data: Any, json: bool = False, callback: Callable[..., Any] | None = None) -> None:
@@ -106,7 +106,7 @@ class Sending:
 
     def _acks_due(self) -> AckTable:
         if self._acks is None:
-            self._acks = AckTable(self.server.options.max_pending_acks, self.socket.owed_acks)
+            self._acks = AckTable(self.socket.server.options.max_pending_acks, self.socket.owed_acks)
         return self._acks
 
     @property

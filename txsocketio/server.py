@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from txsocketio.interfaces import ISession
     from txsocketio.namespace import BaseNamespace
 
+_log = Logger()
+
 
 class SocketIOServer:
     """
@@ -42,8 +44,6 @@ class SocketIOServer:
     :ivar engine_options: the EngineOptions.
     :ivar options: the SocketOptions.
     """
-
-    log = Logger()
 
     def __init__(
         self, namespaces: Mapping[str, type[BaseNamespace]] | None = None, *, reactor: Any = None, **options: Any
@@ -154,12 +154,12 @@ class SocketIOServer:
             try:
                 handler(socket, error_name, error_message, endpoint, msg_id, quiet)
             except Exception:
-                self.log.failure("the error handler failed")
+                _log.failure("the error handler failed")
             return
         # A name that nothing is mounted at was chosen by the client: it is payload.
         known = not endpoint or endpoint in self.mounts
         where = endpoint or "/" if known else "an unknown namespace"
-        self.log.warn("{name} in {where} (session {sid})", name=error_name, where=where, sid=socket.sessid[:6])
+        _log.warn("{name} in {where} (session {sid})", name=error_name, where=where, sid=socket.sessid[:6])
         namespace = None if quiet or not known else socket.find(endpoint)
         if namespace is not None:
             namespace.deliver(EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message])))

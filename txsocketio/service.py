@@ -20,6 +20,8 @@ from txsocketio.transports.site import BoundedSite
 if TYPE_CHECKING:
     from txsocketio.server import SocketIOServer
 
+_log = Logger()
+
 
 class PathResource(Resource):
     """
@@ -65,8 +67,6 @@ class SocketIOService(Service):
     :ivar on_late_failure: called with a sentence when an endpoint fails after the start; it logs the sentence until
         something else is assigned.
     """
-
-    log = Logger()
 
     def __init__(self, server: SocketIOServer, descriptions: Sequence[str], root: Any = None) -> None:
         """
@@ -137,7 +137,7 @@ class SocketIOService(Service):
             self.on_late_failure(f"{failure.getErrorMessage()} ({description})")
 
     def _log_late_failure(self, message: str) -> None:
-        self.log.critical("{message}", message=message)
+        _log.critical("{message}", message=message)
 
     def _stop_listening(self) -> Deferred[Any]:
         listening, self._listening = self._listening, []

@@ -1,6 +1,8 @@
 from klein import Klein
+from twisted.application import service, strports
+from twisted.web.server import Site
 
-from docs.examples.chat import Chat
+from chat import Chat
 from txsocketio import SocketIOResource
 
 app = Klein()
@@ -16,3 +18,7 @@ def home(request):
 @app.route("/socket.io/", branch=True)
 def socketio(request):
     return sockets
+
+
+application = service.Application("klein with a chat")
+strports.service("tcp:8000:interface=127.0.0.1", Site(app.resource())).setServiceParent(application)

@@ -361,19 +361,41 @@ class OldClientTests(SynchronousTestCase):
         kit.transport.get("5:::{}", "8::", "2::", "0::/chat")
         self.assertEqual(kit.listener.told, ["5:::{}", "0::/chat"])
         kit.transport.get("0::")
-        self.assertEqual(kit.listener.ended, ["transport close"])
+        self.assertEqual(kit.listener.ended, ["client namespace disconnect"])
 
     def test_packets_of_0_9_that_waited_are_given_their_type_once(self):
         kit = Kit(generation="legacy")
         kit.session.hold()
         kit.transport.get("4:::1", "0::")
         kit.session.release()
-        self.assertEqual(kit.listener.told, ["4:::1", ("closed", "transport close")])
+        self.assertEqual(kit.listener.told, ["4:::1", ("closed", "client namespace disconnect")])
 
     def test_a_0_9_client_that_leaves_while_its_session_closes_ends_it(self):
         kit = Kit(False, generation="legacy")
         kit.session.close("forced close")
         kit.transport.get("0::")
+        kit.nothing_left(self)
+
+    def test_polls_of_0_9_end_without_a_close_packet(self):
+        kit = Kit(False, generation="legacy")
+        kit.session.send("3:::last")
+        kit.session.close("forced close")
+        kit.transport.poll()
+        self.assertEqual(kit.transport.got[-1], "3:::last")
+        kit.transport.lose()
+        kit.nothing_left(self)
+
+    def test_what_is_left_of_a_closing_session_follows_to_another_transport(self):
+        kit = Kit(False, generation="legacy")
+        kit.session.send("3:::last")
+        kit.session.close("forced close")
+        stream = FakeStream(kit.generation)
+        kit.session.attach(stream)
+        self.assertEqual((stream.sent, stream.calls), (["3:::last"], ["close"]))
+        kit.session.send("3:::late")
+        kit.transport.lose()
+        stream.lose()
+        self.assertEqual(stream.sent, ["3:::last"])
         kit.nothing_left(self)
 
     def test_messages_of_0_9_leave_without_a_type(self):

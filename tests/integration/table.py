@@ -54,6 +54,9 @@ _SOCKET_IO = frozenset(
         "reconnect",
     }
 )
+#: What clients of 0.9 have no words for: a connect to a namespace carries no payload, and there are no octets. JSONP
+#: they have in a browser only.
+_ANCIENT = frozenset({"auth", "binary", "binary nested and in acks", "binary of 1 MiB"})
 TRANSPORTS = ("polling", "websocket", "upgrade", "jsonp")
 
 
@@ -114,10 +117,12 @@ CLIENTS = (
     Client("sio3", "JS 3.1", TRANSPORTS),
     Client("sio2", "JS 2.5", TRANSPORTS),
     Client("sio1", "JS 1.7", TRANSPORTS),
+    Client("sio0", "JS 0.9", ("polling", "websocket"), _ANCIENT),
     Client("web:sio4", "Web 4.8", _STREAMS),
     Client("web:sio3", "Web 3.1", ("jsonp",)),
     Client("web:sio2", "Web 2.5", ("polling",)),
     Client("web:sio1", "Web 1.7", ("polling",)),
+    Client("web:sio0", "Web 0.9", ("polling", "websocket", "jsonp"), _ANCIENT),
     Client("eio6", "EIO 6.6", _STREAMS, _SOCKET_IO),
     Client("eio3", "EIO 3.5", TRANSPORTS, _SOCKET_IO),
     Client("Client", "Py sync", _STREAMS),

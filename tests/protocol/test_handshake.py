@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.protocol.kit import EIO3, EIO4, LEGACY, TABLE, modest
 from txsocketio.protocol.generations import Generation, GenerationTable
-from txsocketio.protocol.handshake import Decision, Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.protocol.handshake import Bar, Decision, Enter, Facts, Open, Probe, Reject, Resume, decide
 
 
 @dataclass
@@ -45,7 +45,7 @@ class _DecideTests(SynchronousTestCase):
 
     def check_refused(self, code: int, *arguments: Any, **query: Any) -> None:
         decision = self.decide(*arguments, **query)
-        assert isinstance(decision, Reject), decision
+        assert isinstance(decision, Reject | Bar), decision
         self.assertEqual(decision.error.code, code)
 
 
@@ -128,7 +128,7 @@ class HandshakeTests(_DecideTests):
         self, method: str, upgrade: bool, tail: list[str], query: dict[str, str]
     ) -> None:
         decision = decide(Facts(method, tuple(tail), query, upgrade), TABLE, BOTH, SESSIONS.get)
-        self.assertIsInstance(decision, Open | Resume | Probe | Reject)
+        self.assertIsInstance(decision, Open | Resume | Probe | Reject | Enter | Bar)
 
 
 class PathTests(_DecideTests):
@@ -145,9 +145,15 @@ class PathTests(_DecideTests):
 
     def test_any_transport_may_go_on(self) -> None:
         for name in ("xhr-polling", "jsonp-polling", "htmlfile", "xhr-multipart", ""):
-            self.assertEqual(self.decide(tail=("1", name, "l")), Resume(OLDEST))
-            self.assertEqual(self.decide("POST", tail=("1", name, "l", "")), Resume(OLDEST))
-        self.assertEqual(self.decide("GET", True, tail=("1", "websocket", "l")), Resume(OLDEST))
+            self.assertEqual(self.decide(tail=("1", name, "l")), Enter(OLDEST, name))
+            self.assertEqual(self.decide("POST", tail=("1", name, "l", "")), Enter(OLDEST, name))
+        self.assertEqual(self.decide("GET", True, tail=("1", "websocket", "l")), Enter(OLDEST, "websocket"))
+
+    def test_a_refusal_says_what_was_asked_for(self) -> None:
+        for name, sid, code in (("flashsocket", "l", 0), ("jsonp-polling", "x", 1)):
+            decision = self.decide(tail=("1", name, sid))
+            assert isinstance(decision, Bar), decision
+            self.assertEqual((decision.name, decision.error.code), (name, code))
 
     def test_what_does_not_fit(self) -> None:
         for name in ("flashsocket", "polling", "__proto__"):

@@ -12,7 +12,8 @@ from zope.interface.verify import verifyObject
 from tests.protocol.kit import EIO3, EIO4, LEGACY, TABLE
 from txsocketio.errors import UnsupportedByGeneration
 from txsocketio.interfaces import IWire
-from txsocketio.protocol.wires import CONTAINERS, PollingWire, UnframedWire, WebSocketWire
+from txsocketio.protocol.encoded import EncodedMessage
+from txsocketio.protocol.wires import PollingWire, UnframedWire, WebSocketWire
 
 MESSAGE = ((1, "2é😀".encode()), (2, b"\x00\xff"))
 PING, NOOP, CLOSE, OPEN, UPGRADE = 2, 6, 1, 0, 5
@@ -64,21 +65,29 @@ class WireTests(SynchronousTestCase):
             return wire.join([piece for kind in kinds for piece in wire.control(kind, b"")])
 
         self.assertEqual(join(EIO4.wires["polling"], NOOP, CLOSE), b"6\x1e1")
-        self.assertEqual(join(EIO3.wires["polling"], NOOP, CLOSE), b"\x00\x01\xff6\x00\x01\xff1")
+        self.assertEqual(join(EIO3.wires["polling"], NOOP, CLOSE), b"1:61:1")
         self.assertEqual(join(EIO3.wires["polling-b64"], NOOP, CLOSE), b"1:61:1")
         self.assertEqual(join(LEGACY.wires["polling"], NOOP), b"8::")
         self.assertEqual(join(LEGACY.wires["polling"], NOOP, CLOSE), "\ufffd3\ufffd8::\ufffd3\ufffd0::".encode())
 
-    def test_content_types(self) -> None:
-        types = {
-            (record.name, container): record.wires[container].content_type
-            for record in TABLE.by_name.values()
-            for container in CONTAINERS
-            if container.startswith("polling")
-        }
-        octets = {key for key, value in types.items() if value == b"application/octet-stream"}
-        self.assertEqual(octets, {("eio3", "polling")})
-        self.assertEqual(set(types.values()), {b"application/octet-stream", b"text/plain; charset=UTF-8"})
+    def test_short_ascii_is_text_and_all_else_octets_for_who_takes_them(self) -> None:
+        wire = EIO3.wires["polling"]
+
+        def body(*messages: str | bytes) -> tuple[bytes, bytes]:
+            joined = wire.join([piece for message in messages for piece in EncodedMessage(message)[wire]])
+            return joined, wire.content_type_of(joined)
+
+        octets = b"application/octet-stream"
+        self.assertEqual(body("a", "bc"), (b"2:4a3:4bc", b"text/plain; charset=UTF-8"))
+        self.assertEqual(body("a", "é"), (b"\x00\x02\xff4a\x00\x03\xff4\xc3\xa9", octets))
+        self.assertEqual(body("a", b"b"), (b"\x00\x02\xff4a\x01\x02\xff\x04b", octets))
+        self.assertEqual(body("a" * 50_000)[1], octets)
+
+    def test_all_other_bodies_are_text(self) -> None:
+        for record in TABLE.by_name.values():
+            for container in ("polling-b64", "polling-b64-double"):
+                body = record.wires[container].join(EncodedMessage("é")[record.wires[container]])
+                self.assertEqual(record.wires[container].content_type_of(body), b"text/plain; charset=UTF-8")
 
     def test_every_wire_keeps_the_contract(self) -> None:
         kinds = {"websocket": WebSocketWire, "unframed": UnframedWire, "polling": PollingWire}

@@ -251,6 +251,7 @@ class Refused(KitCase):
 
 
 class Ends(KitCase):
+    parting = "transport close"
     silence = 45
 
     def ends(self, client, seen, server):
@@ -273,7 +274,7 @@ class Ends(KitCase):
     def test_the_client_closes(self):
         client = self.connect()
         client.close()
-        self.ends(client, "transport close", "transport close")
+        self.ends(client, "transport close", self.parting)
 
     def test_the_connection_is_lost(self):
         client = self.connect()
@@ -297,7 +298,7 @@ class Ends(KitCase):
     def test_the_server_closes_the_connection(self):
         client = self.connect()
         client.namespace.socket.disconnect()
-        self.ends(client, "io server disconnect", "forced server close")
+        self.ends(client, "io server disconnect", "server namespace disconnect")
 
     def test_nonsense_arrives(self):
         client = self.connect()
@@ -333,12 +334,14 @@ class EndsPolls(Ends):
 
 class EndsV3(Ends):
     generation = "eio3"
-    # What the client has said counts for the period after it.
-    silence = 90
+    # What the client has said is noticed within a fifth of the period.
+    silence = 54
 
 
 class EndsLegacy(Ends):
     generation = "legacy"
+    #: Closing and leaving the root are one and the same there.
+    parting = "client namespace disconnect"
 
 
 class Choosing(KitCase):

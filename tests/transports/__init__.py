@@ -1,3 +1,3 @@
 """
-Tests of the transports.
+The tests of the transports.
 """

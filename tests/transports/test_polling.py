@@ -431,13 +431,14 @@ class EngineIO3Tests(PollingTestCase):
     def test_octets_for_clients_that_take_them(self):
         server = self.serve()
         response = server.get(None, EIO="3").response
-        self.assertEqual(response.header("content-type"), "application/octet-stream")
-        self.assertEqual(response.body[:1], b"\x00")
+        self.assertEqual(response.header("content-type"), "text/plain; charset=UTF-8")
+        self.assertIn(b":0{", response.body)
         (sid,) = server.engine.sessions
         poll = server.get(sid, EIO="3")
-        self.assertAnswer(server.post(sid, b"1:2", EIO="3"), 200, b"ok")
+        server.engine.sessions[sid].send("é")
         server.turn()
-        self.assertAnswer(poll, 200, b"\x00\x01\xff3")
+        self.assertEqual(poll.response.header("content-type"), "application/octet-stream")
+        self.assertAnswer(poll, 200, b"\x00\x03\xff4\xc3\xa9")
 
     def test_text_for_the_others(self):
         server = self.serve()

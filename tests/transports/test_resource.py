@@ -156,11 +156,6 @@ class ErrorTests(ResourceTestCase):
             self.assertEqual((response.status, response.body), (404, b""))
         self.assertEqual(server.request("GET", server.query(), path="/socket.io").response.status, 200)
 
-    def test_legacy_paths_are_answered(self):
-        server = self.serve()
-        self.assertEqual(server.request("GET", {}, path="/socket.io/1/").response.status, 404)
-        self.assertEqual(server.request("GET", {}, path="/socket.io/1/xhr-polling/x").response.status, 400)
-
     def test_refused_upgrades(self):
         server = self.serve()
         for query, message in (

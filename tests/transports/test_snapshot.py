@@ -4,6 +4,7 @@ Tests of txsocketio.transports.snapshot.
 
 from __future__ import annotations
 
+import weakref
 from types import SimpleNamespace
 
 from twisted.internet.address import IPv4Address
@@ -37,6 +38,13 @@ class TLSTransport(StringTransport):
 class HandshakeRequestTests(SynchronousTestCase):
     def test_interface(self):
         verifyObject(IHandshakeRequest, HandshakeRequest())
+
+    def test_weak_references_show_that_it_is_gone(self):
+        request = HandshakeRequest()
+        reference = weakref.ref(request)
+        self.assertIs(reference(), request)
+        del request
+        self.assertIsNone(reference())
 
     def test_path_and_query(self):
         request = HandshakeRequest(uri=b"/socket.io/?a=1&a=2&b=%20x&c")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: A delayed call that fires this much early, by rounding, is on time.
 _ROUNDING: Final = 0.001
+#: How often in its period a heartbeat that waits for pings looks whether anything else was heard.
+_LOOKS: Final = 5
 
 
 class _Heartbeat:
@@ -170,14 +172,18 @@ class ClientPings(_Heartbeat):
 
     def _renew(self) -> None:
         self._deadline = self._engine.clock.seconds() + self._period
-        self._arm(self._period)
+        self._look_again(self._period)
+
+    def _look_again(self, left: float) -> None:
+        # Only pings say when they came; other reads are noticed within this part of the period.
+        self._arm(min(left, self._period / _LOOKS))
 
     def _due(self) -> None:
         left = self._deadline - self._engine.clock.seconds()
-        if left > _ROUNDING:
-            self._arm(left)
-        elif self._lives():
+        if self._lives():
             self._renew()
+        elif left > _ROUNDING:
+            self._look_again(left)
         else:
             self._session.close(PING_TIMEOUT)
 

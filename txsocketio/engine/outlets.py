@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Final
 from twisted.logger import Logger
 
 from txsocketio.engine.outgoing import Outgoing, render
-from txsocketio.reasons import FORCED_CLOSE, TRANSPORT_ERROR
+from txsocketio.reasons import FORCED_CLOSE, PARSE_ERROR, PING_TIMEOUT, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
     from txsocketio.engine.session import Session
     from txsocketio.interfaces import IEncoded, ITransport, IWire
+
+#: Ends whose peer is silent or cannot be trusted: nobody will ask for what still waits for it.
+UNHEARD: Final = frozenset({PING_TIMEOUT, PARSE_ERROR, TRANSPORT_ERROR})
 
 _log = Logger()
 
@@ -279,19 +282,27 @@ class Polled(_Connected):
     def close(self) -> None:
         """
         Let the transport go when everything has been fetched, the close packet last.
+
+        A peer that is silent or breaks the protocol gets it only if a poll is there: the reference server does not
+        know such a session's id any more.
         """
+        session = self._session
         if self.queue is not None and self.queue.has_messages:
             self._parting = True
         else:
             self._part()
         self._transport.data_queued()
-        if not self._session.gone:
+        if not session.gone:
             self._transport.close()
+        if not session.gone and session.reason in UNHEARD:
+            self._transport.abort()
 
     def _part(self) -> None:
         # In a poll of its own: JavaScript clients act upon the end of a connection before they have handed on the
         # messages that came with it, and would report another reason than those give.
         self._parting = False
-        if self.queue is None:
-            self.queue = Outgoing(self._session.generation.parser)
-        self.queue.add(self._session.engine.goodbye)
+        generation = self._session.generation
+        if generation.says_goodbye:
+            if self.queue is None:
+                self.queue = Outgoing(generation.parser)
+            self.queue.add(self._session.engine.goodbye)

@@ -25,7 +25,7 @@ from txsocketio.engine.states import Input, State
 from txsocketio.errors import ProtocolError
 from txsocketio.interfaces import IPolledSession, ISession, ITransportReceiver
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
-from txsocketio.reasons import PARSE_ERROR, TRANSPORT_CLOSE
+from txsocketio.reasons import PARSE_ERROR
 
 if TYPE_CHECKING:
     from txsocketio.engine.engine import Engine
@@ -155,6 +155,8 @@ class Session(Lifecycle):
             old.release()
         old.abort()
         self._outlet.flush()
+        if self.state is State.CLOSING:
+            self._outlet.close()
 
     def _adopt(self, transport: ITransport, queue: Outgoing | None) -> None:
         self.transport = transport
@@ -232,13 +234,13 @@ class Session(Lifecycle):
             self._peer_closed()
 
     def _peer_closed(self) -> None:
-        transport = self.transport
+        transport, reason = self.transport, self.generation.parting_reason
         if transport.streaming:
-            self.close(TRANSPORT_CLOSE)
+            self.close(reason)
             return
         # A polling client that says goodbye polls no more: nothing would ever fetch our own close packet.
         stopped = self._pause is not None and self._pause.stopped
-        self.transport_closed(transport, TRANSPORT_CLOSE)
+        self.transport_closed(transport, reason)
         if stopped:
             transport.release()
         transport.abort()

@@ -48,6 +48,7 @@ TRANSITIONS: Final[dict[State, dict[Input, State]]] = {
         Input.ENDED: State.CLOSING,
         Input.GONE: State.CLOSED,
     },
-    State.CLOSING: {Input.GONE: State.CLOSED},
+    # What is left to be sent may be fetched by another transport.
+    State.CLOSING: {Input.SWITCHED: State.CLOSING, Input.GONE: State.CLOSED},
     State.CLOSED: {},
 }

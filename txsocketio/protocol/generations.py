@@ -18,6 +18,7 @@ from txsocketio.protocol.legacy_engine import TRANSPORTS, LegacyCodec
 from txsocketio.protocol.socketio_v4 import ParserV4
 from txsocketio.protocol.socketio_v5 import ParserV5
 from txsocketio.protocol.wires import wires_legacy, wires_v3, wires_v4
+from txsocketio.reasons import CLIENT_NAMESPACE_DISCONNECT, TRANSPORT_CLOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,12 @@ class Generation:
     :ivar plain_ids: see fresh_ids.
     :ivar path_transports: not empty where the path names the transport and the session, as ``/1/xhr-polling/SID``: the
         names it may have, and which of our transports each is.
+    :ivar repeats_joins: clients may ask for a namespace that they have joined, and mean nothing by it: coming back they
+        ask for all of theirs, whether or not they have done so already.
+    :ivar parting_reason: why a session ends whose client says goodbye: the connection is closed, or, where that is the
+        only way to do it, the client has left the root namespace and with it all others.
+    :ivar says_goodbye: the polls of a session that closes end with a close packet; not where clients would take that
+        for a disconnect by the application, after which they stay away.
     """
 
     name: str
@@ -49,6 +56,9 @@ class Generation:
     fresh_ids: bool = True
     plain_ids: bool = False
     path_transports: Mapping[str, str] = field(default_factory=dict)
+    repeats_joins: bool = False
+    parting_reason: str = TRANSPORT_CLOSE
+    says_goodbye: bool = True
 
 
 def _eio4(json: IJSON) -> Generation:
@@ -75,6 +85,9 @@ def _legacy(json: IJSON) -> Generation:
         fresh_ids=False,
         plain_ids=True,
         path_transports=TRANSPORTS,
+        repeats_joins=True,
+        parting_reason=CLIENT_NAMESPACE_DISCONNECT,
+        says_goodbye=False,
     )
 
 

@@ -75,7 +75,33 @@ class Reject:
     error: HandshakeError
 
 
-Decision: TypeAlias = Open | Resume | Probe | Reject
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """
+    Let a session go on with the transport that the path names.
+
+    :ivar session: what find_session gave.
+    :ivar name: one of the generation's ``path_transports``.
+    """
+
+    session: Any
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """
+    Refuse a request for a transport that the path names, in the shape of that transport.
+
+    :ivar error: code, message and status.
+    :ivar name: what the path names, whether it exists or not.
+    """
+
+    error: HandshakeError
+    name: str
+
+
+Decision: TypeAlias = Open | Resume | Probe | Reject | Enter | Bar
 
 
 def decide(
@@ -133,14 +159,14 @@ def _decide_by_path(
         return _reject(3) if facts.upgrade else Open(generation, "")
     transport = generation.path_transports.get(named)
     if transport not in transports:
-        return _reject(0)
+        return Bar(HandshakeError(0), named)
     session = find_session(sid)
     if session is None:
-        return _reject(1)
+        return Bar(HandshakeError(1), named)
     if session.generation is not generation or facts.upgrade is not (transport == "websocket"):
         return _reject(3)
     # Here a client changes its transport by using another one.
-    return Resume(session)
+    return Enter(session, named)
 
 
 def _reject(code: int) -> Reject:

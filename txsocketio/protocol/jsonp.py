@@ -62,6 +62,17 @@ def wrap_legacy(index: str, body: bytes) -> bytes:
     return b"io.j[%b](%b);" % (index.encode(), script_string(body))
 
 
+def wrap_legacy_refusal(index: str, message: bytes) -> bytes:
+    """
+    Make the script that refuses a handshake of 0.9.
+
+    :param index: from index().
+    :param message: UTF-8, for the client's ``error`` event.
+    :return: the call of the client's callback.
+    """
+    return b"io.j[%b](new Error(%b));" % (index.encode(), script_string(message))
+
+
 def wrap_htmlfile(body: bytes) -> bytes:
     """
     Make the element that carries one payload of 0.9's htmlfile.

@@ -28,6 +28,9 @@ _FROM_WIRE: Final = {character: kind for kind, character in _TO_WIRE.items()}
 #: By number on the wire.
 REASONS: Final = {"0": "transport not supported", "1": "client not handshaken", "2": "unauthorized"}
 ADVICE: Final = {"0": "reconnect"}
+#: What a client is told instead of what it has asked for, by the code of the handshake: a transport that is not served,
+#: which it can do nothing about, and a session that is not there, for which it shall make a new one.
+REFUSALS: Final = {0: "7:::0", 1: "7:::1+0"}
 _UNAUTHORIZED: Final = b":2"
 _ID_DIGITS: Final = 16
 
@@ -103,7 +106,9 @@ class LegacyParser:
         if type(event) is not dict:
             raise PacketError("an event that is no object")
         name, arguments = event.get("name"), event.get("args", [])
-        check_event_name(name)
+        # The server of its day had no rule against reserved names; namespaces have.
+        if type(name) is not str:
+            check_event_name(name)
         if type(arguments) is not list:
             raise PacketError("an event whose arguments are no list")
         return [name, *arguments]

@@ -33,6 +33,8 @@ CONTAINERS: Final = (
 
 _PLAIN: Final = b"text/plain; charset=UTF-8"
 _OCTETS: Final = b"application/octet-stream"
+#: Bytes; browsers with 1.x clients turn a text poll into as many arguments of one function call.
+_LONGEST_TEXT: Final = 50_000
 _TO_OCTETS: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 
 
@@ -67,8 +69,6 @@ class _Wire:
     Name a wire, its parser and its dialect; a subclass renders.
     """
 
-    content_type = _PLAIN
-
     def __init__(self, name: str, parser: IParser, dialect: Dialect) -> None:
         """
         :param name: for people.
@@ -90,6 +90,12 @@ class _Wire:
         See IWire.
         """
         return b"".join(pieces)
+
+    def content_type_of(self, body: bytes) -> bytes:
+        """
+        See IWire.
+        """
+        return _OCTETS if body[:1] in (b"\x00", b"\x01") else _PLAIN
 
 
 @implementer(IWire)
@@ -141,12 +147,10 @@ class Container:
     """
     Hold how a body of engine packets is built.
 
-    :ivar content_type: of the body.
     :ivar piece: renders one packet, given its opcode and payload.
     :ivar join: joins rendered packets.
     """
 
-    content_type: bytes
     piece: Callable[[int, bytes], bytes]
     join: Callable[[Sequence[bytes]], bytes] = b"".join
 
@@ -165,7 +169,6 @@ class PollingWire(_Wire):
         :param container: makes a body of those.
         """
         super().__init__(name, parser, dialect)
-        self.content_type = container.content_type
         self._piece = container.piece
         self._join = container.join
 
@@ -210,6 +213,15 @@ def _octets(opcode: int, data: bytes) -> bytes:
     return b"%b%b\xff%b" % (kind, (b"%d" % len(data)).translate(_TO_OCTETS), data)
 
 
+def _join_octets(pieces: Sequence[bytes]) -> bytes:
+    # Short ASCII text is the same in 1.x and 2.x, and what the reference server sends.
+    body = b"".join(pieces)
+    datas = [piece[piece.index(b"\xff") + 1 :] for piece in pieces if piece[:1] == b"\x00"]
+    if len(body) > _LONGEST_TEXT or len(datas) < len(pieces) or not b"".join(datas).isascii():
+        return body
+    return b"".join([_counted(TEXT, data) for data in datas])
+
+
 def _counted(opcode: int, data: bytes) -> bytes:
     return b"%d:%b" % (utf8_units(data), data)
 
@@ -224,8 +236,8 @@ _V3: Final = Dialect(b"4", lambda data: (BINARY, b"\x04" + data), _engine_contro
 _V3_TEXT: Final = Dialect(b"4", lambda data: (TEXT, b"b4" + b64encode(data)), _engine_control)
 _LEGACY: Final = Dialect(b"", _no_binary, _legacy_control)
 
-_SEPARATED: Final = Container(_PLAIN, _as_it_is, b"\x1e".join)
-_MARKED: Final = Container(_PLAIN, _as_it_is, join_packets)
+_SEPARATED: Final = Container(_as_it_is, b"\x1e".join)
+_MARKED: Final = Container(_as_it_is, join_packets)
 
 
 def wires_v4(parser: IParser) -> Mapping[str, IWire]:
@@ -242,7 +254,7 @@ def wires_v3(parser: IParser) -> Mapping[str, IWire]:
     """
     Build the wires of Engine.IO 3.
 
-    Who takes octets gets octets always, text too: 1.x and 2.x agree on them, and on nothing else.
+    Who takes octets gets octets for all but short ASCII text: 1.x and 2.x agree on these two, and on nothing else.
 
     :param parser: makes the parts.
     :return: by container.
@@ -252,9 +264,9 @@ def wires_v3(parser: IParser) -> Mapping[str, IWire]:
         "websocket-b64": WebSocketWire("eio3-websocket-b64", parser, _V3_TEXT),
         "unframed": UnframedWire("eio3-unframed", parser, _V3),
         "unframed-b64": UnframedWire("eio3-unframed-b64", parser, _V3_TEXT),
-        "polling": PollingWire("eio3-polling", parser, _V3, Container(_OCTETS, _octets)),
-        "polling-b64": PollingWire("eio3-polling-b64", parser, _V3_TEXT, Container(_PLAIN, _counted)),
-        "polling-b64-double": PollingWire("eio3-polling-b64-double", parser, _V3_TEXT, Container(_PLAIN, _double)),
+        "polling": PollingWire("eio3-polling", parser, _V3, Container(_octets, _join_octets)),
+        "polling-b64": PollingWire("eio3-polling-b64", parser, _V3_TEXT, Container(_counted)),
+        "polling-b64-double": PollingWire("eio3-polling-b64-double", parser, _V3_TEXT, Container(_double)),
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from txsocketio.errors import ProtocolError
 from txsocketio.protocol.attachments import Assembler
 from txsocketio.protocol.encoded import EncodedControl, EncodedPacket
-from txsocketio.protocol.packet import CONNECT, Packet
+from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, Packet
 from txsocketio.testing.network import TRANSPORTS, MemoryPolls, MemoryStream, Network
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Connection:
         self.answering = True
         self.packets: list[str | bytes] = []
         self._clients: dict[str, Client] = {}
-        self._connected_root: Packet | None = None
+        self._root_answer: Packet | None = None
         self._assembler = Assembler(generation.parser, _NO_LIMIT, _NO_LIMIT)
         self._next_id = 0
         self._calls: list[Any] = []
@@ -81,8 +81,8 @@ class Connection:
             return
         self._clients[name] = client
         if self.generation.implicit_root and not namespace:
-            if self._connected_root is not None:
-                client.packet_received(self._connected_root)
+            if self._root_answer is not None:
+                client.packet_received(self._root_answer)
         else:
             self.send(Packet(CONNECT, namespace, None, auth))
 
@@ -183,8 +183,9 @@ class Connection:
         client = self._clients.get(packet.namespace)
         if client is not None:
             client.packet_received(packet)
-        elif packet.type == CONNECT:
-            self._connected_root = packet
+        elif packet.type in (CONNECT, CONNECT_ERROR):
+            # The root, which older clients are joined to, or refused, before they ask.
+            self._root_answer = packet
 
     def transport_gone(self) -> None:
         """

@@ -243,8 +243,9 @@ class MemoryPolls(_MemoryTransport):
     def _split(self, rendered: Any) -> list[str | bytes]:
         if not rendered:
             return []
-        kind = self.wire.content_type.partition(b";")[0].lower()
-        packets: list[str | bytes] = self._codec.decode_payload(self.wire.join(rendered), kind, len(rendered))
+        body = self.wire.join(rendered)
+        kind = self.wire.content_type_of(body).partition(b";")[0].lower()
+        packets: list[str | bytes] = self._codec.decode_payload(body, kind, len(rendered))
         return packets
 
 

@@ -5,7 +5,9 @@ How answers leave: statuses, bodies and headers of everything that is not a WebS
 |------------------------------------------|--------|-------------------------------------|
 | codes 0-3 and 5 of the handshake         | 400    | JSON of code and message            |
 | code 4                                   | 403    | the same                            |
-| any code, on a request for a WebSocket   | 400    | the message, and the connection ends |
+| a handshake of 0.9 refused with code 4   | 403    | the message                         |
+| codes 0 and 1 where the path names the transport | 200 | an error packet, as the transport has it |
+| any other code, on a request for a WebSocket | 400 | the message, and the connection ends |
 | a path below the mount that is not known | 404    | none                                |
 | a body over the limit, too many packets  | 413    | none                                |
 | a payload or packet that cannot be read, overlapping requests | 400 | none              |
@@ -17,10 +19,11 @@ How answers leave: statuses, bodies and headers of everything that is not a WebS
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any, Final
 
+from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
 from txsocketio.errors import HandshakeError
@@ -28,7 +31,10 @@ from txsocketio.options import EngineOptions
 from txsocketio.transports.compression import choose_coding, compress
 
 TEXT_HTML: Final = b"text/html"
+TEXT_PLAIN: Final = b"text/plain; charset=UTF-8"
 _JSON: Final = b"application/json"
+
+_log = Logger()
 
 
 def add_header(request: Any, name: bytes, value: bytes) -> None:
@@ -53,19 +59,77 @@ def answer(request: Any, status: int, body: bytes = b"", content_type: bytes | N
     :param content_type: its type; needed where there is a body.
     :return: NOT_DONE_YET, for render() to return.
     """
+    if status != 204:
+        request.setHeader(b"Content-Length", b"%d" % len(body))
+    _begin(request, status, content_type)
+    request.write(body)
+    request.finish()
+    return NOT_DONE_YET
+
+
+def _begin(request: Any, status: int, content_type: bytes | None) -> None:
     request.setResponseCode(status)
     request.setHeader(b"Cache-Control", b"no-store")
     if content_type is not None:
         request.setHeader(b"Content-Type", content_type)
-    if status != 204:
-        request.setHeader(b"Content-Length", b"%d" % len(body))
     agent = request.getHeader(b"user-agent") or b""
     if b"MSIE" in agent or b"Trident/" in agent:
         # The XSS filter of old Internet Explorers takes payloads for injected scripts.
         request.setHeader(b"X-XSS-Protection", b"0")
-    request.write(body)
-    request.finish()
+
+
+def begin_stream(request: Any, head: bytes, content_type: bytes) -> None:
+    """
+    Write the beginning of an answer whose end is not in sight.
+
+    :param request: twisted.web's, whose client is still there.
+    :param head: the first bytes of the body.
+    :param content_type: its type.
+    """
+    _begin(request, 200, content_type)
+    request.write(head)
+
+
+def drop_connection(request: Any) -> None:
+    """
+    Drop the connection of a request, or its stream of one, without sending what waits.
+
+    :param request: twisted.web's, whose client is still there.
+    """
+    channel = request.channel
+    (channel.transport if request.clientproto.startswith(b"HTTP/1") else channel).abortConnection()
+
+
+def serve(request: Any, get: Callable[[Any], object], post: Callable[[Any], object]) -> int:
+    """
+    Hand a request to a session by its method.
+
+    :param request: twisted.web's.
+    :param get: takes it if it is a GET.
+    :param post: takes it if it is a POST.
+    :return: NOT_DONE_YET, for render() to return.
+    """
+    if request.method == b"GET":
+        get(request)
+    elif request.method == b"POST":
+        post(request)
+    else:
+        request.setHeader(b"Allow", b"GET, POST, OPTIONS")
+        return refuse(request, 405, "a method that sessions do not know")
     return NOT_DONE_YET
+
+
+def refuse(request: Any, status: int, why: str) -> int:
+    """
+    Refuse a request with a status alone, and log why.
+
+    :param request: twisted.web's, whose client is still there.
+    :param status: the HTTP status.
+    :param why: for the log; nothing of the request may be in it.
+    :return: NOT_DONE_YET.
+    """
+    _log.info("refused a request: {why}", why=why)
+    return answer(request, status)
 
 
 def answer_error(request: Any, error: HandshakeError, upgrade: bool = False) -> int:

@@ -48,6 +48,9 @@ def same_origin(origin: str, request: Any) -> bool:
     host = request.getHeader(b"host")
     if not host:
         return False
+    if "://" not in origin:
+        # No browser leaves the scheme out; the WebSocket of 0.9's client for Node sends the host alone.
+        return origin != "null" and bool(origin.lower() == host.decode("latin-1").lower())
     try:
         page = urlsplit(origin)
         target = urlsplit("//" + host.decode("latin-1"))

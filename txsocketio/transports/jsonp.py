@@ -1,5 +1,5 @@
 """
-The two shapes of a poll: XMLHttpRequest, and JSONP for pages that have nothing better.
+The shapes of a poll: XMLHttpRequest, and JSONP for pages that have nothing better.
 
 They differ only in what is wrapped around the payload; the transport holds the one its handshake chose.
 """
@@ -52,9 +52,12 @@ class Script:
     Send payloads as calls of a function of the page, and read them from the field ``d`` of a form.
     """
 
+    _unescape = staticmethod(jsonp.unescape)
+    _wrap = staticmethod(jsonp.wrap)
+
     def __init__(self, index: str) -> None:
         """
-        :param index: what the client sent as ``j``; all but its digits is dropped.
+        :param index: what the client sent to tell its functions apart; all but its digits is dropped.
         """
         self._index = jsonp.index(index)
 
@@ -62,11 +65,20 @@ class Script:
         """
         See Shape.
         """
-        return jsonp.unescape(jsonp.read_form(body))
+        return self._unescape(jsonp.read_form(body))
 
     def wrap(self, body: bytes, content_type: bytes) -> tuple[bytes, bytes]:
         """
         See Shape.
         """
         # The reference server says text/plain, which pages that obey nosniff refuse to run.
-        return jsonp.wrap(self._index, body), b"text/javascript; charset=UTF-8"
+        return self._wrap(self._index, body), b"text/javascript; charset=UTF-8"
+
+
+class LegacyScript(Script):
+    """
+    Do so as 0.9 does: the function is one of ``io.j``, the field a JSON string.
+    """
+
+    _unescape = staticmethod(jsonp.unescape_legacy)
+    _wrap = staticmethod(jsonp.wrap_legacy)

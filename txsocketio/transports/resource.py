@@ -6,24 +6,26 @@ A request becomes plain facts, the facts a decision (protocol.handshake), and ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from twisted.logger import Logger
-from twisted.web.http import parse_qs
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from txsocketio.clock import global_reactor
 from txsocketio.engine.engine import Engine
+from txsocketio.engine.session import Session
 from txsocketio.errors import HandshakeError
 from txsocketio.options import EngineOptions, make_options
 from txsocketio.protocol.generations import Generation
-from txsocketio.protocol.handshake import Facts, Open, Probe, Reject, Resume, decide
-from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error
+from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error, refuse, serve
 from txsocketio.transports.cookies import SessionCookie
 from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
 from txsocketio.transports.jsonp import Bare, Script
+from txsocketio.transports.legacy import LegacyPaths
 from txsocketio.transports.policy import ask
 from txsocketio.transports.polling import PollingTransport
 from txsocketio.transports.snapshot import HandshakeRequest
@@ -89,13 +91,21 @@ class EngineResource(Resource):
         self._answers = PollAnswers(options)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock)
+        paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
         self._deciders: dict[type, Callable[..., int]] = {
             Open: self._open,
             Resume: self._resume,
             Probe: self._probe,
             Reject: self._reject,
+            Enter: paths.enter,
+            Bar: paths.bar,
         }
-        self._openers = {"polling": self._open_polling, "websocket": self._open_websocket}
+        #: By the transport that a session begins with: what opens it, and what says that it may not.
+        self._openers: dict[str, tuple[Callable[..., int], Callable[..., int]]] = {
+            "polling": (self._open_polling, self._refuse),
+            "websocket": (self._open_websocket, self._refuse),
+            "": (self._open_path, paths.refuse_handshake),
+        }
 
     def render(self, request: Any) -> int:
         """
@@ -111,7 +121,7 @@ class EngineResource(Resource):
         self._add_headers(request, cors_headers(self._options, origin, request))
         facts = facts_of(request)
         if facts.tail and self.engine.generations.for_request(facts.tail, None) is None:
-            return answer(request, 404)
+            return refuse(request, 404, "nothing is at its path")
         decision = decide(facts, self.engine.generations, self._options.transports, self.engine.find)
         return self._deciders[type(decision)](request, facts, decision)
 
@@ -129,36 +139,30 @@ class EngineResource(Resource):
 
     def _resume(self, request: Any, facts: Facts, decision: Resume) -> int:
         transport = decision.session.transport
-        if request.method == b"GET":
-            transport.get(request)
-        elif request.method == b"POST":
-            transport.post(request)
-        else:
-            request.setHeader(b"Allow", b"GET, POST, OPTIONS")
-            return answer(request, 405)
-        return NOT_DONE_YET
+        return serve(request, transport.get, transport.post)
 
     def _probe(self, request: Any, facts: Facts, decision: Probe) -> int:
         session = decision.session
         if not origin_allowed(self._options, origin_of(request), request):
             return self._refuse(request, facts, HandshakeError(4))
         return self._upgrades.accept(
-            request, session.generation, lambda transport: self.engine.probe(session, transport)
+            request,
+            session.generation,
+            lambda transport: self.engine.probe(session, transport),
+            only_text=_only_text(facts),
         )
 
     def _open(self, request: Any, facts: Facts, decision: Open) -> int:
-        opener = self._openers.get(decision.transport)
-        if opener is None:
-            return answer(request, 404)
+        opener, deny = self._openers[decision.transport]
         snapshot = HandshakeRequest.from_request(request)
         if facts.upgrade and not origin_allowed(self._options, origin_of(request), snapshot):
             return self._refuse(request, facts, HandshakeError(4))
 
         def decided(refusal: HandshakeError | None) -> int:
             if refusal is not None:
-                return self._refuse(request, facts, refusal)
+                return deny(request, facts, refusal)
             if self.engine.closing:
-                return answer(request, 503)
+                return refuse(request, 503, "the server is shutting down")
             return opener(request, facts, decision.generation, snapshot)
 
         if self._options.allow_request is None:
@@ -168,7 +172,7 @@ class EngineResource(Resource):
 
     def _open_polling(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
         index = facts.query.get("j")
-        wants_text = index is not None or bool(facts.query.get("b64"))
+        wants_text = index is not None or _only_text(facts)
         transport = PollingTransport(
             generation,
             "polling-b64" if wants_text else "polling",
@@ -177,19 +181,34 @@ class EngineResource(Resource):
             self._answers,
             self.engine.clock,
         )
-        session = self.engine.open(generation, transport, snapshot)
-        if self._cookie is not None:
-            request.setHeader(b"Set-Cookie", self._cookie.header(session.sid))
+        self._begin(request, generation, transport, snapshot)
         transport.get(request)
         return NOT_DONE_YET
 
+    def _open_path(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+        session = self._begin(request, generation, self._paths.waiting(generation), snapshot)
+        return self._paths.greet(request, facts, session)
+
+    def _begin(self, request: Any, generation: Generation, transport: Any, snapshot: HandshakeRequest) -> Session:
+        session = self.engine.open(generation, transport, snapshot)
+        if self._cookie is not None:
+            request.setHeader(b"Set-Cookie", self._cookie.header(session.sid))
+        return session
+
     def _open_websocket(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
         return self._upgrades.accept(
-            request, generation, lambda transport: self.engine.open(generation, transport, snapshot)
+            request,
+            generation,
+            lambda transport: self.engine.open(generation, transport, snapshot),
+            only_text=_only_text(facts),
         )
 
 
 _BARE = Bare()
+
+
+def _only_text(facts: Facts) -> bool:
+    return bool(facts.query.get("b64"))
 
 
 def facts_of(request: Any) -> Facts:
@@ -199,19 +218,19 @@ def facts_of(request: Any) -> Facts:
     :param request: twisted.web's, whose ``postpath`` is what follows the mount.
     :return: the facts. Fields of a posted form are none of them.
     """
-    query = {
-        name.decode("latin-1"): values[0].decode("latin-1")
-        for name, values in parse_qs(request.uri.partition(b"?")[2], 1).items()
-    }
+    text = request.uri.partition(b"?")[2].decode("latin-1")
+    # Read backwards, the first of each name stays. A name without a value counts: 0.9 says just "disconnect".
+    query = dict(reversed(parse_qsl(text, keep_blank_values=True, encoding="latin-1")))
     tail = tuple(segment.decode("latin-1") for segment in request.postpath or ())
     method = request.method.decode("latin-1")
-    return Facts(method, tail[:-1] if tail[-1:] == ("",) else tail, query, _wants_websocket(request, query))
+    named = {query.get("transport"), *tail[1:2]}
+    return Facts(method, tail[:-1] if tail[-1:] == ("",) else tail, query, _wants_websocket(request, named))
 
 
-def _wants_websocket(request: Any, query: dict[str, str]) -> bool:
+def _wants_websocket(request: Any, named: Container[str | None]) -> bool:
     if not request.clientproto.startswith(b"HTTP/1"):
         # HTTP/2 has no Upgrade header; WebSocketUpgrades tells such a client to use HTTP/1.1.
-        return query.get("transport") == "websocket"
+        return "websocket" in named
     headers = request.requestHeaders
     return _has_token(headers.getRawHeaders(b"upgrade"), b"websocket") and _has_token(
         headers.getRawHeaders(b"connection"), b"upgrade"

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
 #: Seconds in which a refused body is still swallowed, so that closing does not destroy the answer on its way.
 LINGER = 2.0
+
+_log = Logger()
 
 
 class BoundedRequest(Request):
@@ -103,6 +106,9 @@ class BoundedRequest(Request):
 
     def _refuse(self) -> None:
         self._refused = True
+        _log.warn(
+            "refused a body of more than {limit} bytes from {peer}", limit=self.body_limit, peer=self.channel.getPeer()
+        )
         if not hasattr(self.channel, "persistent"):
             # A stream of HTTP/2 cannot be answered and closed while its body comes: the answer waits for its end.
             return

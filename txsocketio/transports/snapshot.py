@@ -32,6 +32,7 @@ class HandshakeRequest:
     """
 
     __slots__ = (
+        "__weakref__",
         "_certificate",
         "_client",
         "_environ",
@@ -82,7 +83,7 @@ class HandshakeRequest:
         copied = headers.copy() if isinstance(headers, Headers) else Headers(headers)
         args = {name: tuple(values) for name, values in parse_qs(query, 1).items()}
         values = (certificate, client, None, host, protocol, secure, MappingProxyType(args), method, path, copied, uri)
-        for name, value in zip(self.__slots__, values, strict=True):
+        for name, value in zip(self.__slots__[1:], values, strict=True):
             object.__setattr__(self, name, value)
 
     @classmethod

@@ -20,6 +20,7 @@ from zope.interface import implementer
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.transports import fastreader, websocket_takeover
+from txsocketio.transports.stream import Stream
 from txsocketio.transports.websocket_deflate import negotiate
 from txsocketio.transports.websocket_parser import NORMAL, OPEN, OUR_FAULT, LeanParser, discard, lean_options
 
@@ -31,7 +32,7 @@ _log = Logger()
 
 
 @implementer(ITransport)
-class WebSocketTransport(LeanParser):
+class WebSocketTransport(Stream, LeanParser):
     """
     Carry engine packets over one WebSocket; for the public attributes see ITransport.
 
@@ -39,7 +40,6 @@ class WebSocketTransport(LeanParser):
     """
 
     name = "websocket"
-    streaming = True
 
     def __init__(self, wire: Any, codec: Any, deflate: Any = None) -> None:
         """
@@ -49,16 +49,6 @@ class WebSocketTransport(LeanParser):
         """
         super().__init__(codec, deflate)
         self.wire = wire
-
-    def data_queued(self) -> None:
-        """
-        See ITransport; never called.
-        """
-
-    def noop(self) -> None:
-        """
-        See ITransport.
-        """
 
     def hold(self) -> None:
         """
@@ -85,28 +75,14 @@ class WebSocketTransport(LeanParser):
             self.send = discard
             self._limit_closing()
 
-    def pauseProducing(self) -> None:
-        """
-        Learn that the connection's buffer is full: TCP says so again with every write into a full one.
-        """
-        if self.writable:
-            self.writable = False
-            self.receiver.transport_full(self)
-
     def resumeProducing(self) -> None:
         """
         Learn that the connection takes data again.
         """
-        self.writable = True
         pong, self._late_pong = self._late_pong, None
         if pong is not None:
             self.sendPong(pong)
-        self.receiver.transport_drained(self)
-
-    def stopProducing(self) -> None:
-        """
-        Learn that the connection is lost, from a place that will tell connectionLost() as well.
-        """
+        super().resumeProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
@@ -161,6 +137,7 @@ class WebSocketUpgrades:
         generation: Generation,
         on_open: Callable[[WebSocketTransport], object],
         headers: Iterable[tuple[str | bytes, str | bytes]] = (),
+        only_text: bool = False,
     ) -> int:
         """
         Make a request a WebSocket, or answer it with what is wrong with it.
@@ -170,6 +147,7 @@ class WebSocketUpgrades:
         :param on_open: called before this returns, with the transport, when the WebSocket is open; it assigns
             ``transport.receiver``. The request can still be asked then, and not afterwards.
         :param headers: more headers for the 101: pairs of str or bytes.
+        :param only_text: whether the client has said that it takes no binary frames.
         :return: NOT_DONE_YET, for render().
         """
         channel = request.channel
@@ -182,7 +160,8 @@ class WebSocketUpgrades:
         except websocket_takeover.BadHandshake as refusal:
             websocket_takeover.refuse(request, refusal)
             return NOT_DONE_YET
-        wire = generation.wires["websocket" if deflate is None else "unframed"]
+        container = "websocket" if deflate is None else "unframed"
+        wire = generation.wires[f"{container}-b64" if only_text else container]
         transport = self.transport_class(wire, generation.codec, deflate)
         rest = websocket_takeover.seize(channel, transport)
         transport.begin(answer)

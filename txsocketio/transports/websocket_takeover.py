@@ -11,6 +11,7 @@ from hashlib import sha1
 from typing import Any, Final
 
 from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
@@ -20,6 +21,8 @@ _MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #: 16 bytes in base64, as every browser's key is.
 _KEY: Final = re.compile(rb"[+/0-9A-Za-z]{22}==").fullmatch
 _TOKENS: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*").fullmatch
+
+_log = Logger()
 
 
 class BadHandshake(Exception):
@@ -112,6 +115,7 @@ def refuse(request: Any, refusal: BadHandshake) -> None:
     :param request: the twisted.web request.
     :param refusal: why.
     """
+    _log.info("refused a request: {text}", text=refusal.text)
     body = refusal.text.encode("ascii")
     request.setResponseCode(refusal.status)
     request.setHeader(b"content-type", b"text/html")

@@ -36,6 +36,7 @@
       payload: true,
       views: true,
       reasons: REASONS,
+      parting: () => ["client namespace disconnect"],
       refusal: "connect_error",
       refused: (message, data) => (data === undefined ? { message } : { message, data }),
       told: (error) => (error.data === undefined ? { message: error.message } : { message: error.message, data: error.data }),
@@ -66,29 +67,49 @@
     return { ...older(io), introduce: (peer) => peer.ask("echo", "\u00e9") };
   }
 
-  // Client 0.9: no binary, no payload with a connect, hardly any reasons.
+  // Client 0.9: no binary, no payload with a connect, hardly any reasons. It has one word for leaving, the root's goodbye,
+  // and ends the connection with it. Without one it only drops its transport; a script cannot be dropped, so that there
+  // it is as when the page goes.
   function ancient(io) {
     const names = { polling: "xhr-polling", jsonp: "jsonp-polling" };
+    const parting = ["client namespace disconnect"];
     return {
       binary: false,
       payload: false,
-      reasons: { kicked: [undefined, "booted"], dropped: ["booted"], left: ["booted"], closed: ["booted"] },
+      reasons: {
+        kicked: [undefined, "booted"],
+        dropped: ["booted"],
+        left: ["booted"],
+        closed: [undefined, "booted"],
+        silent: [undefined],
+        lost: [undefined],
+      },
+      // The goodbye is posted while the poll is given up: they travel by different connections.
+      parting: (transport) => (transport === "polling" ? [...parting, "transport close"] : parting),
+      // Until its POST has been answered, and its poll has reached the server, it can vanish without a trace.
+      pause: 100,
       refusal: "connect_failed",
       refused: () => "unauthorized",
       told: (error) => error,
       open(url, nsp, transport, given) {
+        // Else it takes XMLHttpRequest for the handshake.
+        if (transport === "jsonp") io.util.ua.hasCORS = !(io.Socket.prototype.isXDomain = () => true);
         io.transports.splice(0, io.transports.length, names[transport] || transport);
         const query = given.query ? `?${new URLSearchParams(given.query)}` : "";
         return io.connect(url + nsp + query, {
           "force new connection": true,
           "reconnect": given.reconnection || false,
-          "reconnection delay": 50,
+          // A handshake by a script that fails is waited for without end: not while the server is away.
+          "reconnection delay": 200,
           "connect timeout": 10000,
         });
       },
       join: (socket, nsp) => socket.socket.of(nsp),
       rejoin: (socket) => socket.packet({ type: "connect" }),
-      engine: (socket) => ({ transport: socket.socket.transport, close: () => socket.socket.disconnect() }),
+      engine({ socket }) {
+        const close = () => (socket.transport.name === "jsonp-polling" ? socket.disconnectSync() : socket.transport.close());
+        return { transport: socket.transport, close };
+      },
     };
   }
 

@@ -138,6 +138,7 @@
     async tagged(peer) {
       const tag = `tag-${Math.random().toString(36).slice(2)}`;
       await peer.ask("tag", tag);
+      await sleep(this.kit.pause || 0);
       return tag;
     }
 

@@ -1,11 +1,11 @@
 from twisted.application import service, strports
-from twisted.web.resource import Resource
 from twisted.web.server import Site
+from twisted.web.static import File
 
-from docs.examples.chat import Chat
+from chat import Chat
 from txsocketio import SocketIOResource
 
-root = Resource()
+root = File("htdocs")
 root.putChild(b"socket.io", SocketIOResource({"/chat": Chat}))
 
 application = service.Application("a site with a chat")

@@ -1,3 +1,0 @@
-"""
-The programs that the documentation shows; the tests run each of them.
-"""

@@ -1,0 +1,3 @@
+"""
+A client that means harm.
+"""
