@@ -116,8 +116,8 @@ class Joining(Case):
         _, namespace = self.knock()
 
         class Last:
-            def parts(self, parser):
-                return ()
+            def size(self, parser):
+                return 0
 
             def __getitem__(self, wire):
                 namespace.socket.disconnect()

@@ -50,6 +50,7 @@ SOCKET_DEFAULTS = {
     "max_attachments": 10,
     "max_attachment_bytes": None,
     "max_held_packets": 1_000,
+    "max_held_bytes": 16 * 1024 * 1024,
     "job_grace": 5,
     "error_handler": None,
     "portal": None,
@@ -58,7 +59,14 @@ SOCKET_DEFAULTS = {
 
 SECONDS = ("ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout", "close_timeout")
 COUNTS = ("max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
-SOCKET_COUNTS = ("max_namespaces", "max_unfinished_handlers", "max_pending_acks", "max_attachments", "max_held_packets")
+SOCKET_COUNTS = (
+    "max_namespaces",
+    "max_unfinished_handlers",
+    "max_pending_acks",
+    "max_attachments",
+    "max_held_packets",
+    "max_held_bytes",
+)
 
 
 class DefaultTests(SynchronousTestCase):

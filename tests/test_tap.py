@@ -273,12 +273,14 @@ class OptionsTests(InDirectory):
             (options.path, options.transports, options.ping_interval, options.ping_timeout),
             ("/socket.io", ("polling", "websocket"), 25.0, 20.0),
         )
+        self.assertEqual(options.generations, ("eio4", "eio3", "legacy"))
         self.assertEqual((options.max_http_buffer_size, options.cors_allowed_origins), (1_000_000, None))
 
     def test_values(self) -> None:
         self.assertEqual(self.engine_option("path", "--path=/live/"), "/live")
         self.assertEqual(self.engine_option("transports", "--transports=websocket"), ("websocket",))
         self.assertEqual(self.engine_option("transports", "--transports=websocket, polling"), ("websocket", "polling"))
+        self.assertEqual(self.engine_option("generations", "--generations=eio4"), ("eio4",))
         self.assertEqual(self.engine_option("ping_interval", "--ping-interval=2.5"), 2.5)
         self.assertEqual(self.engine_option("ping_timeout", "--ping-timeout=3"), 3)
         self.assertEqual(self.engine_option("max_http_buffer_size", "--max-http-buffer-size=5000"), 5000)
@@ -294,6 +296,7 @@ class OptionsTests(InDirectory):
             "--path=socket.io": "path must be",
             "--transports=pigeon": "transports must name",
             "--transports=": "transports must name",
+            "--generations=eio4,eio5": "generations must name",
             "--ping-interval=soon": "ping_interval must be a number of seconds greater than 0, not 'soon'",
             "--ping-interval=nan": "ping_interval must be",
             "--ping-timeout=-1": "ping_timeout must be",

@@ -41,7 +41,7 @@ class Joining:
     Hold a namespace between the client's CONNECT and the answer.
     """
 
-    __slots__ = ("_deadline", "_deferred", "_incoming", "_limit", "_namespace", "_outgoing", "_packet")
+    __slots__ = ("_bytes", "_deadline", "_deferred", "_incoming", "_limit", "_namespace", "_outgoing", "_packet")
 
     def __init__(self, namespace: BaseNamespace, packet: Packet) -> None:
         """
@@ -53,6 +53,7 @@ class Joining:
         self._limit = namespace.socket.server.options.max_held_packets
         self._incoming: deque[tuple[Any, ...]] = deque()
         self._outgoing: list[Any] = []
+        self._bytes = 0
         self._deadline: Any = None
         self._deferred: Deferred[Any] | None = None
         namespace.deliver = self.hold_outgoing
@@ -93,10 +94,9 @@ class Joining:
         :param encoded: an IEncoded.
         :raises EncodeError: when this client's parser cannot carry it.
         """
-        encoded.parts(self._namespace.socket.engine_session.generation.parser)
+        size = encoded.size(self._namespace.socket.engine_session.generation.parser)
         self._outgoing.append(encoded)
-        if len(self._outgoing) > self._limit:
-            self._overflow()
+        self._check(len(self._outgoing), size)
 
     def hold_incoming(self, *item: Any) -> None:
         """
@@ -105,11 +105,24 @@ class Joining:
         :param item: the arguments of ``_take_event``.
         """
         self._incoming.append(item)
-        if len(self._incoming) > self._limit:
-            self._overflow()
+        self._check(len(self._incoming), self._namespace.socket.packet_bytes)
 
-    def _overflow(self) -> None:
-        self._refuse("too_many_held_packets", f"more than {self._limit} packets before the connection was accepted")
+    def _check(self, packets: int, size: int) -> None:
+        socket = self._namespace.socket
+        socket.held_bytes += size
+        self._bytes += size
+        most = socket.server.options.max_held_bytes
+        if packets > self._limit:
+            self._overflow(f"more than {self._limit} packets")
+        elif socket.held_bytes > most and packets > 1:  # a single one may be as long as a message may be
+            self._overflow(f"more than {most} bytes")
+
+    def _overflow(self, what: str) -> None:
+        self._refuse("too_many_held_packets", f"{what} before the connection was accepted")
+
+    def _let_go(self) -> None:
+        self._namespace.socket.held_bytes -= self._bytes
+        self._bytes = 0
 
     def _too_late(self, timeout: float) -> None:
         self._refuse("not_accepted_in_time", f"not accepted within {timeout:g} seconds")
@@ -133,6 +146,7 @@ class Joining:
             return
         self._stop_deadline()
         namespace._joining = None
+        self._let_go()
         namespace.socket.namespace_joined(namespace)
         namespace.deliver = namespace._deliver_now
         namespace.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
@@ -163,6 +177,7 @@ class Joining:
         self._stop_deadline()
         self._incoming.clear()
         self._outgoing.clear()
+        self._let_go()
         deferred, jobs = self._deferred, self._namespace._jobs
         if deferred is not None and not deferred.called:
             deferred.addBoth(lambda result: jobs.forget(deferred))

@@ -162,6 +162,7 @@ class SocketOptions:
     :ivar max_attachments: binary attachments of one packet.
     :ivar max_attachment_bytes: bytes of a packet's attachments; None for max_http_buffer_size.
     :ivar max_held_packets: packets kept for a namespace until its recv_connect has succeeded, each way.
+    :ivar max_held_bytes: bytes kept so for one client, both ways and all its namespaces together.
     :ivar job_grace: seconds that unfinished jobs and handlers of a closed namespace get before they are cancelled.
     :ivar error_handler: called as ``(socket, error_name, error_message, endpoint, msg_id, quiet)``; None for the
         built-in one, which sends the event ``error`` to the client and logs.
@@ -176,6 +177,7 @@ class SocketOptions:
     max_attachments: int = 10
     max_attachment_bytes: int | None = None
     max_held_packets: int = 1_000
+    max_held_bytes: int = 16 * MIB
     job_grace: float = 5.0
     error_handler: Callable[..., Any] | None = None
     portal: Any = None
@@ -190,7 +192,7 @@ class SocketOptions:
         _number(self, "connect_timeout")
         _number(self, "job_grace", least=-1.0)
         _count(self, "max_namespaces", "max_unfinished_handlers", "max_pending_acks", "max_attachments")
-        _count(self, "max_held_packets")
+        _count(self, "max_held_packets", "max_held_bytes")
         if self.max_attachment_bytes is not None:
             _count(self, "max_attachment_bytes")
         _flag(self, "debug")

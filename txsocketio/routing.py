@@ -30,7 +30,18 @@ class Routing:
     Take what a client sends; the part of Socket that knows how.
     """
 
-    __slots__ = ("_assembler", "_joining", "_left", "_loads", "_reason", "active_ns", "engine_session", "server")
+    __slots__ = (
+        "_assembler",
+        "_joining",
+        "_left",
+        "_loads",
+        "_reason",
+        "active_ns",
+        "engine_session",
+        "held_bytes",
+        "packet_bytes",
+        "server",
+    )
 
     def __init__(self, session: ISession, server: Any) -> None:
         """
@@ -41,6 +52,10 @@ class Routing:
         self.engine_session = session
         self.active_ns: dict[str, BaseNamespace] = {}
         self._joining: dict[str, BaseNamespace] = {}
+        #: Of the packet that is being routed, as it came, attachments included.
+        self.packet_bytes = 0
+        #: Of what waits for namespaces that are joining, both ways.
+        self.held_bytes = 0
         #: What was left or refused, of which packets may still be on their way. Only names that are mounted.
         self._left: set[str] = set()
         self._reason: str | None = None
@@ -79,6 +94,7 @@ class Routing:
         self._receive(data)
 
     def _receive(self, data: str | bytes) -> None:
+        self.packet_bytes = len(data) + (0 if self._assembler is None else self.packet_bytes)
         try:
             packet = self._assemble(data)
             if packet is not None and self._reason is None:

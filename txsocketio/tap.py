@@ -57,6 +57,7 @@ class Options(usage.Options):
         ["path", None, _DEFAULTS.path, "The path that clients connect to."],
         ["static", None, None, "A directory whose files are served beside it."],
         ["transports", None, ",".join(_DEFAULTS.transports), "The transports that clients may use."],
+        ["generations", None, ",".join(_DEFAULTS.generations), "The generations of clients that are served."],
         ["ping-interval", None, _DEFAULTS.ping_interval, "Seconds between two pings.", _number],
         ["ping-timeout", None, _DEFAULTS.ping_timeout, "Seconds that a client may take to answer one.", _number],
         [
@@ -124,9 +125,10 @@ class Options(usage.Options):
             raise usage.UsageError(_one_line(str(error))) from None
 
     def _server_options(self) -> dict[str, Any]:
-        names = ("path", "transports", "ping-interval", "ping-timeout", "max-http-buffer-size")
+        names = ("path", "transports", "generations", "ping-interval", "ping-timeout", "max-http-buffer-size")
         options = {name.replace("-", "_"): self[name] for name in names}
-        options["transports"] = _split(options["transports"])
+        for name in ("transports", "generations"):
+            options[name] = _split(options[name])
         origins = self["cors-allowed-origins"]
         if origins:
             options["cors_allowed_origins"] = "*" if origins == ["*"] else origins

@@ -12,13 +12,7 @@ from tests.hostile.application import GRANTED, RESTRICTED, codes_of
 from tests.hostile.grammar import Mutator
 from tests.hostile.names import ODD, attributes
 from tests.hostile.watch import Watch
-from tests.hostile.world import (
-    MemoryPollsAttacker,
-    MemoryStreamAttacker,
-    PollingAttacker,
-    WebSocketAttacker,
-    World,
-)
+from tests.hostile.world import PollingAttacker, WebSocketAttacker, World
 
 SEED = 20120313
 
@@ -64,9 +58,8 @@ def _add():
         setattr(Mutations, f"test_{generation}_over_{transport}", test)
 
     for generation in PACKETS:
-        legacy = generation == "legacy"
-        add(generation, MemoryStreamAttacker if legacy else WebSocketAttacker, "websocket")
-        add(generation, MemoryPollsAttacker if legacy else PollingAttacker, "polling")
+        add(generation, WebSocketAttacker, "websocket")
+        add(generation, PollingAttacker, "polling")
 
 
 _add()

@@ -5,7 +5,6 @@ A server in memory on a real Site, and attackers that speak to it in frames and 
 import base64
 import re
 from collections import deque
-from urllib.parse import urlencode
 
 from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
@@ -18,7 +17,11 @@ from txsocketio import SocketIOServer
 from txsocketio.testing import connect
 from txsocketio.transports.site import BoundedSite
 
-REVISIONS = {"eio4": "4", "eio3": "3"}
+MODERN = {
+    "polling": "/socket.io/?EIO={revision}&transport=polling{sid}",
+    "websocket": "/socket.io/?EIO={revision}&transport=websocket",
+}
+LEGACY = {"polling": "/socket.io/1/xhr-polling/{sid}", "websocket": "/socket.io/1/websocket/{sid}"}
 
 
 class World:
@@ -84,13 +87,18 @@ def payload(generation, messages):
     texts = [_as_text(generation, message) for message in messages]
     if generation == "eio4":
         return "\x1e".join(texts).encode("utf-8", "surrogatepass")
+    if generation == "legacy" and len(texts) == 1:
+        return texts[0].encode("utf-8", "surrogatepass")
+    form = "\ufffd{}\ufffd{}" if generation == "legacy" else "{}:{}"
     lengths = [len(text.encode("utf-16-le", "surrogatepass")) // 2 for text in texts]
-    return "".join(map("{}:{}".format, lengths, texts)).encode("utf-8", "surrogatepass")
+    return "".join(map(form.format, lengths, texts)).encode("utf-8", "surrogatepass")
 
 
 def _as_text(generation, message):
     if isinstance(message, str):
         return message
+    if generation == "legacy":
+        return message.decode("latin-1")
     mark, data = ("b", message) if generation == "eio4" else ("b4", message[1:])
     return mark + base64.b64encode(data).decode()
 
@@ -104,12 +112,25 @@ class Attacker:
         self.world = world
         self.generation = world.server.engine.generations.by_name[generation]
         self.received = []
-        self._answers = self._open()
+        self.session = None
+        if generation == "legacy":
+            opening = Exchange(world.site, raw_request("GET", "/socket.io/1/"))
+            self.session = world.server.engine.sessions[opening.response.body.decode().partition(":")[0]]
+            opening.vanish()
+        self._open()
         names = [name for name, mount in world.server.mounts.items() if mount.cls is not Closed]
         self.send([self._join(name) for name in names if name or not self.generation.implicit_root])
 
     def _join(self, name):
+        if self.generation.name == "legacy":
+            return f"1::{name}"
         return f"40{name}," if name else "40"
+
+    def _target(self, transport):
+        sid = "" if self.session is None else self.session.sid
+        if self.generation.name == "legacy":
+            return LEGACY[transport].format(sid=sid)
+        return MODERN[transport].format(revision=self.generation.revision, sid=sid and f"&sid={sid}")
 
     def _open(self):
         raise NotImplementedError
@@ -141,12 +162,12 @@ class WebSocketAttacker(Attacker):
         self.connection = Connection()
         self.connection.protocol = self.world.site.buildProtocol(None)
         self.connection.protocol.makeConnection(self.connection)
-        request = handshake().replace(b"EIO=4", b"EIO=" + REVISIONS[self.generation.name].encode())
-        self.connection.protocol.dataReceived(request)
+        target = handshake().split()[1]
+        self.connection.protocol.dataReceived(handshake().replace(target, self._target("websocket").encode()))
         self.connection.io.seek(self.connection.value().index(b"\r\n\r\n") + 4)
         rest = self.connection.io.read()
         self.connection.clear()
-        self.session = self._session(frames(rest)[0][1].decode())
+        self.session = self.session or self._session(frames(rest)[0][1].decode())
 
     def send(self, messages):
         if self.connection.protocol is not None:
@@ -170,18 +191,15 @@ class PollingAttacker(Attacker):
     """
 
     def _open(self):
-        self.session = None
-        self.poll = self._request("GET")
-        self.session = self._session(self.poll.response.body.decode())
-        self.poll.vanish()
+        if self.session is None:
+            opening = self._request("GET")
+            self.session = self._session(opening.response.body.decode())
+            opening.vanish()
         self.poll = self._request("GET")
 
     def _request(self, method, body=None):
-        query = {"EIO": REVISIONS[self.generation.name], "transport": "polling"}
-        if self.session is not None:
-            query["sid"] = self.session.sid
         headers = () if body is None else (("Content-Type", "text/plain;charset=UTF-8"),)
-        return Exchange(self.world.site, raw_request(method, "/socket.io/?" + urlencode(query), body, headers))
+        return Exchange(self.world.site, raw_request(method, self._target("polling"), body, headers))
 
     def send(self, messages):
         post = self._request("POST", payload(self.generation.name, messages))
@@ -195,41 +213,6 @@ class PollingAttacker(Attacker):
 
     def _vanish(self):
         self.poll.vanish()
-
-
-class _Memory(Attacker):
-    """
-    Engine packets given to the session, for the generation whose transports are tested elsewhere.
-    """
-
-    transport = ""
-
-    def _join(self, name):
-        return f"1::{name}"
-
-    def _open(self):
-        world, generation = self.world, self.generation.name
-        joining = connect(server=world.server, namespace="/", generation=generation, transport=self.transport)
-        self.client = _now(joining)
-        self.session = self.client.connection.session
-
-    def send(self, messages):
-        for message in messages:
-            # No transport brings half of a surrogate pair: bytes that are no UTF-8 end there.
-            whole = message if isinstance(message, bytes) else message.encode("utf-8", "replace").decode()
-            self.client.connection.send_raw(whole)
-        self.world.turn()
-
-    def _vanish(self):
-        self.client.lose()
-
-
-class MemoryStreamAttacker(_Memory):
-    transport = "websocket"
-
-
-class MemoryPollsAttacker(_Memory):
-    transport = "polling"
 
 
 def _now(deferred):

@@ -15,6 +15,9 @@ from typing import Any
 from tests.integration.python_peer import Context
 from tests.integration.python_scenarios import PATIENT, SCENARIOS
 
+#: Kept, with what they have left running.
+contexts: list[Context] = []
+
 
 async def attempt(name: str, job: dict[str, Any], seconds: float = 30) -> None:
     context = Context(job["client"], job["transport"], job["ports"])
@@ -25,7 +28,8 @@ async def attempt(name: str, job: dict[str, Any], seconds: float = 30) -> None:
         error = f"not done after {seconds:g} s"
     except Exception as problem:
         error = f"{type(problem).__name__}: {problem}"
-    await context.dispose()
+    context.dispose()
+    contexts.append(context)
     print(json.dumps({"scenario": name, "error": error}), flush=True)
 
 

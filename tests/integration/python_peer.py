@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -38,6 +39,15 @@ class SyncFace:
     def __init__(self, **options: Any) -> None:
         self.client = socketio.Client(handle_sigint=False, **options)
         self.loop = asyncio.get_running_loop()
+        self._one = ThreadPoolExecutor(1)
+        self._any = self.client.eio.start_background_task
+        self.client.eio.start_background_task = self._start
+
+    def _start(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        # Given a thread each, messages would be handled in any order, and nobody could say in which they came.
+        if target == self.client.eio.handlers["message"]:
+            return self._one.submit(target, *args, **kwargs)
+        return self._any(target, *args, **kwargs)
 
     async def do(self, method: str, *args: Any, **kwargs: Any) -> Any:
         return await asyncio.to_thread(getattr(self.client, method), *args, **kwargs)
@@ -134,7 +144,8 @@ class Relay:
             while data := await reader.read(65536):
                 if not self.silent:
                     writer.write(data)
-        writer.close()
+        if not self.silent:
+            writer.close()
 
     async def cut(self) -> None:
         self.down = True
@@ -182,7 +193,6 @@ class Context:
         observer = await self.open(server=server)
         reason: str
         [reason] = await observer.ask("reason", tag)
-        await observer.disconnect()
         return reason
 
     async def relay(self, server: str) -> Relay:
@@ -190,9 +200,8 @@ class Context:
         self.relays.append(relay)
         return relay
 
-    async def dispose(self) -> None:
-        for peer in self.peers:
-            with suppress(Exception):
-                await asyncio.wait_for(peer.disconnect(), 2)
+    def dispose(self) -> None:
+        # Not waited for: a client by polling may take until the next ping to notice that it has been told to go.
+        self.partings = [asyncio.ensure_future(peer.disconnect()) for peer in self.peers]
         for relay in self.relays:
             relay.close()

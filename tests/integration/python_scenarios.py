@@ -209,8 +209,9 @@ async def server_closes(t: Context) -> None:
     peer = await t.open("/", "/chat")
     tags = [await t.tagged(peer, name) for name in ("/", "/chat")]
     await peer.emit("drop")
+    # The end of the connection may overtake the last messages in this client, which handles them apart.
     for name in ("/", "/chat"):
-        equal(await peer.closed[name], "server disconnect", f"reason on the client in {name}")
+        one_of(await peer.closed[name], ("server disconnect", *LOST), f"reason on the client in {name}")
     for tag in tags:
         one_of(await t.reason(tag), ("server namespace disconnect", "forced server close"), "reason on the server")
 
@@ -295,11 +296,12 @@ async def near_the_limit(t: Context) -> None:
 
 
 async def over_the_limit(t: Context) -> None:
-    # By polling this client learns of the refusal when its poll ends with a ping, and leaves without a word.
+    # By polling this client learns of the refusal when its poll ends, with a ping or with the end that its silence
+    # brings about, and leaves without a word.
     peer = await t.open(server="brisk")
     tag = await t.tagged(peer)
     await peer.emit("seq", "x" * (LIMIT + 1000))
-    one_of(await peer.closed["/"], LOST, "reason on the client")
+    one_of(await peer.closed["/"], (*LOST, "server disconnect"), "reason on the client")
     one_of(await t.reason(tag, "brisk"), (*LOST, "ping timeout"), "reason on the server")
     equal(await (await t.open()).ask("echo", 1), [1], "the next connection")
 

@@ -23,7 +23,7 @@ _LIMIT = 3_000_000
 #: ``main`` never pings while a scenario runs; ``brisk`` notices silence within a few seconds.
 OPTIONS: dict[str, dict[str, float]] = {
     "main": {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": _LIMIT},
-    "brisk": {"ping_interval": 0.8, "ping_timeout": 1.5, "max_http_buffer_size": _LIMIT},
+    "brisk": {"ping_interval": 0.8, "ping_timeout": 2, "max_http_buffer_size": _LIMIT},
 }
 
 

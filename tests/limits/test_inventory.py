@@ -23,6 +23,7 @@ BOTH = {
     "hold_timeout",
     "max_attachment_bytes",
     "max_attachments",
+    "max_held_bytes",
     "max_held_packets",
     "max_namespaces",
     "max_outgoing_bytes",

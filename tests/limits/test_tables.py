@@ -273,8 +273,8 @@ class Held:
         self.assertEqual(peer.join(), [])
         return peer
 
-    def refused(self, peer, limit):
-        answer = f'44{{"message":"more than {limit} packets before the connection was accepted"}}'
+    def refused(self, peer, limit, what="packets"):
+        answer = f'44{{"message":"more than {limit} {what} before the connection was accepted"}}'
         self.assertEqual(peer.take(), [answer])
         self.assertEqual(list(peer.socket.active_ns), ["/other"], "the connection and its other namespaces stay")
         self.assertEqual(list(self.whole.server.mounts[""].adapter.rooms), [])
@@ -327,6 +327,20 @@ class Held:
         self.assertEqual(peer.take(), [])
         Gate.latest.emit("n")
         self.refused(peer, 2)
+
+    def test_their_bytes_are_bounded_both_ways(self):
+        peer = self.knock(max_held_bytes=1000)
+        peer.send(message("keep", "x" * 2000))
+        self.assertEqual(peer.take(), [], "a single one may be longer")
+        Gate.opened.callback(None)
+        self.assertEqual((len(Gate.latest.kept), peer.socket.held_bytes), (1, 0))
+        peer = self.knock(max_held_bytes=1000)
+        peer.send(message("keep", "x" * 400))
+        Gate.latest.emit("n", "x" * 400)
+        self.assertEqual(peer.take(), [])
+        peer.send(message("keep", "x" * 400))
+        self.refused(peer, 1000, "bytes")
+        self.assertEqual(peer.socket.held_bytes, 0)
 
 
 class AcksOverWebSocket(Acks, TablesCase):

@@ -252,7 +252,6 @@ class Refused(KitCase):
 
 class Ends(KitCase):
     parting = "transport close"
-
     silence = 45
 
     def ends(self, client, seen, server):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection as ClientConnection
-from h2.events import DataReceived, ResponseReceived, StreamEnded
+from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
 from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -35,7 +35,7 @@ class Connection:
         self.connected = True
         self.client = ClientConnection(H2Configuration(client_side=True))
         self.client.initiate_connection()
-        self.status, self.body, self.ended = {}, {}, set()
+        self.status, self.body, self.ended, self.reset = {}, {}, set(), set()
         server.exchanges.append(self)
         self.pump()
 
@@ -58,10 +58,12 @@ class Connection:
             self.client.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, StreamEnded):
             self.ended.add(event.stream_id)
+        elif isinstance(event, StreamReset):
+            self.reset.add(event.stream_id)
 
-    def request(self, method, query, body=None, headers=()):
+    def request(self, method, query, body=None, headers=(), path="/socket.io/"):
         stream = self.client.get_next_available_stream_id()
-        path = "/socket.io/?" + "&".join(f"{name}={value}" for name, value in query.items())
+        path += "?" + "&".join(f"{name}={value}" for name, value in query.items())
         head = [(":method", method), (":path", path), (":scheme", "https"), (":authority", "example.org"), *headers]
         self.client.send_headers(stream, head, end_stream=body is None)
         self.pump()
@@ -140,6 +142,42 @@ class HTTP2Tests(SynchronousTestCase):
         self.assertEqual(list(server.engine.sessions), [sid])
         stream = connection.request("GET", server.query("nosuch", transport="websocket"))
         self.assertEqual(connection.status[stream], 400)
+
+    def test_paths_of_old_clients(self):
+        server, connection = self.serve()
+        connection.request("GET", {}, path="/socket.io/1/")
+        (sid,) = server.engine.sessions
+        session = server.listeners[0].session
+        stream = connection.request("GET", {}, path=f"/socket.io/1/xhr-multipart/{sid}")
+        session.send("3:::a")
+        connection.pump()
+        self.assertTrue(connection.body[stream].endswith(b"3:::a\r\n--socketio\r\n"))
+        self.assertNotIn(stream, connection.ended)
+        post = connection.request("POST", {}, b"3:::b", path=f"/socket.io/1/xhr-multipart/{sid}")
+        self.assertEqual((connection.body[post], server.listeners[0].events), (b"1", ["3:::b"]))
+        refused = connection.request("GET", {}, path=f"/socket.io/1/websocket/{sid}")
+        self.assertEqual(connection.status[refused], 426)
+        other = connection.request("GET", {}, path=f"/socket.io/1/htmlfile/{sid}")
+        self.assertIn(stream, connection.reset)
+        session.send("3:::c")
+        session.close("forced close")
+        connection.pump()
+        self.assertIn(b'_("3:::c")', connection.body[other])
+        self.assertIn(other, connection.ended)
+
+    def test_a_stream_that_is_not_read_makes_the_session_queue(self):
+        server, connection = self.serve()
+        connection.request("GET", {}, path="/socket.io/1/")
+        (sid,) = server.engine.sessions
+        session = server.listeners[0].session
+        connection.request("GET", {}, path=f"/socket.io/1/xhr-multipart/{sid}")
+        for _ in range(10):
+            self.assertFalse(session.closed)
+            session.send("3:::" + "a" * 10_000)
+        # The window of a stream is 65,535 bytes.
+        self.assertFalse(session.writable)
+        connection.vanish()
+        self.assertEqual(server.listeners[0].events, [("closed", "transport close")])
 
     def test_bodies_are_bounded(self):
         server, connection = self.serve(

@@ -92,8 +92,7 @@ class LegacyPaths:
         :return: NOT_DONE_YET, for render() to return.
         """
         options = self._options
-        # Rounded, for 0.1 + 0.2 is more than 0.3.
-        silence = ceil(round(options.ping_interval + options.ping_timeout, 6))
+        silence = ceil(options.ping_interval + options.ping_timeout)
         known = session.generation.path_transports.items()
         names = ",".join([name for name, kind in known if name and kind in options.transports])
         body = f"{session.sid}:{silence}:{silence}:{names}".encode()

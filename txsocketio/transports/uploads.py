@@ -93,7 +93,8 @@ class Uploads:
         try:
             packets = self._decode(shape.read(body), content_type_of(request))
         except ProtocolError as error:
-            _log.warn("session {sid} ends: its client posted {error}", sid=self.receiver.sid[:6], error=error)
+            # Its text: an observer that keeps events would keep the session by the exception's traceback.
+            _log.warn("session {sid} ends: its client posted {error}", sid=self.receiver.sid[:6], error=str(error))
             self._end(error.reason)
             answer(request, 413 if isinstance(error, PayloadTooLarge) else 400)
             return

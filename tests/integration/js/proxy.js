@@ -1,4 +1,4 @@
-// A TCP relay on loopback that can fall silent (both ways, connections kept) or drop every connection.
+// A TCP relay on loopback that can fall silent (nothing passes, not even the end of a connection) or drop everything.
 "use strict";
 
 const net = require("net");
@@ -27,6 +27,7 @@ class Relay {
       from.setNoDelay(true);
       from.on("data", (data) => this.silent || to.write(data));
       from.on("close", () => {
+        if (this.silent) return;
         to.destroy();
         this.pairs.delete(pair);
       });
