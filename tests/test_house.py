@@ -18,7 +18,7 @@ PLUGIN = ROOT / "twisted" / "plugins" / "txsocketio_plugin.py"
 
 #: Which layer a module or package directly under txsocketio is in.
 LAYERS = {
-    **dict.fromkeys(("errors", "reasons", "interfaces", "options", "clock"), 0),
+    **dict.fromkeys(("errors", "reasons", "interfaces", "options", "clock", "deadlines", "ids"), 0),
     "protocol": 1,
     "engine": 2,
     "transports": 3,

@@ -119,7 +119,7 @@ class Implicit(Case):
         for generation in ("eio3", "legacy"):
             client = self.connect("/", generation=generation)
             self.assertIn("/", client.namespace.socket)
-            self.assertEqual(client.namespace.socket._connect_timer, None)
+            self.assertEqual(len(client.server.connect_deadlines), 0)
 
     def test_where_nothing_is_mounted_there_is_an_empty_root(self):
         for generation in ("eio3", "legacy"):

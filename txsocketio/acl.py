@@ -9,7 +9,8 @@ that asking for one event is a look into a set: ``namespace._allowed is None or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from zope.interface import Invalid, implementedBy
 from zope.interface.interface import InterfaceClass, Method
@@ -19,6 +20,9 @@ from txsocketio.errors import UsageError
 
 #: What a method was granted by when it was named itself, not through an Interface.
 _BY_NAME = object()
+
+#: What an open namespace holds, which has not asked for its own.
+_NO_GRANTS: Final[Any] = MappingProxyType({})
 
 _HANDLER_PREFIXES = ("on_", "recv_")
 
@@ -35,7 +39,7 @@ class AccessMixin:
     #: Read by the dispatcher for every event: None, or the names.
     _allowed: frozenset[str] | None = None
     #: What each allowed method was granted by: Interfaces, or _BY_NAME.
-    _grants: dict[str, set[Any]]
+    _grants: dict[str, set[Any]] = _NO_GRANTS
 
     def get_initial_acl(self) -> Any:
         """

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import iscoroutine
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import Logger
@@ -15,6 +16,9 @@ from twisted.python.failure import Failure
 from txsocketio.errors import UsageError
 
 _log = Logger()
+
+#: What most owners have for ever: no job.
+_NO_JOBS: Final[Any] = MappingProxyType({})
 
 
 def as_deferred(result: Any) -> Deferred[Any] | None:
@@ -85,8 +89,8 @@ class Jobs:
     __slots__ = ("_clock", "_grace", "_on_end", "_timer", "calls", "ended", "spawned")
 
     def __init__(self) -> None:
-        self.spawned: dict[Deferred[Any], None] = {}
-        self.calls: dict[Deferred[Any], None] = {}
+        self.spawned: dict[Deferred[Any], None] = _NO_JOBS
+        self.calls: dict[Deferred[Any], None] = _NO_JOBS
         self.ended = False
         self._clock: Any = None
         self._grace = 0.0
@@ -119,6 +123,8 @@ class Jobs:
         :param deferred: fires when it is done. A failure passes through, except that of a job which kill() ended.
         :return: the same Deferred.
         """
+        if self.spawned is _NO_JOBS:
+            self.spawned = {}
         self.spawned[deferred] = None
         self._expect_end()
         return deferred.addBoth(self._job_done, deferred)
@@ -136,6 +142,8 @@ class Jobs:
 
         :param deferred: has not fired.
         """
+        if self.calls is _NO_JOBS:
+            self.calls = {}
         self.calls[deferred] = None
         self._expect_end()
 
@@ -145,8 +153,9 @@ class Jobs:
 
         :param deferred: a job or an unfinished handler.
         """
-        self.spawned.pop(deferred, None)
-        self.calls.pop(deferred, None)
+        for unfinished in (self.spawned, self.calls):
+            if deferred in unfinished:
+                del unfinished[deferred]
         if self._timer is not None and not self.spawned and not self.calls:
             self._finish()
 

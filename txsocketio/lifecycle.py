@@ -13,13 +13,14 @@ and are cancelled; the avatar logs out. A step that raises is logged and stops n
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from txsocketio.calls import INTERNAL_ERROR
-from txsocketio.dispatch import NO_ACK
+from txsocketio.dispatch import NO_ACK, Handler
 from txsocketio.errors import ConnectionRefused, EncodeError
 from txsocketio.jobs import as_deferred, guarded, log_failure
 from txsocketio.protocol.encoded import EncodedPacket
@@ -51,8 +52,8 @@ class Joining:
         self._namespace = namespace
         self._packet = packet
         self._limit = namespace.socket.server.options.max_held_packets
-        self._incoming: deque[tuple[Any, ...]] = deque()
-        self._outgoing: list[Any] = []
+        self._incoming: deque[tuple[Any, ...]] | None = None
+        self._outgoing: list[Any] | None = None
         self._bytes = 0
         self._deadline: Any = None
         self._deferred: Deferred[Any] | None = None
@@ -63,7 +64,22 @@ class Joining:
         """
         Run ``initialize`` and ``recv_connect``; answer now, or when they are done, or when ``connect_timeout`` is over.
         """
-        deferred = Deferred.fromCoroutine(self._ask())
+        namespace = self._namespace
+        if namespace._table.initializers:
+            self._follow(self._initialize())
+            return
+        try:
+            result = namespace._call_recv_connect(self._packet)
+        except BaseException:
+            guarded(self._failed, Failure())
+            return
+        if result is None:
+            guarded(self._accept)
+        else:
+            self._follow(self._decide(result))
+
+    def _follow(self, decision: Coroutine[Any, Any, None]) -> None:
+        deferred = Deferred.fromCoroutine(decision)
         deferred.addCallbacks(lambda result: self._accept(), self._failed)
         # What is left now of a call back is a fault of ours or of the transport; it must not go unheard.
         deferred.addErrback(lambda failure: log_failure("joining a namespace failed", failure))
@@ -77,13 +93,16 @@ class Joining:
             timeout = server.options.connect_timeout
             self._deadline = server.reactor.callLater(timeout, self._too_late, timeout)
 
-    async def _ask(self) -> None:
+    async def _initialize(self) -> None:
         namespace = self._namespace
         for initialize in namespace._table.initializers:
             await _settled(initialize.__get__(namespace, type(namespace))())
             if namespace.close_reason is not None:
                 return
-        if await _settled(namespace._call_recv_connect(self._packet)) is NO_ACK:
+        await self._decide(namespace._call_recv_connect(self._packet))
+
+    async def _decide(self, result: Any) -> None:
+        if await _settled(result) is NO_ACK:
             # An exception was swallowed by the class's decorator. What may be a failed login must not open a door.
             raise ConnectionRefused(INTERNAL_ERROR)
 
@@ -95,6 +114,8 @@ class Joining:
         :raises EncodeError: when this client's parser cannot carry it.
         """
         size = encoded.size(self._namespace.socket.engine_session.generation.parser)
+        if self._outgoing is None:
+            self._outgoing = []
         self._outgoing.append(encoded)
         self._check(len(self._outgoing), size)
 
@@ -104,6 +125,8 @@ class Joining:
 
         :param item: the arguments of ``_take_event``.
         """
+        if self._incoming is None:
+            self._incoming = deque()
         self._incoming.append(item)
         self._check(len(self._incoming), self._namespace.socket.packet_bytes)
 
@@ -121,8 +144,9 @@ class Joining:
         self._refuse("too_many_held_packets", f"{what} before the connection was accepted")
 
     def _let_go(self) -> None:
-        self._namespace.socket.held_bytes -= self._bytes
-        self._bytes = 0
+        if self._bytes:
+            self._namespace.socket.held_bytes -= self._bytes
+            self._bytes = 0
 
     def _too_late(self, timeout: float) -> None:
         self._refuse("not_accepted_in_time", f"not accepted within {timeout:g} seconds")
@@ -144,18 +168,22 @@ class Joining:
         namespace = self._namespace
         if namespace.close_reason is not None:
             return
-        self._stop_deadline()
+        if self._deadline is not None:
+            self._stop_deadline()
         namespace._joining = None
         self._let_go()
         namespace.socket.namespace_joined(namespace)
         namespace.deliver = namespace._deliver_now
         namespace.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
-        for encoded in self._outgoing:
+        for encoded in self._outgoing or ():
             guarded(namespace.deliver, encoded)
-        self._serve_held()
+        if self._incoming is not None:
+            self._serve_held(self._incoming)
+        elif namespace.close_reason is None:
+            namespace._take_event = namespace._running()
 
-    def _serve_held(self) -> None:
-        namespace, waiting, run = self._namespace, self._incoming, self._namespace._running()
+    def _serve_held(self, waiting: deque[tuple[Any, ...]]) -> None:
+        namespace, run = self._namespace, self._namespace._running()
         # What comes meanwhile belongs behind: a handler that finishes others may let the session read on.
         if namespace.close_reason is None:
             namespace._take_event = lambda *item: waiting.append(item)
@@ -175,8 +203,7 @@ class Joining:
         Give up: the namespace is closing. What still runs becomes one of its unfinished calls.
         """
         self._stop_deadline()
-        self._incoming.clear()
-        self._outgoing.clear()
+        self._incoming = self._outgoing = None
         self._let_go()
         deferred, jobs = self._deferred, self._namespace._jobs
         if deferred is not None and not deferred.called:
@@ -236,11 +263,13 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
     session = namespace.socket.engine_session
     if farewell is not None:
         guarded(_send_farewell, session, farewell)
+    parting = namespace._table.methods.get("recv_disconnect")
     if joining is not None:
         guarded(joining.stop)
-    else:
-        guarded(_call_recv_disconnect, namespace, reason)
-    guarded(namespace._drop_queue)
+    elif parting is not None and not parting.inherited:
+        guarded(_call_recv_disconnect, namespace, parting, reason)
+    if namespace._queue is not None:
+        guarded(namespace._drop_queue)
     guarded(_leave_rooms, namespace)
     if namespace._acks is not None:
         guarded(namespace._acks.close)
@@ -273,10 +302,7 @@ def _send_farewell(session: Any, packet: Packet) -> None:
         session.deliver(EncodedPacket(refusal(packet.namespace, INTERNAL_ERROR)))
 
 
-def _call_recv_disconnect(namespace: BaseNamespace, reason: str) -> None:
-    handler = namespace._table.method(namespace, "recv_disconnect")
-    if handler is None or handler.inherited:
-        return
+def _call_recv_disconnect(namespace: BaseNamespace, handler: Handler, reason: str) -> None:
     view = {"type": "disconnect", "endpoint": namespace.ns_name, "reason": reason}
     args = (view,) if handler.takes_packet else (reason,) if handler.most >= 1 else ()
     deferred = as_deferred(namespace._invoke(handler, args))

@@ -4,7 +4,7 @@ Which namespaces a client is in, is joining, and has left; and how its connectio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
@@ -18,10 +18,7 @@ from txsocketio.namespace import BaseNamespace
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import CONNECT, DISCONNECT, Packet
 from txsocketio.reasons import FORCED_CLOSE, SERVER_NAMESPACE_DISCONNECT
-from txsocketio.routing import Routing
-
-if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
+from txsocketio.routing import NONE, Routing
 
 
 class _Nowhere:
@@ -47,7 +44,7 @@ class Membership(Routing):
     Join and leave namespaces; the part of Socket that knows how.
     """
 
-    __slots__ = ("_connect_timer", "_ending", "_held", "_jobs", "_overdue", "_unfinished", "_waiting")
+    __slots__ = ("_ending", "_held", "_jobs", "_overdue", "_unfinished", "_waiting")
 
     def __init__(self, session: ISession, server: Any) -> None:
         """
@@ -57,14 +54,13 @@ class Membership(Routing):
         super().__init__(session, server)
         self._jobs = Jobs()
         #: Namespaces that are closed but for their jobs.
-        self._ending: set[BaseNamespace] = set()
+        self._ending: set[BaseNamespace] | frozenset[BaseNamespace] = NONE
         #: Who waits for the end.
-        self._waiting: list[Deferred[str]] = []
+        self._waiting: list[Deferred[str]] | None = None
         self._unfinished = 0
         self._held = False
         #: connect_timeout is over, and what the client is joining decides.
         self._overdue = False
-        self._connect_timer: IDelayedCall | None = None
 
     def _open(self) -> None:
         if self.engine_session.generation.implicit_root:
@@ -73,22 +69,17 @@ class Membership(Routing):
             self._await_connect()
 
     def _await_connect(self) -> None:
-        if self._connect_timer is None and not self.engine_session.generation.implicit_root:
-            timeout = self.server.options.connect_timeout
-            self._connect_timer = self.server.reactor.callLater(timeout, self._no_connect)
+        if not self.engine_session.generation.implicit_root:
+            self.server.connect_deadlines.start(self)
 
-    def _no_connect(self) -> None:
-        self._connect_timer = None
+    def not_connected(self) -> None:
+        """
+        End the connection: the client has been without a namespace for too long. What it is joining still decides.
+        """
         if self._joining:
             self._overdue = True
         else:
             self._end(FORCED_CLOSE)
-
-    def _stop_connect_timer(self) -> None:
-        timer, self._connect_timer = self._connect_timer, None
-        if timer is not None:
-            timer.cancel()
-        self._overdue = False
 
     def _join(self, packet: Packet) -> None:
         name = packet.namespace
@@ -114,7 +105,7 @@ class Membership(Routing):
                 return
             mount.adapter.add(namespace)
         except BaseException:
-            self._left.add(name)
+            self._remember_left(name)
             where = f"{mount.cls.__qualname__} at {name or '/'}"
             self._send_raw(refusal_for(Failure(), name, where, self))
             return
@@ -134,7 +125,8 @@ class Membership(Routing):
         """
         del self._joining[namespace.ns_name]
         self.active_ns[namespace.ns_name] = namespace
-        self._stop_connect_timer()
+        self.server.connect_deadlines.stop(self)
+        self._overdue = False
 
     def namespace_left(self, namespace: BaseNamespace) -> None:
         """
@@ -145,8 +137,8 @@ class Membership(Routing):
         name = namespace.ns_name
         joined = self.active_ns.get(name) is namespace
         (self.active_ns if joined else self._joining).pop(name, None)
-        self._left.add(name)
-        self._ending.add(namespace)
+        self._remember_left(name)
+        self._ending = _with(self._ending, namespace)
         if self._reason is not None or self.active_ns:
             return
         if joined:
@@ -160,7 +152,7 @@ class Membership(Routing):
 
         :param namespace: which has been left.
         """
-        self._ending.discard(namespace)
+        self._ending -= {namespace}
         self._tell_end()
 
     def handler_started(self) -> None:
@@ -192,7 +184,7 @@ class Membership(Routing):
         if self._reason is not None:
             return
         self._reason = reason
-        self._stop_connect_timer()
+        self.server.connect_deadlines.stop(self)
         self._assembler = None
         for namespace in [*self.active_ns.values(), *self._joining.values()]:
             joined = namespace.ns_name in self.active_ns
@@ -201,19 +193,31 @@ class Membership(Routing):
                 guarded(close_namespace, namespace, SERVER_NAMESPACE_DISCONNECT, packet)
             else:
                 guarded(close_namespace, namespace, reason)
-        self._left.clear()
+        self._left = NONE
         self._jobs.end(self.server.reactor, self.server.options.job_grace, self._tell_end)
         self.engine_session.close(reason)
 
     def _tell_end(self) -> None:
         if self._reason is not None and self._jobs.ended and not self._ending:
-            waiting, self._waiting = self._waiting, []
-            for deferred in waiting:
+            waiting, self._waiting = self._waiting, None
+            for deferred in waiting or ():
                 deferred.callback(self._reason)
 
     def _when_ended(self) -> Deferred[str]:
         if self._reason is not None and self._jobs.ended and not self._ending:
             return succeed(self._reason)
-        deferred: Deferred[str] = Deferred(self._waiting.remove)
-        self._waiting.append(deferred)
+        waiting = self._waiting = self._waiting or []
+        deferred: Deferred[str] = Deferred(waiting.remove)
+        waiting.append(deferred)
         return deferred
+
+    def _remember_left(self, name: str) -> None:
+        if self._reason is None:
+            self._left = _with(self._left, name)
+
+
+def _with(items: set[Any] | frozenset[Any], item: Any) -> set[Any]:
+    if isinstance(items, set):
+        items.add(item)
+        return items
+    return {*items, item}

@@ -79,7 +79,9 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
         self._mount = mount
         self._jobs = Jobs()
         self._joining: Joining | None = Joining(self, packet)
-        self.reset_acl()
+        cls = type(self)
+        if cls.get_initial_acl is not AccessMixin.get_initial_acl or cls.reset_acl is not AccessMixin.reset_acl:
+            self.reset_acl()
         # On to the mix-ins that are listed after BaseNamespace.
         super().__init__()
 

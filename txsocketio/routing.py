@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: like this, or turns out not to be sound, goes through the parser.
 _EVENT_HEAD: Final = re.compile(r"2(?:(/[^,?]+),)?([0-9]{1,15})?(?=\[)").match
 
+#: What a client has that is nearly always empty, until it is not.
+NONE: Final[frozenset[Any]] = frozenset()
+
 
 class Routing:
     """
@@ -57,7 +60,7 @@ class Routing:
         #: Of what waits for namespaces that are joining, both ways.
         self.held_bytes = 0
         #: What was left or refused, of which packets may still be on their way. Only names that are mounted.
-        self._left: set[str] = set()
+        self._left: set[str] | frozenset[str] = NONE
         self._reason: str | None = None
         #: Only while attachments are awaited.
         self._assembler: Assembler | None = None

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from txsocketio.adapter import MemoryAdapter, check_rooms
 from txsocketio.broadcast import broadcast_event
 from txsocketio.clock import global_reactor
+from txsocketio.deadlines import Deadlines
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
 from txsocketio.mounts import MountedNamespace, mount_namespaces, normalise_name
@@ -41,6 +42,7 @@ class SocketIOServer:
 
     :ivar mounts: the MountedNamespace of each normalised name.
     :ivar engine: the Engine.
+    :ivar connect_deadlines: until when clients without a namespace must have joined one.
     :ivar engine_options: the EngineOptions.
     :ivar options: the SocketOptions.
     """
@@ -60,6 +62,9 @@ class SocketIOServer:
         self.engine = Engine(self.engine_options, self._session_opened, self._get_reactor)
         newest = next(name for name in GENERATIONS if name in self.engine_options.generations)
         parser = self.engine.generations.by_name[newest].parser
+        self.connect_deadlines: Deadlines[Socket] = Deadlines(
+            self._get_reactor, self.options.connect_timeout, Socket.not_connected
+        )
         self.mounts: dict[str, MountedNamespace] = mount_namespaces(namespaces, lambda: MemoryAdapter(parser))
         self._resource: EngineResource | None = None
 

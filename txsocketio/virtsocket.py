@@ -4,13 +4,13 @@ One client's connection as applications see it: its namespaces, and what they sh
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from txsocketio.ids import new_id
 from txsocketio.interfaces import ISession, ISessionListener
 from txsocketio.jobs import as_job
 from txsocketio.lifecycle import close_namespace
@@ -123,7 +123,7 @@ class Socket(Membership):
         """
         generation = self.engine_session.generation
         if generation.fresh_ids:
-            return secrets.token_urlsafe(_SID_BYTES)
+            return new_id(_SID_BYTES)
         return f"{name}#{self.sessid}" if name and not generation.plain_ids else self.sessid
 
     def session_closed(self, reason: str) -> None:

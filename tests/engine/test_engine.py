@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engine.fakes import FakeListener, FakePolls, FakeStream, Kit
+from txsocketio.engine import engine
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import HandshakeError
 from txsocketio.options import EngineOptions
@@ -69,7 +70,7 @@ class OpenTests(SynchronousTestCase):
     def test_an_id_in_use_is_not_given_again(self):
         kit = Kit()
         sids = iter([kit.session.sid, "fresh"])
-        self.patch(__import__("secrets"), "token_urlsafe", lambda count: next(sids))
+        self.patch(engine, "new_id", lambda size: next(sids))
         self.assertEqual(kit.engine.open(kit.generation, FakeStream(kit.generation), None).sid, "fresh")
 
     def test_a_session_knows_its_request_generation_and_transport(self):

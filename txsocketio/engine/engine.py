@@ -5,18 +5,19 @@ The engine: every session of a server, how it is opened, found and shut down; wi
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet import defer
 from twisted.logger import Logger
 
+from txsocketio.deadlines import Deadlines
 from txsocketio.engine.heartbeat import HEARTBEATS
-from txsocketio.engine.lifecycle import NOBODY
+from txsocketio.engine.lifecycle import NOBODY, Lifecycle
 from txsocketio.engine.session import Session
 from txsocketio.engine.upgrade import Probe
 from txsocketio.errors import HandshakeError
+from txsocketio.ids import new_id
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.reasons import FORCED_CLOSE, SERVER_SHUTTING_DOWN
@@ -47,6 +48,7 @@ class Engine:
     :ivar sessions: by sid, until their transport is gone; find() leaves out what nobody may ask for any more.
     :ivar probes: WebSockets that are probed, or refused and not yet gone.
     :ivar closing: whether shutdown() was called.
+    :ivar closing_sessions: how long those that close may take to flush.
     :ivar ping: what heartbeats send.
     :ivar goodbye: the close packet that ends a polling session's queue.
     :ivar max_outgoing_bytes: the option, never None.
@@ -75,6 +77,10 @@ class Engine:
         self._on_session = on_session
         self._get_clock = get_clock
         self._clock: IReactorTime | None = None
+        self.closing_sessions: Deadlines[Lifecycle] = Deadlines(
+            lambda: self.clock, options.close_timeout, Lifecycle.give_up
+        )
+        self._greetings = {may_upgrade: self._greeting_after_sid(may_upgrade) for may_upgrade in (True, False)}
 
     @property
     def clock(self) -> IReactorTime:
@@ -138,21 +144,23 @@ class Engine:
         session.opened(NOBODY if listener is None else listener)
 
     def _mint(self) -> str:
-        sid = secrets.token_urlsafe(_SID_BYTES)
+        sid = new_id(_SID_BYTES)
         while sid in self.sessions:
-            sid = secrets.token_urlsafe(_SID_BYTES)
+            sid = new_id(_SID_BYTES)
         return sid
 
     def _greeting(self, session: Session) -> bytes:
+        return b'{"sid":"%b",%b' % (session.sid.encode(), self._greetings[self._may_upgrade(session)])
+
+    def _greeting_after_sid(self, may_upgrade: bool) -> bytes:
         options = self.options
         greeting = {
-            "sid": session.sid,
-            "upgrades": ["websocket"] if self._may_upgrade(session) else [],
+            "upgrades": ["websocket"] if may_upgrade else [],
             "pingInterval": round(options.ping_interval * 1000),
             "pingTimeout": round(options.ping_timeout * 1000),
             "maxPayload": options.max_http_buffer_size,
         }
-        return json.dumps(greeting, separators=(",", ":")).encode()
+        return json.dumps(greeting, separators=(",", ":")).encode()[1:]
 
     def _may_upgrade(self, session: Session) -> bool:
         options = self.options

@@ -17,8 +17,6 @@ from txsocketio.interfaces import ISessionListener
 from txsocketio.reasons import TRANSPORT_ERROR
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
-
     from txsocketio.engine.engine import Engine
     from txsocketio.engine.outlets import Outlet
     from txsocketio.interfaces import ITransport
@@ -70,7 +68,6 @@ class Lifecycle:
 
     __slots__ = (
         "__weakref__",
-        "_deadline",
         "_outlet",
         "_waiters",
         "engine",
@@ -94,7 +91,6 @@ class Lifecycle:
         self.state = State.OPENING
         self.listener: ISessionListener = NOBODY
         self.reason: str | None = None
-        self._deadline: IDelayedCall | None = None
         self._waiters: list[defer.Deferred[str]] | None = None
 
     @property
@@ -144,7 +140,7 @@ class Lifecycle:
             return
         self.reason = reason
         read_on = self._unhook()
-        self._deadline = self.engine.clock.callLater(self.engine.options.close_timeout, self._give_up)
+        self.engine.closing_sessions.start(self)
         self._tell()
         if read_on is not None:
             read_on()
@@ -160,9 +156,8 @@ class Lifecycle:
         if live:
             self.reason = reason
             self._unhook()
-        deadline, self._deadline = self._deadline, None
-        if deadline is not None:
-            deadline.cancel()
+        else:
+            self.engine.closing_sessions.stop(self)
         self._outlet.drop()
         self._outlet = SEVERED
         self.transport = None  # type: ignore[assignment]  # only now, when nothing asks it any more
@@ -180,8 +175,10 @@ class Lifecycle:
         except Exception:
             _log.failure("the listener of session {sid} failed", sid=self.sid[:6])
 
-    def _give_up(self) -> None:
-        self._deadline = None
+    def give_up(self) -> None:
+        """
+        Drop the transport: the session closes and has taken too long to flush.
+        """
         transport = self.transport
         self.transport_closed(transport, TRANSPORT_ERROR)
         transport.abort()

@@ -8,7 +8,12 @@ from enum import Enum
 from typing import Final
 
 
-class State(Enum):
+class _Known(Enum):
+    # Members are what they are: Enum would have a hash made of their name each time.
+    __hash__ = object.__hash__
+
+
+class State(_Known):
     """
     Where a session stands.
     """
@@ -20,7 +25,7 @@ class State(Enum):
     CLOSED = "closed"
 
 
-class Input(Enum):
+class Input(_Known):
     """
     What can move a session; a message never does.
     """

@@ -8,7 +8,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, AnyStr, cast
+from typing import Any, AnyStr, Final
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import ISSLTransport
@@ -18,51 +18,31 @@ from zope.interface import implementer
 
 from txsocketio.interfaces import IHandshakeRequest
 
+_set: Final = object.__setattr__
+
 
 @implementer(IHandshakeRequest)
 class HandshakeRequest:
     """
     Hold what a request said, with twisted.web's names and types; nothing of it can be assigned to.
 
-    :ivar method: the method, bytes.
-    :ivar uri: the whole target, bytes.
-    :ivar path: the target without its query, still quoted, bytes.
-    :ivar args: the query: a read-only mapping of bytes to tuples of bytes. Never the fields of a form.
-    :ivar requestHeaders: a copy of the headers.
+    Of the headers there are only the lines until they are asked for: an idle connection keeps little, and most
+    applications never look.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_certificate",
-        "_client",
-        "_environ",
-        "_host",
-        "_protocol",
-        "_secure",
-        "args",
-        "method",
-        "path",
-        "requestHeaders",
-        "uri",
-    )
+    __slots__ = ("__weakref__", "_args", "_environ", "_headers", "_said")
 
-    method: bytes
-    uri: bytes
-    path: bytes
-    args: Mapping[bytes, tuple[bytes, ...]]
-    requestHeaders: Headers
-    _certificate: Any
-    _client: Any
-    _environ: dict[str, Any] | None
-    _host: Any
-    _protocol: bytes
-    _secure: bool
+    #: What __init__() was given; the rest is made of it when it is first asked for, and unset until then.
+    _said: tuple[bytes, bytes, bytes, Any, bool, Any, Any, bytes]
+    _args: Mapping[bytes, tuple[bytes, ...]]
+    _environ: dict[str, Any]
+    _headers: Headers
 
     def __init__(
         self,
         method: bytes = b"GET",
         uri: bytes = b"/",
-        headers: Headers | Mapping[Any, Sequence[Any]] | None = None,
+        headers: Headers | Mapping[Any, Sequence[Any]] | bytes | None = None,
         client: Any = None,
         secure: bool = False,
         certificate: Any = None,
@@ -72,19 +52,17 @@ class HandshakeRequest:
         """
         :param method: the method.
         :param uri: path and query.
-        :param headers: twisted.web Headers, which are copied, or what their constructor takes.
+        :param headers: twisted.web Headers, which are copied, or what their constructor takes; or the lines of a
+            request that has been found to be sound.
         :param client: the IAddress of the peer, or None.
         :param secure: whether the connection to this process is TLS.
         :param certificate: the peer's twisted.internet.ssl.Certificate, or None.
         :param host: the IAddress of this end, or None.
         :param protocol: the HTTP version as twisted.web names it.
         """
-        path, _, query = uri.partition(b"?")
-        copied = headers.copy() if isinstance(headers, Headers) else Headers(headers)
-        args = {name: tuple(values) for name, values in parse_qs(query, 1).items()}
-        values = (certificate, client, None, host, protocol, secure, MappingProxyType(args), method, path, copied, uri)
-        for name, value in zip(self.__slots__[1:], values, strict=True):
-            object.__setattr__(self, name, value)
+        if not isinstance(headers, bytes):
+            headers = _lines(headers if isinstance(headers, Headers) else Headers(headers))
+        _set(self, "_said", (method, uri, headers, client, secure, certificate, host, protocol))
 
     @classmethod
     def from_request(cls, request: Any) -> HandshakeRequest:
@@ -100,10 +78,59 @@ class HandshakeRequest:
             request.requestHeaders,
             request.getClientAddress(),
             request.isSecure(),
-            _peer_certificate(request),
+            peer_certificate(_transport_of(request)),
             request.getHost(),
             request.clientproto,
         )
+
+    @property
+    def method(self) -> bytes:
+        """
+        The method.
+        """
+        return self._said[0]
+
+    @property
+    def uri(self) -> bytes:
+        """
+        The whole target.
+        """
+        return self._said[1]
+
+    @property
+    def path(self) -> bytes:
+        """
+        The target without its query, still quoted.
+        """
+        return self._said[1].partition(b"?")[0]
+
+    @property
+    def args(self) -> Mapping[bytes, tuple[bytes, ...]]:
+        """
+        The query: a read-only mapping. Never the fields of a form.
+        """
+        try:
+            return self._args
+        except AttributeError:
+            found = parse_qs(self.uri.partition(b"?")[2], 1)
+            _set(self, "_args", MappingProxyType({name: tuple(values) for name, values in found.items()}))
+            return self._args
+
+    @property
+    def requestHeaders(self) -> Headers:
+        """
+        The headers, in a copy.
+        """
+        try:
+            return self._headers
+        except AttributeError:
+            headers = Headers()
+            for line in self._said[2].split(b"\r\n"):
+                name, colon, value = line.partition(b":")
+                if colon:
+                    headers.addRawHeader(name, value.strip(b" \t"))
+            _set(self, "_headers", headers)
+            return headers
 
     def __setattr__(self, name: str, value: object) -> None:
         """
@@ -155,13 +182,13 @@ class HandshakeRequest:
         """
         Give the IAddress of the peer.
         """
-        return self._client
+        return self._said[3]
 
     def isSecure(self) -> bool:
         """
         Say whether the connection to this process is TLS.
         """
-        return self._secure
+        return self._said[4]
 
     def getUser(self) -> bytes:
         """
@@ -179,16 +206,18 @@ class HandshakeRequest:
         """
         Give the TLS peer certificate as twisted.internet.ssl.Certificate, or None.
         """
-        return self._certificate
+        return self._said[5]
 
     @property
     def environ(self) -> dict[str, Any]:
         """
         Give a WSGI-like dict (without the streams), built when first asked for.
         """
-        if self._environ is None:
-            object.__setattr__(self, "_environ", self._build_environ())
-        return cast(dict[str, Any], self._environ)
+        try:
+            return self._environ
+        except AttributeError:
+            _set(self, "_environ", self._build_environ())
+            return self._environ
 
     def _basic(self) -> tuple[bytes, bytes]:
         scheme, _, credentials = (self.getHeader(b"authorization") or b"").partition(b" ")
@@ -201,7 +230,7 @@ class HandshakeRequest:
         return user, password
 
     def _build_environ(self) -> dict[str, Any]:
-        client, host = self._client, self._host
+        _, _, _, client, secure, _, host, protocol = self._said
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.method.decode("latin-1"),
             "SCRIPT_NAME": "",
@@ -210,11 +239,11 @@ class HandshakeRequest:
             "REQUEST_URI": self.uri.decode("latin-1"),
             "SERVER_NAME": str(getattr(host, "host", "")),
             "SERVER_PORT": str(getattr(host, "port", "")),
-            "SERVER_PROTOCOL": self._protocol.decode("latin-1"),
+            "SERVER_PROTOCOL": protocol.decode("latin-1"),
             "REMOTE_ADDR": str(getattr(client, "host", "")),
             "REMOTE_PORT": str(getattr(client, "port", "")),
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "https" if self._secure else "http",
+            "wsgi.url_scheme": "https" if secure else "http",
         }
         for name, values in self.requestHeaders.getAllRawHeaders():
             key = name.decode("latin-1").upper().replace("-", "_")
@@ -224,15 +253,27 @@ class HandshakeRequest:
         return environ
 
 
-def _peer_certificate(request: Any) -> Any:
-    transport = request.transport
-    if transport is None:
-        # A stream of HTTP/2 shows no transport; its connection has one.
-        connection = getattr(getattr(request, "channel", None), "_conn", None)
-        transport = getattr(connection, "transport", None)
-    secure = ISSLTransport(transport, None)
-    if secure is None or secure.getPeerCertificate() is None:
+def _lines(headers: Headers) -> bytes:
+    return b"\r\n".join([name + b":" + value for name, values in headers.getAllRawHeaders() for value in values])
+
+
+def _transport_of(request: Any) -> Any:
+    if request.transport is not None:
+        return request.transport
+    # A stream of HTTP/2 shows no transport; its connection has one.
+    connection = getattr(getattr(request, "channel", None), "_conn", None)
+    return getattr(connection, "transport", None)
+
+
+def peer_certificate(transport: Any) -> Any:
+    """
+    Give the certificate that the other end has shown.
+
+    :param transport: of a connection, or None.
+    :return: a twisted.internet.ssl.Certificate, or None.
+    """
+    if not ISSLTransport.providedBy(transport) or transport.getPeerCertificate() is None:
         return None
     from twisted.internet.ssl import Certificate
 
-    return Certificate.peerFromTransport(secure)
+    return Certificate.peerFromTransport(transport)
