@@ -503,7 +503,7 @@ class Surroundings(SynchronousTestCase):
         server = Server()
         transport, connection = server.open()
         connection.protocol.dataReceived(text("4hello"))
-        self.assertLessEqual(len(vars(transport)), 8, vars(transport))
+        self.assertLessEqual(len(vars(transport)), 10, vars(transport))
         self.assertEqual(1_000_000, transport.maxFramePayloadSize)
 
     def test_every_attribute_that_autobahn_sets_up_is_there(self) -> None:

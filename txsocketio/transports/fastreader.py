@@ -28,6 +28,7 @@ def data_received(self: WebSocketTransport, data: bytes) -> None:
     :param data: any part of the stream.
     """
     self.receiver.heard = True
+    self._pieces.append(b"")
     while data:
         if self.current_frame is None and not self.inside_message and self.state == _OPEN:
             if self.data:
@@ -39,8 +40,9 @@ def data_received(self: WebSocketTransport, data: bytes) -> None:
                 self.receiver.receive_text(text)
             data = data[used:]
             if not data:
-                return
+                break
         data = _parse(self, data)
+    self.flush()
 
 
 def _parse(self: WebSocketTransport, data: bytes) -> bytes:

@@ -22,7 +22,8 @@ from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.transports import fastreader, websocket_takeover
 from txsocketio.transports.stream import Stream
 from txsocketio.transports.websocket_deflate import negotiate
-from txsocketio.transports.websocket_parser import NORMAL, OPEN, OUR_FAULT, LeanParser, discard, lean_options
+from txsocketio.transports.websocket_output import discard
+from txsocketio.transports.websocket_parser import NORMAL, OPEN, OUR_FAULT, LeanParser, lean_options
 
 if TYPE_CHECKING:
     from txsocketio.options import EngineOptions
@@ -35,8 +36,6 @@ _log = Logger()
 class WebSocketTransport(Stream, LeanParser):
     """
     Carry engine packets over one WebSocket; for the public attributes see ITransport.
-
-    :ivar send: the connection's write() itself while the WebSocket is open and without extensions.
     """
 
     name = "websocket"
@@ -73,16 +72,20 @@ class WebSocketTransport(Stream, LeanParser):
             self._read_on()
             self.sendCloseFrame(NORMAL)
             self.send = discard
+            self.flush()
             self._limit_closing()
 
     def resumeProducing(self) -> None:
         """
-        Learn that the connection takes data again.
+        Learn that the connection takes data again, or that Twisted's buffer is empty.
         """
-        pong, self._late_pong = self._late_pong, None
-        if pong is not None:
-            self.sendPong(pong)
-        super().resumeProducing()
+        if self._socket is not None:
+            self._catch_up()
+        if not self.writable:
+            pong, self._late_pong = self._late_pong, None
+            if pong is not None:
+                self.sendPong(pong)
+            super().resumeProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """

@@ -12,11 +12,12 @@ from typing import Any, Final
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.util import encode_truncate
 from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketProtocol
-from twisted.internet.interfaces import IPushProducer, IReactorTime, ISSLTransport
+from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
 from txsocketio.errors import ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from txsocketio.transports.websocket_output import Output, Turn, discard, pauses
 
 _log = Logger()
 
@@ -31,12 +32,6 @@ OUR_FAULT: Final = WebSocketProtocol.CLOSE_STATUS_CODE_INTERNAL_ERROR
 
 #: Bytes below which a message is not worth deflating; the reference server's threshold.
 _DEFLATE_FROM: Final = 1024
-
-
-def discard(*_: Any, **__: Any) -> None:
-    """
-    Do nothing: what the callables of a transport become when it ends.
-    """
 
 
 class _Silence:
@@ -57,10 +52,6 @@ class _Nobody:
 
 
 _NOBODY: Final = _Nobody()
-
-
-def _pauses(transport: Any) -> bool:
-    return bool(IPushProducer.providedBy(transport))
 
 
 def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
@@ -89,21 +80,18 @@ def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
     options = {name: getattr(factory, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
     # A function would become a method; the handshake, which asks for it, is not Autobahn's here.
     del options["perMessageCompressionAccept"]
-    return {**options, "factory": factory}
+    return {**options, "factory": factory, "_turn": Turn(clock)}
 
 
-class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
+class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     """
     Parse and answer frames, and end the connection in every way it can end.
 
     :ivar receiver: the ITransportReceiver.
-    :ivar writable: whether the connection's buffer has room.
     """
 
     receiver: Any = _NOBODY
-    writable = True
     transport: Any = None
-    send: Any = staticmethod(discard)
 
     # What Autobahn sets up for each connection, here once.
     log = _Silence()
@@ -144,7 +132,8 @@ class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
         :param codec: the generation's IEngineCodec.
         :param deflate: the codec of permessage-deflate, when it was agreed on.
         """
-        # Not Autobahn's: it makes two Deferreds and three tables that nobody here uses.
+        # Not on to Autobahn's: it makes two Deferreds and three tables that nobody here uses.
+        Output.__init__(self)
         self._codec = codec
         if deflate is not None:
             self._perMessageCompress = deflate
@@ -163,8 +152,7 @@ class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
         """
         with suppress(AttributeError, OSError):  # a UNIX socket has no such option
             self.transport.setTcpNoDelay(True)
-        if _pauses(self.transport):
-            self.transport.registerProducer(self, True)
+        self._connect_output()
 
     def begin(self, answer: bytes) -> None:
         """
@@ -172,9 +160,10 @@ class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
 
         :param answer: the head of the 101.
         """
-        self.transport.write(answer)
+        self._begin_output(answer)
         self.state = OPEN
-        self.send = self.transport.write if self._perMessageCompress is None else self._send_parts
+        if self._perMessageCompress is not None:
+            self.send = self._send_parts
 
     def _send_parts(self, parts: Any) -> None:
         """
@@ -195,15 +184,17 @@ class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
         """
         Write a frame that Autobahn made.
         """
-        self.transport.write(data)
+        self._write(data)
 
     def _read_all(self, data: bytes) -> None:
         """
         Take received bytes without the fast reader.
         """
         self.receiver.heard = True
+        self._pieces.append(b"")
         self.data += data
         self.consumeData()
+        self.flush()
 
     dataReceived: Any = _read_all
     _onMessageFrameData = WebSocketProtocol.onMessageFrameData
@@ -285,6 +276,7 @@ class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
         End the connection when both close frames have been exchanged.
         """
         if self.state != CLOSED:
+            self.flush()
             full = not self.writable
             self._leave(linger=False)
             if full:
@@ -299,10 +291,11 @@ class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
             what the peer has not read yet: our close frame.
         """
         transport = self.transport
+        self.flush()
         self._read_on()
         self._stop()
         self._limit_closing()
-        if _pauses(transport):
+        if pauses(transport):
             transport.unregisterProducer()
         # TLS reads on by itself until the peer has answered the alert; a FIN without one would be an error there.
         half = None if ISSLTransport.providedBy(transport) else getattr(transport, "loseWriteConnection", None)
@@ -319,7 +312,8 @@ class LeanParser(WebSocketServerProtocol):  # type: ignore[misc]
         self._held = False
         self.data = b""
         self.message_data = self.frame_data = self._perMessageCompress = self._late_pong = None
-        self.send = self.dataReceived = discard
+        self.dataReceived = discard
+        self._end_output()
 
     def _read_on(self) -> None:
         if self._held:
