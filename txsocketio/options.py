@@ -91,6 +91,8 @@ class EngineOptions:
     :ivar max_fragments: frames that one WebSocket message may come in.
     :ivar hold_timeout: seconds that reading from a client may stay paused before its session is closed.
     :ivar close_timeout: seconds that a closing session may take to flush.
+    :ivar fast_handshake: whether WebSocket handshakes bypass twisted.web under ``server.service()`` and ``twistd
+        socketio``.
     :ivar fast_reader: whether whole, unfragmented WebSocket text frames bypass Autobahn's parser.
     """
 
@@ -116,6 +118,7 @@ class EngineOptions:
     max_fragments: int = 1024
     hold_timeout: float = 30.0
     close_timeout: float = 30.0
+    fast_handshake: bool = True
     fast_reader: bool = True
 
     def __post_init__(self) -> None:
@@ -127,7 +130,7 @@ class EngineOptions:
         _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout", "close_timeout")
         _count(self, "max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
         _count(self, "http_compression_threshold", least=0)
-        _flag(self, "allow_upgrades", "http_compression", "per_message_deflate", "fast_reader")
+        _flag(self, "allow_upgrades", "http_compression", "per_message_deflate", "fast_handshake", "fast_reader")
         _choices(self, "transports", TRANSPORTS)
         _choices(self, "generations", GENERATIONS)
         _callable_or_none(self, "allow_request")

@@ -118,6 +118,7 @@ class SocketIOService(Service):
             PathResource(options.path, self.server.resource(), self._root),
             options.max_http_buffer_size,
             options.path.encode(),
+            handshake=self.server.resource().short_handshake,
             reactor=reactor,
         )
         for description in self.descriptions:

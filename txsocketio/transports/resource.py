@@ -6,9 +6,8 @@ A request becomes plain facts, the facts a decision (protocol.handshake), and ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
@@ -24,10 +23,12 @@ from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject
 from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error, refuse, serve
 from txsocketio.transports.cookies import SessionCookie
 from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
+from txsocketio.transports.facts import facts_of, only_text
 from txsocketio.transports.jsonp import Bare, Script
 from txsocketio.transports.legacy import LegacyPaths
 from txsocketio.transports.policy import ask
 from txsocketio.transports.polling import PollingTransport
+from txsocketio.transports.short_handshake import ShortHandshake
 from txsocketio.transports.snapshot import HandshakeRequest
 from txsocketio.transports.websocket import WebSocketUpgrades
 
@@ -58,6 +59,7 @@ class EngineResource(Resource):
     :mod:`txsocketio.transports.site` says about big bodies.
 
     :ivar engine: the Engine with its sessions; ``engine.shutdown()`` closes them all.
+    :ivar short_handshake: opens WebSockets of connections that no site has seen yet.
     """
 
     isLeaf = True
@@ -91,6 +93,7 @@ class EngineResource(Resource):
         self._answers = PollAnswers(options)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock)
+        self.short_handshake = ShortHandshake(engine, self._upgrades)
         paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
         self._deciders: dict[type, Callable[..., int]] = {
             Open: self._open,
@@ -149,7 +152,7 @@ class EngineResource(Resource):
             request,
             session.generation,
             lambda transport: self.engine.probe(session, transport),
-            only_text=_only_text(facts),
+            only_text=only_text(facts.query),
         )
 
     def _open(self, request: Any, facts: Facts, decision: Open) -> int:
@@ -172,7 +175,7 @@ class EngineResource(Resource):
 
     def _open_polling(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
         index = facts.query.get("j")
-        wants_text = index is not None or _only_text(facts)
+        wants_text = index is not None or only_text(facts.query)
         transport = PollingTransport(
             generation,
             "polling-b64" if wants_text else "polling",
@@ -200,42 +203,8 @@ class EngineResource(Resource):
             request,
             generation,
             lambda transport: self.engine.open(generation, transport, snapshot),
-            only_text=_only_text(facts),
+            only_text=only_text(facts.query),
         )
 
 
 _BARE = Bare()
-
-
-def _only_text(facts: Facts) -> bool:
-    return bool(facts.query.get("b64"))
-
-
-def facts_of(request: Any) -> Facts:
-    """
-    Reduce a request to what the handshake decides upon.
-
-    :param request: twisted.web's, whose ``postpath`` is what follows the mount.
-    :return: the facts. Fields of a posted form are none of them.
-    """
-    text = request.uri.partition(b"?")[2].decode("latin-1")
-    # Read backwards, the first of each name stays. A name without a value counts: 0.9 says just "disconnect".
-    query = dict(reversed(parse_qsl(text, keep_blank_values=True, encoding="latin-1")))
-    tail = tuple(segment.decode("latin-1") for segment in request.postpath or ())
-    method = request.method.decode("latin-1")
-    named = {query.get("transport"), *tail[1:2]}
-    return Facts(method, tail[:-1] if tail[-1:] == ("",) else tail, query, _wants_websocket(request, named))
-
-
-def _wants_websocket(request: Any, named: Container[str | None]) -> bool:
-    if not request.clientproto.startswith(b"HTTP/1"):
-        # HTTP/2 has no Upgrade header; WebSocketUpgrades tells such a client to use HTTP/1.1.
-        return "websocket" in named
-    headers = request.requestHeaders
-    return _has_token(headers.getRawHeaders(b"upgrade"), b"websocket") and _has_token(
-        headers.getRawHeaders(b"connection"), b"upgrade"
-    )
-
-
-def _has_token(values: Sequence[bytes] | None, token: bytes) -> bool:
-    return any(token == item.strip().lower() for value in values or () for item in value.split(b","))

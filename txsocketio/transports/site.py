@@ -9,11 +9,17 @@ it is too long.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
+
+from txsocketio.deadlines import Deadlines
+from txsocketio.transports.front_door import FrontDoor
+
+if TYPE_CHECKING:
+    from txsocketio.transports.short_handshake import ShortHandshake
 
 #: Seconds in which a refused body is still swallowed, so that closing does not destroy the answer on its way.
 LINGER = 2.0
@@ -136,6 +142,7 @@ class BoundedSite(Site):
         body_limit: int = 1_000_000,
         bounded_path: bytes | None = None,
         timeout: float | None = None,
+        handshake: ShortHandshake | None = None,
         **kwargs: Any,
     ) -> None:
         """
@@ -144,10 +151,25 @@ class BoundedSite(Site):
         :param bounded_path: bound only requests for this path and below; None for all.
         :param timeout: seconds that a connection may be idle; None for 60. Over HTTP/2 an unanswered poll is idle too:
             give more than the ping interval.
+        :param handshake: that of a resource which alone answers at its engine's option ``path``: WebSockets may bypass
+            this site. None for a site in which every request takes the long way.
         :param kwargs: what Site takes: ``reactor`` and ``logPath`` above all. Without a reactor the global one is used.
         """
         factory = type("BoundedRequest", (BoundedRequest,), {"body_limit": body_limit, "bounded_path": bounded_path})
         super().__init__(resource, factory, timeout=60.0 if timeout is None else timeout, **kwargs)
+        self._handshake = handshake
+        self._silent: Deadlines[FrontDoor] = Deadlines(lambda: self.reactor, self.timeOut or 60.0, FrontDoor.expire)
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """
+        Make the protocol of a connection.
+
+        :param addr: of the peer.
+        :return: the protocol.
+        """
+        if self._handshake is None:
+            return super().buildProtocol(addr)
+        return FrontDoor(self._handshake.take, super().buildProtocol, addr, self._silent)
 
     def startFactory(self) -> None:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
@@ -28,6 +29,9 @@ from txsocketio.transports.websocket_parser import NORMAL, OPEN, OUR_FAULT, Lean
 if TYPE_CHECKING:
     from txsocketio.options import EngineOptions
     from txsocketio.protocol.generations import Generation
+
+#: The codec of permessage-deflate or None, and the head of the 101.
+Agreed: TypeAlias = tuple[Any, bytes]
 
 _log = Logger()
 
@@ -157,22 +161,16 @@ class WebSocketUpgrades:
         if channel is None:
             return NOT_DONE_YET
         try:
-            websocket_takeover.check(request)
-            deflate, extensions = self._negotiate(request)
-            answer = websocket_takeover.answer(request, extensions, headers)
+            if not isinstance(channel, HTTPChannel):
+                raise websocket_takeover.BadHandshake(426, "WebSocket needs HTTP/1.1")
+            agreed = self.agree(request, headers)
         except websocket_takeover.BadHandshake as refusal:
             websocket_takeover.refuse(request, refusal)
             return NOT_DONE_YET
-        container = "websocket" if deflate is None else "unframed"
-        wire = generation.wires[f"{container}-b64" if only_text else container]
-        transport = self.transport_class(wire, generation.codec, deflate)
+        transport = self.make(generation, agreed, only_text)
         rest = websocket_takeover.seize(channel, transport)
-        transport.begin(answer)
         try:
-            on_open(transport)
-        except Exception:
-            _log.failure("opening a WebSocket failed")
-            transport.fail(OUR_FAULT, "internal error", TRANSPORT_ERROR)
+            self.begin(transport, agreed, on_open)
         finally:
             websocket_takeover.release(request)
         if not transport.writable:
@@ -181,6 +179,54 @@ class WebSocketUpgrades:
         if rest:
             transport.dataReceived(rest)
         return NOT_DONE_YET
+
+    def agree(self, request: Any, headers: Iterable[tuple[str | bytes, str | bytes]] = ()) -> Agreed:
+        """
+        Check a handshake, and choose from what it offers.
+
+        :param request: a twisted.web request, or as much of one as is asked for here.
+        :param headers: more headers for the 101: pairs of str or bytes.
+        :return: the codec of permessage-deflate or None, and the answer.
+        :raises BadHandshake: for one that cannot be accepted.
+        """
+        websocket_takeover.check(request)
+        deflate, extensions = self._negotiate(request)
+        return deflate, websocket_takeover.answer(request, extensions, headers)
+
+    def make(self, generation: Generation, agreed: Agreed, only_text: bool) -> WebSocketTransport:
+        """
+        Make a transport, which has no connection yet.
+
+        :param generation: what the client speaks.
+        :param agreed: what agree() gave.
+        :param only_text: whether the client has said that it takes no binary frames.
+        """
+        deflate = agreed[0]
+        container = "websocket" if deflate is None else "unframed"
+        wire = generation.wires[f"{container}-b64" if only_text else container]
+        return self.transport_class(wire, generation.codec, deflate)
+
+    def begin(
+        self,
+        transport: WebSocketTransport,
+        agreed: Agreed,
+        on_open: Callable[[WebSocketTransport], object],
+        fresh: bool = False,
+    ) -> None:
+        """
+        Answer the handshake, and open what is above.
+
+        :param transport: has its connection.
+        :param agreed: what agree() gave.
+        :param on_open: see accept(); it is logged when it fails, and the WebSocket closed.
+        :param fresh: whether nothing has been written to the connection; dataReceived() is called next, then.
+        """
+        transport.begin(agreed[1], fresh)
+        try:
+            on_open(transport)
+        except Exception:
+            _log.failure("opening a WebSocket failed")
+            transport.fail(OUR_FAULT, "internal error", TRANSPORT_ERROR)
 
     def _negotiate(self, request: Any) -> tuple[Any, str]:
         offers = request.requestHeaders.getRawHeaders(b"sec-websocket-extensions", ())

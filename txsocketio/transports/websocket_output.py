@@ -137,10 +137,14 @@ class Output:
         elif pauses(transport):
             transport.registerProducer(self, True)
 
-    def _begin_output(self, head: bytes) -> None:
+    def _begin_output(self, head: bytes, fresh: bool) -> None:
         """
         Write the head of the answer, and send frames after it.
         """
+        if fresh and self._socket is not None:
+            self._pieces.append(head)
+            self.send = self._write = self._join
+            return
         self.transport.write(head)
         if self._socket is None:
             self.send = self._write = self.transport.write

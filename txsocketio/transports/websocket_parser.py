@@ -154,13 +154,14 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
             self.transport.setTcpNoDelay(True)
         self._connect_output()
 
-    def begin(self, answer: bytes) -> None:
+    def begin(self, answer: bytes, fresh: bool = False) -> None:
         """
         Answer the request; the WebSocket is open then.
 
         :param answer: the head of the 101.
+        :param fresh: whether nothing has been written to the connection; dataReceived() is called next, then.
         """
-        self._begin_output(answer)
+        self._begin_output(answer, fresh)
         self.state = OPEN
         if self._perMessageCompress is not None:
             self.send = self._send_parts

@@ -5,7 +5,7 @@ From an HTTP request to a WebSocket: check what was asked, answer it, and take t
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Iterable
 from hashlib import sha1
 from typing import Any, Final
@@ -14,10 +14,14 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.http import HTTPChannel
-from twisted.web.http_headers import Headers
+
+from txsocketio.transports.facts import has_token
 
 #: RFC 6455, section 1.3.
 _MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_SWITCHING: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+)
 #: 16 bytes in base64, as every browser's key is.
 _KEY: Final = re.compile(rb"[+/0-9A-Za-z]{22}==").fullmatch
 _TOKENS: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*").fullmatch
@@ -51,13 +55,11 @@ def check(request: Any) -> None:
     :raises BadHandshake: for what is not a WebSocket handshake, or one that cannot be accepted.
     """
     headers = request.requestHeaders
-    if not isinstance(request.channel, HTTPChannel):
-        raise BadHandshake(426, "WebSocket needs HTTP/1.1")
     if request.method != b"GET":
         raise BadHandshake(405, "A WebSocket begins with GET")
-    if request.clientproto != b"HTTP/1.1" or b"websocket" not in _members(headers, b"upgrade"):
+    if request.clientproto != b"HTTP/1.1" or not has_token(headers.getRawHeaders(b"upgrade"), b"websocket"):
         raise BadHandshake(426, "Upgrade to websocket required")
-    if b"upgrade" not in _members(headers, b"connection"):
+    if not has_token(headers.getRawHeaders(b"connection"), b"upgrade"):
         raise BadHandshake(400, "Connection: Upgrade is missing")
     if len(headers.getRawHeaders(b"host", ())) != 1:
         raise BadHandshake(400, "Host must be there once")
@@ -66,10 +68,6 @@ def check(request: Any) -> None:
     keys = headers.getRawHeaders(b"sec-websocket-key", ())
     if len(keys) != 1 or _KEY(keys[0]) is None:
         raise BadHandshake(400, "Sec-WebSocket-Key is missing or wrong")
-
-
-def _members(headers: Headers, name: bytes) -> set[bytes]:
-    return {member.strip().lower() for value in headers.getRawHeaders(name, ()) for member in value.split(b",")}
 
 
 def answer(request: Any, extensions: str, headers: Iterable[tuple[Any, Any]]) -> bytes:
@@ -86,12 +84,8 @@ def answer(request: Any, extensions: str, headers: Iterable[tuple[Any, Any]]) ->
     :raises BadHandshake: for subprotocols that are no tokens.
     """
     key = request.requestHeaders.getRawHeaders(b"sec-websocket-key")[0]
-    lines = [
-        b"HTTP/1.1 101 Switching Protocols",
-        b"Upgrade: websocket",
-        b"Connection: Upgrade",
-        b"Sec-WebSocket-Accept: " + b64encode(sha1(key + _MAGIC, usedforsecurity=False).digest()),
-    ]
+    digest = sha1(key + _MAGIC, usedforsecurity=False).digest()
+    lines = [_SWITCHING + b2a_base64(digest, newline=False)]
     offered = b",".join(request.requestHeaders.getRawHeaders(b"sec-websocket-protocol", ()))
     if offered:
         if _TOKENS(offered) is None:
@@ -149,7 +143,7 @@ def seize(channel: Any, protocol: Any) -> bytes:
     channel._networkProducer.unregisterProducer()
     rest: bytes = b"".join(channel._dataBuffer) + channel.clearLineBuffer()
     channel._dataBuffer = []
-    _replace(transport, channel, protocol)
+    replace(transport, channel, protocol)
     # Whoever holds on to the channel (a wrapper of a kind unknown here) still reaches the protocol.
     channel.dataReceived = lambda data: protocol.dataReceived(data)
     channel.connectionLost = lambda reason: protocol.connectionLost(reason)
@@ -160,9 +154,14 @@ def seize(channel: Any, protocol: Any) -> bytes:
     return rest
 
 
-def _replace(transport: Any, channel: Any, protocol: Any) -> None:
+def replace(transport: Any, channel: Any, protocol: Any) -> bool:
     """
     Have a transport deliver to a protocol instead of an HTTP channel, or the proxy that stands before it.
+
+    :param transport: the channel's.
+    :param channel: who is replaced.
+    :param protocol: by whom.
+    :return: whether the transport is of a kind that is known to deliver to the channel.
     """
     if isinstance(transport, ProtocolWrapper):
         holder, name = transport, "wrappedProtocol"
@@ -172,8 +171,10 @@ def _replace(transport: Any, channel: Any, protocol: Any) -> None:
     else:
         holder, name = transport, "protocol"
     present = getattr(holder, name, None)
-    if getattr(present, "_channel", present) is channel:
-        setattr(holder, name, protocol)
+    if getattr(present, "_channel", present) is not channel:
+        return False
+    setattr(holder, name, protocol)
+    return True
 
 
 def release(request: Any) -> None:
