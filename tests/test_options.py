@@ -39,6 +39,7 @@ ENGINE_DEFAULTS = {
     "max_fragments": 1024,
     "hold_timeout": 30,
     "close_timeout": 30,
+    "fast_handshake": True,
     "fast_reader": True,
 }
 
@@ -138,7 +139,7 @@ class ValueTests(Refusals):
         self.refused(SocketOptions, max_attachment_bytes=0)
 
     def test_flags_are_true_or_false(self):
-        for name in ("allow_upgrades", "http_compression", "per_message_deflate", "fast_reader"):
+        for name in ("allow_upgrades", "http_compression", "per_message_deflate", "fast_handshake", "fast_reader"):
             for wrong in (1, 0, None, "yes"):
                 self.refused(**{name: wrong})
         self.refused(SocketOptions, debug=1)

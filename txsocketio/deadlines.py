@@ -19,7 +19,7 @@ class Deadlines(Generic[_Owner]):
     Hold at most one deadline for each owner.
     """
 
-    __slots__ = ("_call", "_delay", "_due", "_expire", "_get_clock")
+    __slots__ = ("_call", "_clock", "_delay", "_due", "_expire", "_get_clock")
 
     def __init__(self, get_clock: Callable[[], Any], delay: float, expire: Callable[[_Owner], object]) -> None:
         """
@@ -28,6 +28,7 @@ class Deadlines(Generic[_Owner]):
         :param expire: called with each owner whose deadline has passed; it is forgotten by then.
         """
         self._get_clock = get_clock
+        self._clock: Any = None
         self._delay = delay
         self._expire = expire
         self._due: dict[_Owner, float] = {}
@@ -45,7 +46,9 @@ class Deadlines(Generic[_Owner]):
 
         :param owner: anything hashable.
         """
-        clock, due = self._get_clock(), self._due
+        clock, due = self._clock, self._due
+        if clock is None:
+            clock = self._clock = self._get_clock()
         if owner in due:
             del due[owner]
         due[owner] = clock.seconds() + self._delay
@@ -68,7 +71,7 @@ class Deadlines(Generic[_Owner]):
 
     def _fired(self) -> None:
         self._call = None
-        now = self._get_clock().seconds()
+        now = self._clock.seconds()
         passed = []
         # Walked once: a dict is slow to find its first entry where many have been taken out before it.
         for owner, moment in self._due.items():
@@ -86,6 +89,5 @@ class Deadlines(Generic[_Owner]):
 
     def _look_again(self) -> None:
         if self._due and self._call is None:
-            clock = self._get_clock()
-            ahead = next(iter(self._due.values())) - clock.seconds()
-            self._call = clock.callLater(max(0.0, ahead), self._fired)
+            ahead = next(iter(self._due.values())) - self._clock.seconds()
+            self._call = self._clock.callLater(max(0.0, ahead), self._fired)

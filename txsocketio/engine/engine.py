@@ -12,7 +12,7 @@ from twisted.internet import defer
 from twisted.logger import Logger
 
 from txsocketio.deadlines import Deadlines
-from txsocketio.engine.heartbeat import HEARTBEATS
+from txsocketio.engine.heartbeat import HEARTBEATS, beats_for
 from txsocketio.engine.lifecycle import NOBODY, Lifecycle
 from txsocketio.engine.session import Session
 from txsocketio.engine.upgrade import Probe
@@ -48,6 +48,7 @@ class Engine:
     :ivar sessions: by sid, until their transport is gone; find() leaves out what nobody may ask for any more.
     :ivar probes: WebSockets that are probed, or refused and not yet gone.
     :ivar closing: whether shutdown() was called.
+    :ivar beats: deadlines that heartbeats share, by their length.
     :ivar closing_sessions: how long those that close may take to flush.
     :ivar ping: what heartbeats send.
     :ivar goodbye: the close packet that ends a polling session's queue.
@@ -80,6 +81,7 @@ class Engine:
         self.closing_sessions: Deadlines[Lifecycle] = Deadlines(
             lambda: self.clock, options.close_timeout, Lifecycle.give_up
         )
+        self.beats = beats_for(options, lambda: self.clock)
         self._greetings = {may_upgrade: self._greeting_after_sid(may_upgrade) for may_upgrade in (True, False)}
 
     @property

@@ -1,24 +1,28 @@
 """
 Who pings whom in each generation, and how long silence is borne.
 
-Each object keeps one delayed call at a time and moves it when it fires, so that no packet schedules anything. A
-deadline that finds the session's ``heard`` set does not end it: whatever was read proves life.
+Each object has one deadline at a time, nearly always one that shares a delayed call with those of other sessions, and
+sets the next when it is due, so that no packet but a pong schedules anything. A deadline that finds the session's
+``heard`` set does not end it: whatever was read proves life.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from zope.interface import implementer
 
+from txsocketio.deadlines import Deadlines
 from txsocketio.interfaces import IHeartbeat
 from txsocketio.reasons import PING_TIMEOUT
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
     from txsocketio.engine.engine import Engine
     from txsocketio.engine.session import Session
+    from txsocketio.options import EngineOptions
 
 #: A delayed call that fires this much early, by rounding, is on time.
 _ROUNDING: Final = 0.001
@@ -26,12 +30,12 @@ _ROUNDING: Final = 0.001
 _LOOKS: Final = 5
 
 
-class _Heartbeat:
+class Heartbeat:
     """
-    Hold the one delayed call, for each kind to arm.
+    Hold the one deadline, for each kind to arm.
     """
 
-    __slots__ = ("_call", "_engine", "_held", "_session")
+    __slots__ = ("_armed", "_engine", "_held", "_session")
 
     def __init__(self, session: Session, engine: Engine) -> None:
         """
@@ -40,16 +44,18 @@ class _Heartbeat:
         """
         self._session = session
         self._engine = engine
-        self._call: IDelayedCall | None = None
+        self._armed: Deadlines[Heartbeat] | IDelayedCall | None = None
         self._held = False
 
     def stop(self) -> None:
         """
-        End; no delayed call is left.
+        End; no deadline is left.
         """
-        call, self._call = self._call, None
-        if call is not None:
-            call.cancel()
+        armed, self._armed = self._armed, None
+        if isinstance(armed, Deadlines):
+            armed.stop(self)
+        elif armed is not None:
+            armed.cancel()
 
     def hold(self) -> None:
         """
@@ -64,13 +70,20 @@ class _Heartbeat:
         self._held = False
 
     def _arm(self, delay: float) -> None:
-        if self._call is None:
-            self._call = self._engine.clock.callLater(delay, self._fired)
+        shared = self._engine.beats.get(delay)
+        if self._armed is not None and self._armed is not shared:
+            self.stop()
+        if shared is None:
+            self._armed = self._engine.clock.callLater(delay, self.fired)
         else:
-            self._call.reset(delay)
+            self._armed = shared
+            shared.start(self)
 
-    def _fired(self) -> None:
-        self._call = None
+    def fired(self) -> None:
+        """
+        Learn that the deadline has come.
+        """
+        self._armed = None
         self._due()
 
     def _due(self) -> None:
@@ -85,7 +98,7 @@ class _Heartbeat:
 
 
 @implementer(IHeartbeat)
-class ServerPings(_Heartbeat):
+class ServerPings(Heartbeat):
     """
     Ping every ``ping_interval`` after the last pong, and allow ``ping_timeout`` for the answer (Engine.IO 4).
     """
@@ -115,7 +128,7 @@ class ServerPings(_Heartbeat):
         Count anew: a pong that is awaited gets its full time.
         """
         self._held = False
-        if self._waiting and self._call is not None:
+        if self._waiting and self._armed is not None:
             self._arm(self._engine.options.ping_timeout)
 
     def _due(self) -> None:
@@ -134,7 +147,7 @@ class ServerPings(_Heartbeat):
 
 
 @implementer(IHeartbeat)
-class ClientPings(_Heartbeat):
+class ClientPings(Heartbeat):
     """
     Wait for the client's pings, ``ping_interval`` and ``ping_timeout`` together at most (Engine.IO 3).
     """
@@ -163,7 +176,7 @@ class ClientPings(_Heartbeat):
         Count anew.
         """
         self._held = False
-        if self._call is not None:
+        if self._armed is not None:
             self._deadline = self._engine.clock.seconds() + self._period
 
     @property
@@ -176,7 +189,7 @@ class ClientPings(_Heartbeat):
 
     def _look_again(self, left: float) -> None:
         # Only pings say when they came; other reads are noticed within this part of the period.
-        self._arm(min(left, self._period / _LOOKS))
+        self._arm(min(left, _look(self._engine.options)))
 
     def _due(self) -> None:
         left = self._deadline - self._engine.clock.seconds()
@@ -232,6 +245,25 @@ class LegacyBeats(ServerPings):
             self._arm(min(options.ping_interval, left))
         else:
             self._session.close(PING_TIMEOUT)
+
+
+Beats: TypeAlias = Mapping[float, Deadlines[Heartbeat]]
+
+
+def beats_for(options: EngineOptions, get_clock: Callable[[], IReactorTime]) -> Beats:
+    """
+    Make the deadlines that heartbeats share.
+
+    :param options: the engine's.
+    :param get_clock: gives the clock, when it is first needed.
+    :return: by their length in seconds; what is none of these is armed by itself.
+    """
+    lengths = (options.ping_interval, options.ping_timeout, _look(options))
+    return {length: Deadlines(get_clock, length, Heartbeat.fired) for length in lengths}
+
+
+def _look(options: EngineOptions) -> float:
+    return (options.ping_interval + options.ping_timeout) / _LOOKS
 
 
 #: By Generation.heartbeat.

@@ -84,7 +84,7 @@ class Session(Lifecycle):
         self.heard = False
         self.probe: Probe | None = None
         self._heartbeat: IHeartbeat = engine.heartbeat_for(self)
-        self._pause: Pause | None = Pause(self, opening=True)
+        self._pause: Pause | None = None
         self._adopt(transport, None)
 
     @property
@@ -174,11 +174,22 @@ class Session(Lifecycle):
                 self.receive_text = self._receive_last
             return
         self.deliver = self._outlet.intake()
-        if self._pause is None:
+        if self._pause is not None:
+            self.receive_text = self.receive_binary = self._pause.keep
+        elif self.state is State.OPENING:
+            self.receive_text = self.receive_binary = self._keep
+        else:
             self.receive_text = self._receive_text if self._translate is None else self._receive_foreign
             self.receive_binary = self._receive_binary
-        else:
-            self.receive_text = self.receive_binary = self._pause.keep
+
+    def _keep(self, item: str | bytes) -> None:
+        self._paused().keep(item)
+
+    def _paused(self) -> Pause:
+        if self._pause is None:
+            self._pause = Pause(self, opening=self.state is State.OPENING)
+            self.bind()
+        return self._pause
 
     def take_in(self, item: str | bytes) -> None:
         """
@@ -257,10 +268,7 @@ class Session(Lifecycle):
         Stop reading from the peer.
         """
         if self.reason is None:
-            if self._pause is None:
-                self._pause = Pause(self)
-                self.bind()
-            self._pause.hold()
+            self._paused().hold()
 
     def release(self) -> None:
         """

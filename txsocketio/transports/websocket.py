@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -18,6 +18,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from txsocketio.deadlines import Deadlines
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.transports import fastreader, websocket_takeover
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 #: The codec of permessage-deflate or None, and the head of the 101.
 Agreed: TypeAlias = tuple[Any, bytes]
+
+#: How connections end that are not broken by TLS.
+_CLOSED: Final = (ConnectionDone, ConnectionLost, ConnectionAborted)
 
 _log = Logger()
 
@@ -95,13 +99,12 @@ class WebSocketTransport(Stream, LeanParser):
         """
         Forget the connection, and tell the receiver if that is news.
         """
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        if self._limited:
+            self._closing.stop(self)
         self._stop()
         self.transport = None
         # As in the reference server a connection that breaks is closed, however it broke; what is left are TLS errors.
-        closed = self.wasClean or isinstance(reason.value, ConnectionDone | ConnectionLost | ConnectionAborted)
+        closed = self.wasClean or isinstance(reason.value, _CLOSED)
         self._report(TRANSPORT_CLOSE if closed else TRANSPORT_ERROR)
 
 
@@ -126,8 +129,7 @@ class WebSocketUpgrades:
         options, clock = self._options, self._get_clock()
         attributes = {
             **lean_options(clock, options.max_http_buffer_size),
-            "_clock": clock,
-            "_close_timeout": options.close_timeout,
+            "_closing": Deadlines(lambda: clock, options.close_timeout, WebSocketTransport.abort),
             "_max_fragments": options.max_fragments,
         }
         made: Any = type("WebSocketTransport", (WebSocketTransport,), attributes)

@@ -15,6 +15,7 @@ from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketPr
 from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
+from txsocketio.deadlines import Deadlines
 from txsocketio.errors import ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.transports.websocket_output import Output, Turn, discard, pauses
@@ -118,12 +119,12 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     autoPingPendingSeq = 0
     maxMessagePayloadSize: int
 
-    _clock: IReactorTime
-    _close_timeout: float
+    #: Until when the closing must be over.
+    _closing: Deadlines[LeanParser]
+    _limited = False
     _max_fragments: int
     _codec: Any
     _held = False
-    _deadline: Any = None
     _late_pong: bytes | None = None
     _fragments = 0
 
@@ -326,12 +327,9 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         receiver.transport_closed(self, reason)
 
     def _limit_closing(self) -> None:
-        if self._deadline is None:
-            self._deadline = self._clock.callLater(self._close_timeout, self._expire)
-
-    def _expire(self) -> None:
-        self._deadline = None
-        self.abort()
+        if not self._limited:
+            self._limited = True
+            self._closing.start(self)
 
     def abort(self) -> None:
         """
