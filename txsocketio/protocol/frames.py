@@ -12,6 +12,10 @@ _HEAD_64: Final = Struct("!BBQ").pack
 _FIN_TEXT: Final = 0x81
 _FIN_BINARY: Final = 0x82
 _TEXT_HEADS: Final = tuple(bytes((_FIN_TEXT, length)) for length in range(126))
+_FAREWELL: Final = b"\x88\x82"
+_BARE_FAREWELL: Final = b"\x88\x80"
+#: What answers it: a close frame that says 1000.
+FAREWELL: Final = b"\x88\x02\x03\xe8"
 #: Longer frames are left to a reader whose unmasking is written in C.
 _LONGEST: Final = 0xFFFF
 
@@ -75,6 +79,18 @@ def read_text_frames(data: bytes, limit: int) -> tuple[list[str], int]:
             break
         position = stop
     return texts, position
+
+
+def is_farewell(data: bytes) -> bool:
+    """
+    Say whether some bytes are a close frame of the kind that ends nearly all connections, and nothing else.
+
+    :param data: what was received, beginning with a frame.
+    :return: True for one that is whole and masked, and says 1000, 1001 or nothing.
+    """
+    if len(data) == 8:
+        return data[:2] == _FAREWELL and data[6] ^ data[2] == 0x03 and data[7] ^ data[3] in (0xE8, 0xE9)
+    return len(data) == 6 and data[:2] == _BARE_FAREWELL
 
 
 def _unmask(payload: bytes, mask: bytes, length: int) -> bytes:

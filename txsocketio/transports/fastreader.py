@@ -1,9 +1,10 @@
 """
-The short way for the frames that nearly all traffic consists of: whole, masked, unfragmented texts.
+The short way for the frames that nearly all traffic consists of: whole, masked, unfragmented texts, and the close frame
+that ends nearly all connections.
 
-Everything else goes to Autobahn untouched, from its first byte on: fragments, binary and control frames, frames that
-have not arrived whole, and every mistake, so that limits, close codes and answers are Autobahn's either way. This leans
-on five of Autobahn's attributes (data, state, current_frame, inside_message, processData); fits() tries them out.
+Everything else goes to Autobahn untouched, from its first byte on: fragments, binary and other control frames, frames
+that have not arrived whole, and every mistake, so that limits, close codes and answers are Autobahn's either way. This
+leans on five of Autobahn's attributes (data, state, current_frame, inside_message, processData); fits() tries them out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.websocket.protocol import WebSocketProtocol
 
-from txsocketio.protocol.frames import read_text_frames
+from txsocketio.protocol.frames import is_farewell, read_text_frames
 
 if TYPE_CHECKING:
     from txsocketio.transports.websocket import WebSocketTransport
@@ -40,6 +41,9 @@ def data_received(self: WebSocketTransport, data: bytes) -> None:
                 self.receiver.receive_text(text)
             data = data[used:]
             if not data:
+                break
+            if len(data) <= 8 and self.state == _OPEN and is_farewell(data):
+                self.part()
                 break
         data = _parse(self, data)
     self.flush()

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from txsocketio.deadlines import Deadlines
 from txsocketio.errors import ProtocolError
+from txsocketio.protocol.frames import FAREWELL
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.transports.websocket_output import Output, Turn, discard, pauses
 
@@ -272,6 +273,14 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         self.failedByMe = True
         self._leave(linger=True)
         self._report(reason)
+
+    def part(self) -> None:
+        """
+        Answer a peer's farewell, and end the connection.
+        """
+        self.wasClean = True
+        self._write(FAREWELL)
+        self.dropConnection()
 
     def dropConnection(self, abort: bool = False) -> None:
         """
