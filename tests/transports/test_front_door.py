@@ -15,8 +15,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from tests.transports.handshake_corpus import request
 from tests.transports.http_kit import Server, raw_request
-from tests.transports.test_short_handshake import Address, make_site, request
+from tests.transports.test_short_handshake import Address, make_site
 from tests.transports.test_websocket_secure import CERTIFICATE, Collector, Trusting
 from tests.transports.websocket_kit import text
 from txsocketio.deadlines import Deadlines

@@ -14,12 +14,11 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
+from tests.transports.handshake_corpus import CHANGES, TARGET, request
 from tests.transports.http_kit import Server, raw_request
-from tests.transports.websocket_kit import Connection, close_frame, handshake, text
+from tests.transports.websocket_kit import Connection, close_frame, text
 from txsocketio.transports.site import BoundedSite
 from txsocketio.transports.websocket import WebSocketTransport
-
-TARGET = b"/socket.io/?EIO=4&transport=websocket"
 
 
 def make_site(root: Any, reactor: Any) -> BoundedSite:
@@ -118,10 +117,6 @@ class Both:
         return results[1]
 
 
-def request(target: bytes = TARGET, **changes: Any) -> bytes:
-    return handshake(**changes).replace(TARGET, target, 1).replace(b"FOLD", b"\r\n ")
-
-
 TARGETS = [
     TARGET,
     b"/socket.io?EIO=4&transport=websocket",
@@ -153,60 +148,6 @@ TARGETS = [
     b"/socket.io/?EIO=4&transport=websocket&x=\xe9",
     b"/socket.io/?EIO=4&transport=websocket&x=" + b"y" * 9000,
     b"/socket.io/?EIO=4&transport=websocket&x=" + b"y" * 17000,
-]
-CHANGES: list[dict[str, Any]] = [
-    {},
-    {"upgrade": b"WebSocket"},
-    {"upgrade": b"h2c, websocket"},
-    {"upgrade": b"h2c\nwebsocket"},
-    {"upgrade": b"h2c"},
-    {"upgrade": None},
-    {"connection": b"Upgrade"},
-    {"connection": b"keep-alive\nUPGRADE"},
-    {"connection": b"Upgrade, close"},
-    {"connection": b"close"},
-    {"connection": None},
-    {"version": b"HTTP/1.0"},
-    {"version": b"HTTP/1.2"},
-    {"method": b"POST"},
-    {"method": b"OPTIONS"},
-    {"method": b"get"},
-    {"host": None},
-    {"host": b"a\nb"},
-    {"host": b""},
-    {"sec_websocket_version": None},
-    {"sec_websocket_version": b"8"},
-    {"sec_websocket_version": b"13, 8"},
-    {"sec_websocket_version": b"13\n13"},
-    {"sec_websocket_key": None},
-    {"sec_websocket_key": b"short"},
-    {"sec_websocket_key": b"dGhlIHNhbXBsZSBub25jZQ==\ndGhlIHNhbXBsZSBub25jZQ=="},
-    {"sec_websocket_key": b" \tdGhlIHNhbXBsZSBub25jZQ== \t"},
-    {"sec_websocket_protocol": b"a, b"},
-    {"sec_websocket_protocol": b"a\nb"},
-    {"sec_websocket_protocol": b"a b"},
-    {"sec_websocket_extensions": b"permessage-deflate; client_max_window_bits"},
-    {"sec_websocket_extensions": b"permessage-deflate; nonsense=1"},
-    {"origin": b"http://example.org"},
-    {"origin": b"https://evil.example"},
-    {"origin": b"null"},
-    {"origin": b"http://example.org\nhttps://evil.example"},
-    {"content_length": b"0"},
-    {"content_length": b"5"},
-    {"content_length": b"x"},
-    {"transfer_encoding": b"chunked"},
-    {"expect": b"100-continue"},
-    {"cookie": b"a=b; c=d\ne=f"},
-    {"x_empty": b""},
-    {"x_bytes": b"caf\xe9 \xc3\xa9\ttab"},
-    {"x_control": b"a\x01b"},
-    {"x_nul": b"a\x00b"},
-    {"x_return": b"a\rb"},
-    {"x_folded": b"aFOLDb"},
-    {"x_many": b"\n".join([b"x"] * 150)},
-    {"x_too_many": b"\n".join([b"x"] * 600)},
-    {"bad name": b"x"},
-    {"user_agent": b"MSIE"},
 ]
 OPTIONS: list[dict[str, Any]] = [
     {},

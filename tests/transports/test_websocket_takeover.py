@@ -5,12 +5,18 @@ Tests of txsocketio.transports.websocket_takeover, through a real twisted.web Si
 from __future__ import annotations
 
 import gc
+import re
+from typing import Any
 
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 
+from tests.transports.handshake_corpus import CHANGES
+from tests.transports.handshake_corpus import request as make_request
 from tests.transports.websocket_kit import ACCEPT, Connection, Server, frames, handshake, text
 
 
@@ -97,39 +103,64 @@ class Handshakes(SynchronousTestCase):
 
     def test_the_answer_equals_autobahns_on_good_and_bad_handshakes(self) -> None:
         """
-        Whatever Autobahn's own handshake refuses is refused here, and the other way round.
+        Whatever Autobahn's own handshake refuses is refused here, and the other way round, but where we chose.
         """
-        from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-        from twisted.internet.task import Clock
+        unmet = dict(CHOSEN)
+        for change in CHANGES:
+            request = make_request(**change)
+            ours, theirs = status_of(self.answer(request)[0]), status_of(autobahns_answer(request))
+            chosen = unmet.pop(tuple(change.items()), None)
+            if chosen is None:
+                self.assertEqual(theirs == 101, ours == 101, change)
+            else:
+                self.assertEqual((ours, theirs), chosen[:2], change)
+        self.assertEqual(unmet, {})
 
-        corpus = [
-            handshake(),
-            handshake(upgrade=b"WebSocket"),
-            handshake(upgrade=b"h2c"),
-            handshake(connection=b"close"),
-            handshake(connection=b"upgrade"),
-            handshake(sec_websocket_version=b"7"),
-            handshake(sec_websocket_version=b"x"),
-            handshake(sec_websocket_key=None),
-            handshake(sec_websocket_key=b"dGhlIHNhbXBsZSBub25jZQ="),
-            handshake(sec_websocket_key=b"dGhlIHNhbXBsZSBub25jZQ=-"),
-            handshake(host=None),
-            handshake(origin=b"https://example.org"),
-            handshake(sec_websocket_protocol=b"a,b"),
-        ]
-        for request in corpus:
-            factory = WebSocketServerFactory(reactor=Clock())
-            factory.setProtocolOptions(webStatus=False, openHandshakeTimeout=0, allowNullOrigin=True)
-            protocol = WebSocketServerProtocol()
-            protocol.factory = factory
-            theirs = Connection()
-            theirs.registerProducer(object(), True)
-            protocol.makeConnection(theirs)
-            protocol.dataReceived(request)
-            ours, _ = self.answer(request)
-            self.assertEqual(b" 101 " in theirs.value(), b" 101 " in ours, request)
-            accept = b"Sec-WebSocket-Accept: " + ACCEPT
-            self.assertEqual(accept in theirs.value(), accept in ours)
+    def test_the_keys_that_are_answered_are_answered_as_autobahn_does(self) -> None:
+        for change in CHANGES:
+            request = make_request(**change)
+            head, _ = self.answer(request)
+            if head.startswith(b"HTTP/1.1 101 "):
+                accept = re.findall(rb"Sec-WebSocket-Accept: [^\r]*", head)
+                self.assertEqual(len(accept), 1)
+                if (*change.items(),) not in CHOSEN:
+                    self.assertIn(accept[0] + b"\r\n", autobahns_answer(request))
+
+
+#: Handshakes that we answer otherwise: our status (None for no answer yet), Autobahn's, and why.
+CHOSEN: dict[Any, tuple[int | None, int, str]] = {
+    (("sec_websocket_version", b"8"),): (426, 101, "drafts of the protocol, of which no client is left"),
+    (("sec_websocket_protocol", b"a b"),): (400, 101, "no token, and it would be sent back"),
+    (("sec_websocket_protocol", b"a,a"),): (101, 400, "the first is chosen, whatever follows"),
+    (("sec_websocket_extensions", b"permessage-deflate; nonsense=1"),): (101, 400, "the extension is off: not read"),
+    (("origin", b"http://example.org\nhttps://evil.example"),): (101, 400, "the resource judges origins"),
+    (("origin", b"nonsense"),): (101, 400, "the resource judges origins"),
+    (("host", b"example.org:x"),): (101, 400, "nothing depends on it but the comparison of origins, which fails"),
+    (("content_length", b"5"),): (None, 101, "a body is read first; Autobahn takes it for frames"),
+    (("transfer_encoding", b"chunked"),): (None, 101, "likewise"),
+    (("content_length", b"x"),): (400, 101, "twisted.web refuses it"),
+    (("expect", b"100-continue"),): (100, 101, "twisted.web says that it goes on, and then 101"),
+    (("x_nul", b"a\x00b"),): (400, 101, "twisted.web refuses it"),
+    (("x_return", b"a\rb"),): (400, 101, "twisted.web refuses it"),
+    (("x_too_many", b"\n".join([b"x"] * 600)),): (400, 101, "twisted.web refuses more than 500 fields"),
+    (("bad name", b"x"),): (400, 101, "twisted.web refuses it"),
+}
+
+
+def status_of(answer: bytes) -> int | None:
+    return int(answer.split(b" ", 2)[1]) if answer else None
+
+
+def autobahns_answer(request: bytes) -> bytes:
+    factory = WebSocketServerFactory(reactor=Clock())
+    factory.setProtocolOptions(webStatus=False, openHandshakeTimeout=0, allowNullOrigin=True)
+    protocol = WebSocketServerProtocol()
+    protocol.factory = factory
+    connection = Connection()
+    connection.registerProducer(object(), True)
+    protocol.makeConnection(connection)
+    protocol.dataReceived(request)
+    return connection.value()
 
 
 class Takeover(SynchronousTestCase):
