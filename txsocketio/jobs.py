@@ -175,11 +175,12 @@ class Jobs:
         """
         self._clock = clock
         self._grace = grace
-        self._on_end = on_end
         if self.spawned or self.calls:
+            self._on_end = on_end
             self._expect_end()
         else:
-            self._finish()
+            self.ended = True
+            on_end()
 
     def _expect_end(self) -> None:
         # Also for a handler that closes its own namespace and goes on: it is kept only after the end has begun.

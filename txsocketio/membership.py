@@ -105,7 +105,8 @@ class Membership(Routing):
                 return
             mount.adapter.add(namespace)
         except BaseException:
-            self._remember_left(name)
+            if self._reason is None:
+                self._left = _with(self._left, name)
             where = f"{mount.cls.__qualname__} at {name or '/'}"
             self._send_raw(refusal_for(Failure(), name, where, self))
             return
@@ -137,7 +138,8 @@ class Membership(Routing):
         name = namespace.ns_name
         joined = self.active_ns.get(name) is namespace
         (self.active_ns if joined else self._joining).pop(name, None)
-        self._remember_left(name)
+        if self._reason is None:
+            self._left = _with(self._left, name)
         self._ending = _with(self._ending, namespace)
         if self._reason is not None or self.active_ns:
             return
@@ -210,10 +212,6 @@ class Membership(Routing):
         deferred: Deferred[str] = Deferred(waiting.remove)
         waiting.append(deferred)
         return deferred
-
-    def _remember_left(self, name: str) -> None:
-        if self._reason is None:
-            self._left = _with(self._left, name)
 
 
 def _with(items: set[Any] | frozenset[Any], item: Any) -> set[Any]:

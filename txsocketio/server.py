@@ -73,7 +73,7 @@ class SocketIOServer:
         """
         The reactor (or test clock); asking for it installs the global one where none was given.
         """
-        return self._get_reactor()
+        return self._reactor or self._get_reactor()
 
     @property
     def portal(self) -> Any:

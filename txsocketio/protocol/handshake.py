@@ -12,7 +12,7 @@ from txsocketio.errors import HandshakeError
 from txsocketio.protocol.generations import REVISION_PARAMETER, Generation, GenerationTable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
     """
     Hold what a request says before anything is decided.
@@ -29,7 +29,7 @@ class Facts:
     upgrade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Open:
     """
     Open a session.
@@ -42,7 +42,7 @@ class Open:
     transport: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Resume:
     """
     Hand the request to the transport of a session.
@@ -53,7 +53,7 @@ class Resume:
     session: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Probe:
     """
     Let a WebSocket try to become the transport of a session.
@@ -64,7 +64,7 @@ class Probe:
     session: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reject:
     """
     Refuse the request.
@@ -75,7 +75,7 @@ class Reject:
     error: HandshakeError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Enter:
     """
     Let a session go on with the transport that the path names.
@@ -88,7 +88,7 @@ class Enter:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bar:
     """
     Refuse a request for a transport that the path names, in the shape of that transport.

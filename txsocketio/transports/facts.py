@@ -81,6 +81,6 @@ def has_token(values: Sequence[bytes] | None, token: bytes) -> bool:
     """
     for value in values or ():
         lowered = value.lower()
-        if lowered == token or token in [item.strip() for item in lowered.split(b",")]:
+        if lowered == token or (b"," in lowered and token in [item.strip() for item in lowered.split(b",")]):
             return True
     return False

@@ -36,6 +36,10 @@ OUR_FAULT: Final = WebSocketProtocol.CLOSE_STATUS_CODE_INTERNAL_ERROR
 _DEFLATE_FROM: Final = 1024
 
 
+#: A UNIX socket has no such option.
+_WHERE_IT_IS_TCP: Final = suppress(AttributeError, OSError)
+
+
 class _Silence:
     """
     Stand in for Autobahn's logger, which formats its arguments before it drops them.
@@ -152,7 +156,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         """
         Prepare the connection; the request is answered by begin().
         """
-        with suppress(AttributeError, OSError):  # a UNIX socket has no such option
+        with _WHERE_IT_IS_TCP:
             self.transport.setTcpNoDelay(True)
         self._connect_output()
 

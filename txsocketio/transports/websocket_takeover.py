@@ -93,7 +93,8 @@ def answer(request: Any, extensions: str, headers: Iterable[tuple[Any, Any]]) ->
         lines.append(b"Sec-WebSocket-Protocol: " + offered.split(b",")[0].strip())
     if extensions:
         lines.append(b"Sec-WebSocket-Extensions: " + extensions.encode("ascii"))
-    lines.extend(_line(name) + b": " + _line(value) for name, value in headers)
+    for name, value in headers:
+        lines.append(_line(name) + b": " + _line(value))
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
