@@ -164,6 +164,20 @@ class Handshakes(OptionsCase):
             self.assertEqual(self.statuses(allow_request=lambda _, make=make: make(True)), (200, 101))
             self.assertEqual(self.statuses(allow_request=lambda _, make=make: make(False)), (403, 400))
 
+    def test_the_short_way_can_be_off(self):
+        seen = []
+        for fast, expected in ((True, 0), (False, 1)):
+            self.whole = self.stack({"/": Echo}, fast_handshake=fast)
+            resource = self.whole.server.resource()
+            render = resource.render
+            resource.render = lambda request, render=render: seen.append(request) or render(request)
+            peer = WebSocketPeer(self.whole)
+            peer.join()
+            self.assertEqual((peer.response.status, len(seen)), (101, expected))
+            peer.say("echo", 1, id="7")
+            self.assertEqual(peer.take(), ["437[1]"])
+        seen.clear()
+
     def test_a_text_tells_why(self):
         self.whole = self.stack({"/": Echo}, allow_request=lambda request: "not today")
         answer = self.whole.request("GET", POLLING)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.protocol.kit import CountingBytes, client_frame, modest, steps, texts
-from txsocketio.protocol.frames import binary_frame, read_text_frames, text_frame
+from txsocketio.protocol.frames import FAREWELL, binary_frame, is_farewell, read_text_frames, text_frame
 
 LIMIT = 1_000_000
 
@@ -26,6 +26,33 @@ class SentTests(SynchronousTestCase):
             payload = b"x" * length
             self.assertEqual(text_frame(payload), head + payload)
             self.assertEqual(binary_frame(payload), b"\x82" + head[1:] + payload)
+
+
+class FarewellTests(SynchronousTestCase):
+    def test_those_that_are_known(self) -> None:
+        for payload in (b"", b"\x03\xe8", b"\x03\xe9"):
+            self.assertTrue(is_farewell(client_frame(payload, first=0x88)), payload)
+
+    def test_everything_else_is_left_to_others(self) -> None:
+        for code in (*range(996, 1000), *range(1002, 1020), 0, 3000, 4999, 5000, 65535):
+            self.assertFalse(is_farewell(client_frame(code.to_bytes(2, "big"), first=0x88)), code)
+        whole = client_frame(b"\x03\xe8", first=0x88)
+        for other in (
+            *[whole[:length] for length in range(len(whole))],
+            whole + b"\x81",
+            client_frame(b"\x03", first=0x88),
+            client_frame(b"\x03\xe8bye", first=0x88),
+            client_frame(b"\x03\xe8", first=0x89),
+            b"\x08" + whole[1:],
+            b"\xc8" + whole[1:],
+            b"\x88\x02\x03\xe8",
+            b"\x88\x06\0\0\0\0\x03\xe8",
+            b"\x88\x04\0\0\0\0",
+        ):
+            self.assertFalse(is_farewell(other), other)
+
+    def test_it_is_answered_with_one_of_ours(self) -> None:
+        self.assertEqual(FAREWELL, b"\x88\x02" + (1000).to_bytes(2, "big"))
 
 
 class ReceivedTests(SynchronousTestCase):

@@ -139,6 +139,18 @@ class Equivalence(SynchronousTestCase):
             for cut in range(len(stream) + 1):
                 self.assertEqual(expected, STREAMS.outcome(fast, [stream[:cut], stream[cut:]]), cut)
 
+    def test_every_close_frame_cut_at_every_byte(self) -> None:
+        codes = (None, 0, 999, *range(1000, 1016), 2999, 3000, 4999, 5000)
+        closings = [close_frame(code) for code in codes]
+        closings += [close_frame(1000) + text("after"), close_frame(1001, b"bye"), frame(8, b"\x03"), close_frame()[:5]]
+        closings += [b"\x88\x02\x03\xe8", frame(8, b"\x03\xe8", rsv=4), frame(8, b"\x03\xe8", fin=False)]
+        for closing in closings:
+            for before in (b"", text("before"), frame(TEXT, b"be", fin=False)):
+                stream = before + closing
+                expected = STREAMS.outcome(False, [stream])
+                for cut in range(len(stream) + 1):
+                    self.assertEqual(expected, STREAMS.outcome(True, [stream[:cut], stream[cut:]]), (stream, cut))
+
     def test_every_kind_of_mistake_cut_at_every_byte(self) -> None:
         mistakes = [
             frame(TEXT, b"x", mask=None),
