@@ -80,6 +80,8 @@ class Both:
             said = said.replace(new.encode(), b"NEW")
             sessions.append(self.seen(server.engine.sessions[new]))
         said = re.sub(rb"Date: [^\r]*", b"Date: now", said)
+        # A session that has ended already is not among them.
+        said = re.sub(rb'"sid":"[^"]*"', b'"sid":"NEW"', said)
         events = [listener.events for listener in server.listeners[heard:]]
         ending = (connection.half_closed, connection.disconnecting, connection.no_delay)
         probed = server.engine.find(sid) and server.engine.find(sid).transport.name
