@@ -88,10 +88,6 @@ class Session(Lifecycle):
         self._adopt(transport, None)
 
     @property
-    def _translate(self) -> Callable[[str], str] | None:
-        return self.generation.codec.translate  # type: ignore[no-any-return]
-
-    @property
     def writable(self) -> bool:
         """
         Whether what is sent now leaves at once.
@@ -177,13 +173,11 @@ class Session(Lifecycle):
         if self._pause is not None:
             self.receive_text = self.receive_binary = self._pause.keep
         elif self.state is State.OPENING:
-            self.receive_text = self.receive_binary = self._keep
+            self.receive_text = self.receive_binary = lambda item: self._paused().keep(item)
         else:
-            self.receive_text = self._receive_text if self._translate is None else self._receive_foreign
+            foreign = self.generation.codec.translate is not None
+            self.receive_text = self._receive_foreign if foreign else self._receive_text
             self.receive_binary = self._receive_binary
-
-    def _keep(self, item: str | bytes) -> None:
-        self._paused().keep(item)
 
     def _paused(self) -> Pause:
         if self._pause is None:
@@ -210,7 +204,7 @@ class Session(Lifecycle):
             self._receive_control(text)
 
     def _receive_foreign(self, text: str) -> None:
-        translate = self._translate
+        translate = self.generation.codec.translate
         self._receive_text(text if translate is None else translate(text))
 
     def _receive_binary(self, data: bytes) -> None:
@@ -241,7 +235,8 @@ class Session(Lifecycle):
             self._receive_binary(data)
 
     def _receive_last(self, text: str) -> None:
-        if (text if self._translate is None else self._translate(text))[:1] == "1":
+        translate = self.generation.codec.translate
+        if (text if translate is None else translate(text))[:1] == "1":
             self._peer_closed()
 
     def _peer_closed(self) -> None:
