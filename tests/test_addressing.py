@@ -232,6 +232,17 @@ class Theirs(SynchronousTestCase):
         chat = self.successResultOf(connect(Own)).namespace
         self.assertEqual((chat.to, chat.timeout, chat.data), (5, 5, []))
 
+    def test_what_they_keep_under_the_name_data_is_not_shown(self):
+        class Own(BaseNamespace):
+            data = None
+
+            def initialize(self):
+                self.data = {"secret": 1}
+
+        client = self.successResultOf(connect(Own))
+        (found,) = self.successResultOf(client.server.of().fetch_sockets())
+        self.assertEqual(found.data, {})
+
     def test_no_client_calls_them(self):
         class Hooked(BaseNamespace):
             def process_event(self, packet):
