@@ -173,7 +173,11 @@ class Session(Lifecycle):
         if self._pause is not None:
             self.receive_text = self.receive_binary = self._pause.keep
         elif self.state is State.OPENING:
-            self.receive_text = self.receive_binary = lambda item: self._paused().keep(item)
+
+            def keep(item: str | bytes) -> None:
+                self._paused().keep(item)
+
+            self.receive_text = self.receive_binary = keep
         else:
             foreign = self.generation.codec.translate is not None
             self.receive_text = self._receive_foreign if foreign else self._receive_text
