@@ -21,9 +21,10 @@ from txsocketio.errors import HandshakeError
 from txsocketio.options import EngineOptions, make_options
 from txsocketio.protocol.generations import Generation
 from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
-from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error, refuse, serve
+from txsocketio.transports.answers import PollAnswers, answer, answer_error, refuse, serve
 from txsocketio.transports.cookies import SessionCookie
 from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
+from txsocketio.transports.exchange import WebExchange, add_header
 from txsocketio.transports.jsonp import Bare, Script
 from txsocketio.transports.legacy import LegacyPaths
 from txsocketio.transports.policy import ask
@@ -182,7 +183,7 @@ class EngineResource(Resource):
             self.engine.clock,
         )
         self._begin(request, generation, transport, snapshot)
-        transport.get(request)
+        transport.get(WebExchange(request))
         return NOT_DONE_YET
 
     def _open_path(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
