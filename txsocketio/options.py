@@ -92,6 +92,7 @@ class EngineOptions:
     :ivar hold_timeout: seconds that reading from a client may stay paused before its session is closed.
     :ivar close_timeout: seconds that a closing session may take to flush.
     :ivar fast_reader: whether whole, unfragmented WebSocket text frames bypass Autobahn's parser.
+    :ivar fast_polling: whether polls bypass twisted.web's parser under ``server.service()`` and ``twistd socketio``.
     """
 
     path: str = "/socket.io"
@@ -117,6 +118,7 @@ class EngineOptions:
     hold_timeout: float = 30.0
     close_timeout: float = 30.0
     fast_reader: bool = True
+    fast_polling: bool = True
 
     def __post_init__(self) -> None:
         """
@@ -127,7 +129,7 @@ class EngineOptions:
         _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout", "close_timeout")
         _count(self, "max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
         _count(self, "http_compression_threshold", least=0)
-        _flag(self, "allow_upgrades", "http_compression", "per_message_deflate", "fast_reader")
+        _flag(self, "allow_upgrades", "http_compression", "per_message_deflate", "fast_reader", "fast_polling")
         _choices(self, "transports", TRANSPORTS)
         _choices(self, "generations", GENERATIONS)
         _callable_or_none(self, "allow_request")

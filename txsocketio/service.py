@@ -118,6 +118,9 @@ class SocketIOService(Service):
             PathResource(options.path, self.server.resource(), self._root),
             options.max_http_buffer_size,
             options.path.encode(),
+            # Over HTTP/2 a poll that waits is idle.
+            max(60.0, options.ping_interval + options.ping_timeout),
+            self.server.engine,
             reactor=reactor,
         )
         for description in self.descriptions:

@@ -26,6 +26,7 @@ from txsocketio.transports.cookies import SessionCookie
 from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
 from txsocketio.transports.exchange import WebExchange, add_header
 from txsocketio.transports.jsonp import Bare, Script
+from txsocketio.transports.known import KnownSessions
 from txsocketio.transports.legacy import LegacyPaths
 from txsocketio.transports.policy import ask
 from txsocketio.transports.polling import PollingTransport
@@ -90,6 +91,7 @@ class EngineResource(Resource):
         self.engine = engine
         options = self._options = engine.options
         self._answers = PollAnswers(options)
+        self._known = KnownSessions(engine)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock)
         paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
@@ -115,6 +117,11 @@ class EngineResource(Resource):
         :param request: twisted.web's.
         :return: NOT_DONE_YET.
         """
+        known = self._known.of_request(request)
+        if known is not None:
+            if self._options.cors_allowed_origins is not None:
+                self._add_headers(request, cors_headers(self._options, origin_of(request), request))
+            return serve(request, known.get, known.post)
         origin = origin_of(request)
         if request.method == b"OPTIONS":
             self._add_headers(request, preflight_headers(self._options, origin, request))
