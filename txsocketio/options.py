@@ -92,7 +92,8 @@ class EngineOptions:
     :ivar hold_timeout: seconds that reading from a client may stay paused before its session is closed.
     :ivar close_timeout: seconds that a closing session may take to flush.
     :ivar fast_reader: whether whole, unfragmented WebSocket text frames bypass Autobahn's parser.
-    :ivar fast_polling: whether polls bypass twisted.web's parser under ``server.service()`` and ``twistd socketio``.
+    :ivar fast_polling: whether polls over a connection that is kept bypass most of twisted.web, in sites where nothing
+        but plain resources leads to the server's.
     """
 
     path: str = "/socket.io"

@@ -7,13 +7,17 @@ made, which comes to the same for these.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
+
+from txsocketio.protocol.generations import REVISION_PARAMETER
 
 if TYPE_CHECKING:
     from txsocketio.engine.engine import Engine
 
+_REVISION: Final = REVISION_PARAMETER.encode()
 _METHODS: Final = frozenset((b"GET", b"POST"))
-_TAILS: Final = ([b""], [])
+_TAILS: Final[Sequence[list[bytes]]] = ([b""], [])
 
 
 class KnownSessions:
@@ -56,7 +60,7 @@ class KnownSessions:
             # The first of each name counts.
             if name == b"sid":
                 sid = value if sid is None else sid
-            elif name == b"EIO":
+            elif name == _REVISION:
                 revision = value if revision is None else revision
             elif name == b"transport":
                 transport = value if transport is None else transport

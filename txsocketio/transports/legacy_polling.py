@@ -4,7 +4,7 @@ The polls of Socket.IO 0.9: xhr-polling and jsonp-polling, which one session may
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.options import EngineOptions
 from txsocketio.reasons import TRANSPORT_CLOSE

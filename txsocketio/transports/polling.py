@@ -2,9 +2,10 @@
 HTTP long polling: a transport that exists only while somebody asks for it.
 
 Theory of operation. A session's packets wait in its queue. A GET takes up to ``max_packets_per_poll`` of them at once,
-or, where none wait, is parked until data_queued(): then one delayed call of zero seconds answers it with all that the
-reactor turn has queued, and with it the polls of all other sessions (txsocketio.transports.turn). At most one GET may be unanswered; two of them end the session. Every request that gets here is
-answered exactly once, whatever happens to the session. For POSTs see txsocketio.transports.uploads.
+or, where none wait, is parked until data_queued(): then it is answered at the end of the reactor turn with all that the
+turn has queued (txsocketio.transports.turn). At most one GET may be unanswered; two of them end the session. Every
+request that gets here is answered exactly once, whatever happens to the session. For POSTs see
+txsocketio.transports.uploads.
 """
 
 from __future__ import annotations

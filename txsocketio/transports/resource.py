@@ -21,6 +21,7 @@ from txsocketio.errors import HandshakeError
 from txsocketio.options import EngineOptions, make_options
 from txsocketio.protocol.generations import Generation
 from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.transports.adoption import Adoption, plain
 from txsocketio.transports.answers import PollAnswers, answer, answer_error, refuse, serve
 from txsocketio.transports.cookies import SessionCookie
 from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
@@ -92,6 +93,7 @@ class EngineResource(Resource):
         options = self._options = engine.options
         self._answers = PollAnswers(options)
         self._known = KnownSessions(engine)
+        self._adoption = Adoption(engine)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock)
         paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
@@ -110,6 +112,7 @@ class EngineResource(Resource):
             "": (self._open_path, paths.refuse_handshake),
         }
 
+    @plain
     def render(self, request: Any) -> int:
         """
         Answer a request, now or later.
@@ -121,6 +124,7 @@ class EngineResource(Resource):
         if known is not None:
             if self._options.cors_allowed_origins is not None:
                 self._add_headers(request, cors_headers(self._options, origin_of(request), request))
+            self._adoption.adopt(request)
             return serve(request, known.get, known.post)
         origin = origin_of(request)
         if request.method == b"OPTIONS":

@@ -3,7 +3,7 @@ The HTTP channel that takes the short way where it can, and is twisted.web's eve
 
 While a poll of the short way waits, the channel is in the very state in which twisted.web leaves it while a request is
 handled: what arrives then is kept, bounded and played back by twisted.web. This leans on a few private names of
-HTTPChannel; fits() tries them out.
+HTTPChannel; txsocketio.transports.adoption tries them out.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.interfaces import IPushProducer, ITransport
 from twisted.logger import Logger
 from twisted.web.http import HTTPChannel
-from twisted.web.http_headers import Headers
-from zope.interface import implementer
 
 from txsocketio.transports.exchange import Exchange, Extra
-from txsocketio.transports.shortway import Head, ShortWay, render_answer
+from txsocketio.transports.shortway import Head, Logged, ShortWay, render_answer
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -38,17 +35,19 @@ class ShortExchange:
     :ivar method: the method.
     """
 
-    __slots__ = ("_body", "_channel", "_head", "_lost", "method")
+    __slots__ = ("_body", "_channel", "_head", "_lost", "_uri", "method")
 
-    def __init__(self, channel: ShortChannel, method: bytes, head: Head, body: bytes) -> None:
+    def __init__(self, channel: ShortChannel, method: bytes, uri: bytes, head: Head, body: bytes) -> None:
         """
         :param channel: where the answer goes.
         :param method: see the class.
+        :param uri: the target.
         :param head: what the request said.
         :param body: its body.
         """
         self.method = method
         self._channel: ShortChannel | None = channel
+        self._uri = uri
         self._head = head
         self._body = body
         self._lost: Callable[[Exchange], None] | None = None
@@ -78,7 +77,12 @@ class ShortExchange:
         channel, self._channel = self._channel, None
         if channel is not None:
             self._lost = None
-            channel.finish(self, render_answer(status, body, content_type, self._head, extra))
+            head = self._head
+            channel.transport.write(render_answer(status, body, content_type, head, extra))
+            if channel.factory._logFile is not None:
+                peer = channel.getPeer()
+                channel.factory.log(Logged(self.method, self._uri, status, len(body), head.logged, peer))
+            channel.finish(self)
 
     def watch(self, lost: Callable[[Exchange], None]) -> None:
         """
@@ -103,11 +107,14 @@ class ShortChannel(HTTPChannel):
     """
     Hand polls to their transports, and everything else to twisted.web.
 
-    :cvar way: recognises them.
+    :ivar way: recognises them.
     """
 
     way: ShortWay
+    transport: Any
+    timeOut: float | None  # type: ignore[assignment]
 
+    _HTTPChannel__first_line: int
     _get_head: Head | None = None
     _post_head: Head | None = None
     #: A POST whose body has not come whole, and how long it will be.
@@ -119,12 +126,17 @@ class ShortChannel(HTTPChannel):
     _due = 0.0
     _seconds: Callable[[], float]
 
-    def connectionMade(self) -> None:
+    @classmethod
+    def become(cls, channel: Any, way: ShortWay) -> None:
         """
-        Begin.
+        Make a channel of twisted.web's take the short way.
+
+        :param channel: whose request is being handled: its deadline is suspended.
+        :param way: see the class.
         """
-        self._seconds = self.site.reactor.seconds
-        super().connectionMade()
+        channel.__class__ = cls
+        channel.way = way
+        channel._seconds = channel.site.reactor.seconds
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -152,8 +164,9 @@ class ShortChannel(HTTPChannel):
         )
 
     def _taken(self, data: bytes) -> bool:
-        first = self.way.match(data)
-        transport = None if first is None else self.way.transport_of(first[2])
+        way = self.way
+        first = way.match(data)
+        transport = way.transport_of(first[3]) if first is not None and way.leads_there() else None
         if first is None or transport is None:
             return False
         start = first.end()
@@ -168,7 +181,7 @@ class ShortChannel(HTTPChannel):
                 return False
         body = data[end + 2 :]
         if len(body) == head.length:
-            self._hand_over(transport, ShortExchange(self, method, head, body))
+            self._hand_over(transport, ShortExchange(self, method, first[2], head, body))
             return True
         if len(body) > head.length:
             return False
@@ -211,14 +224,12 @@ class ShortChannel(HTTPChannel):
             _log.failure("handling a poll failed")
             exchange.answer(500, *_FAILED)
 
-    def finish(self, exchange: ShortExchange, answer: bytes) -> None:
+    def finish(self, exchange: ShortExchange) -> None:
         """
-        Send the answer of an exchange, and be ready for the next request.
+        Be ready for the next request.
 
-        :param exchange: the one that is handled.
-        :param answer: all its bytes.
+        :param exchange: the one that was handled; it has been answered.
         """
-        self.transport.write(answer)
         if self._dataBuffer or self._throttled:
             self._throttled = self._waitingForTransport
             self.requestDone(exchange)
@@ -277,106 +288,3 @@ class ShortChannel(HTTPChannel):
             self._timer = self.callLater(left, self._look)
         else:
             self.timeoutConnection()
-
-
-def channel_class(way: ShortWay) -> type[ShortChannel] | None:
-    """
-    Give the channel for one site.
-
-    :param way: recognises its polls.
-    :return: the class, or None when the installed Twisted keeps its state elsewhere.
-    """
-    try:
-        fits = list(_walk()) == _EXPECTED
-    except Exception:
-        # Whatever is wrong with it: then it is not what ShortChannel was written for.
-        fits = False
-    return type("ShortChannel", (ShortChannel,), {"way": way}) if fits else None
-
-
-@implementer(ITransport, IPushProducer)
-class _NoTransport:
-    """
-    Take what a channel on trial does to its transport.
-    """
-
-    disconnecting = False
-
-    def _ignore(self, *_: Any) -> None:
-        return None
-
-    write = writeSequence = loseConnection = getPeer = getHost = _ignore
-    registerProducer = unregisterProducer = pauseProducing = resumeProducing = stopProducing = _ignore
-
-
-class _Held:
-    """
-    Be a request that is not answered.
-    """
-
-    def __init__(self, channel: Any, *_: Any) -> None:
-        """
-        :param channel: ignored.
-        """
-        self.requestHeaders = Headers()
-
-    def _ignore(self, *_: Any) -> None:
-        return None
-
-    parseCookies = gotLength = handleContentChunk = requestReceived = connectionLost = _ignore
-
-
-class _NoCall:
-    """
-    Be a delayed call that never comes.
-    """
-
-    def _ignore(self, *_: Any) -> None:
-        return None
-
-    cancel = reset = _ignore
-
-
-def _walk() -> Any:
-    """
-    Take one channel of twisted.web's through a request, and give its state after each step.
-    """
-    channel: Any = HTTPChannel()  # type: ignore[no-untyped-call]
-    channel.requestFactory = _Held
-    channel.timeOut = 7
-    channel.callLater = lambda *_: _NoCall()
-    channel.makeConnection(_NoTransport())
-
-    def state() -> tuple[Any, ...]:
-        return (
-            len(channel.requests),
-            channel._handlingRequest,
-            channel.line_mode,
-            channel._buffer,
-            tuple(channel._dataBuffer),
-            channel._busyReceiving,
-            channel._HTTPChannel__first_line,
-            bool(channel.persistent),
-            channel.timeOut,
-            channel._savedTimeOut,
-            channel._waitingForTransport,
-        )
-
-    yield state()
-    for piece in (b"\r\n", b"POST / HT", b"TP/1.1\r\nContent-Length: 1\r\n\r\n", b"a", b"GET"):
-        channel.dataReceived(piece)
-        yield state()
-    channel.requestDone(channel.requests[0])
-    yield state()
-
-
-_IDLE: Final = (0, False, 1, b"", (), False, 1, True, 7, None, False)
-_EXPECTED: Final = [
-    _IDLE,
-    (0, False, 1, b"", (), False, 2, True, 7, None, False),
-    (0, False, 1, b"POST / HT", (), False, 2, True, 7, None, False),
-    (1, False, 0, b"", (), False, 0, True, 7, None, False),
-    (1, True, 0, b"", (b"",), False, 1, True, None, 7, False),
-    (1, True, 0, b"", (b"", b"GET"), False, 1, True, None, 7, False),
-    (0, False, 1, b"GET", (), False, 1, True, 7, 7, False),
-]

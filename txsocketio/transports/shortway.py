@@ -1,19 +1,20 @@
 """
 The short way of polls: recognised in the bytes received, and answered with one write.
 
-What is recognised is a whole GET or POST of HTTP/1.1 for a session that polls, with a head in the strictest grammar and,
-for a POST, one Content-Length. Whatever else a client may send goes to twisted.web from its first byte on, so that
+What is recognised is a whole GET or POST of HTTP/1.1 for a session that polls, with a head in the strictest grammar
+and, for a POST, one Content-Length. Whatever else a client may send goes to twisted.web from its first byte on, so that
 limits, errors and everything unusual are twisted.web's either way. The answers are the same, byte for byte.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.web.http import RESPONSES, datetimeToString
+from twisted.web.http import RESPONSES, combinedLogFormatter, datetimeToString
+from twisted.web.resource import Resource
 from twisted.web.server import version
 
 from txsocketio.transports.cors import cors_headers
@@ -29,11 +30,13 @@ _MOST_FIELDS: Final = 100
 #: Bytes of a body; longer ones go where they do not stay in memory.
 _LONGEST_BODY: Final = 65_536
 
-_PLAIN_PATH: Final = re.compile(r"/[\w.~/-]+", re.ASCII).fullmatch
+#: What tells a resource's children in the order in which they are found: those that were put into it first.
+_BY_CHILDREN: Final = Resource.getChildWithDefault
 _FIELDS: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*").fullmatch
 _LENGTH: Final = re.compile(rb"[0-9]{1,7}").fullmatch
 #: With one of these twisted.web has more to do than to hand over a body.
 _UNUSUAL: Final = frozenset((b"transfer-encoding", b"expect", b"upgrade"))
+_LOGGED: Final[Sequence[bytes]] = (b"referer", b"user-agent")
 
 
 class Head:
@@ -46,9 +49,10 @@ class Head:
     :ivar codings: the Accept-Encoding, or None.
     :ivar cors: headers of the answer.
     :ivar cors_lines: the same as they are sent.
+    :ivar logged: what access logs show.
     """
 
-    __slots__ = ("codings", "content_type", "cors", "cors_lines", "fields", "length")
+    __slots__ = ("codings", "content_type", "cors", "cors_lines", "fields", "length", "logged")
 
     def __init__(self, fields: bytes, length: int, found: dict[bytes, bytes], cors: Extra) -> None:
         """
@@ -63,6 +67,7 @@ class Head:
         self.codings = found.get(b"accept-encoding")
         self.cors = cors
         self.cors_lines = _lines(cors)
+        self.logged: dict[bytes, bytes] = {name: found[name] for name in _LOGGED if name in found}
 
 
 class _Asked:
@@ -89,20 +94,49 @@ class _Asked:
 
 class ShortWay:
     """
-    Recognise polls.
+    Recognise polls, for one site and as long as nothing in it has a say between the connection and the resource.
+
+    :ivar target: the resource that answers for the engine there.
+    :ivar transport_of: gives the transport that a query names, or None.
+    :ivar match: matches a first line; its groups are method, target and query.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    __slots__ = ("_longest", "_options", "_segments", "_site", "match", "target", "transport_of")
+
+    def __init__(self, engine: Engine, site: Any, segments: Sequence[bytes]) -> None:
         """
-        :param engine: with its sessions and options; its resource stands at the option ``path``.
+        :param engine: with its sessions and options.
+        :param site: a twisted.web Site.
+        :param segments: the path that leads to the engine's resource.
         """
         options = self._options = engine.options
         self._longest = min(options.max_http_buffer_size, _LONGEST_BODY)
-        #: Gives the transport that a query names.
+        self._site = site
+        self._segments = tuple(segments)
+        self.target = self._walk()
         self.transport_of = KnownSessions(engine).of_query
-        path = options.path if _PLAIN_PATH(options.path) else "\r"
-        #: Matches the first line, with the method and the query as groups.
-        self.match = re.compile(rb"(GET|POST) %b/?\?([!-~]*) HTTP/1\.1\r\n" % re.escape(path.encode())).match
+        path = b"".join([b"/" + segment for segment in segments])
+        self.match = re.compile(rb"(GET|POST) (%b/?\?([!-~]*)) HTTP/1\.1\r\n" % re.escape(path)).match
+
+    def leads_there(self) -> bool:
+        """
+        Say whether a request would come straight to the resource now, and an access log show it as ours does.
+        """
+        site = self._site
+        if site._logFile is not None and site._logFormatter is not combinedLogFormatter:
+            return False
+        return self._walk() is self.target is not None
+
+    def _walk(self) -> Any:
+        node = self._site.resource
+        for segment in self._segments:
+            kind = type(node)
+            if kind.getChildWithDefault is not _BY_CHILDREN and not getattr(kind, "children_first", False):
+                return None
+            if node.isLeaf:
+                return None
+            node = node.children.get(segment)
+        return node
 
     def head_of(self, method: bytes, data: bytes, start: int, end: int, is_secure: Callable[[], bool]) -> Head | None:
         """
@@ -130,6 +164,9 @@ class ShortWay:
                 if name == b"accept-encoding":
                     value = found[name] + b"," + value
             found[name] = value
+        if b"multipart" in found.get(b"content-type", b"").lower():
+            # A form: twisted.web would read it.
+            return None
         length = self._length(method, found.get(b"content-length"))
         if length is None or is_old_explorer(found.get(b"user-agent", b"")):
             return None
@@ -180,7 +217,7 @@ class _Beginnings:
         beginning = self._by_status.get(status)
         if beginning is None:
             text = RESPONSES.get(status, b"Unknown Status")
-            date = datetimeToString()  # type: ignore[no-untyped-call]
+            date = datetimeToString()
             beginning = b"HTTP/1.1 %d %b\r\nServer: %b\r\nDate: %b\r\n" % (status, text, version, date)
             self._by_status[status] = beginning
         return beginning
@@ -205,10 +242,7 @@ def render_answer(status: int, body: bytes, content_type: bytes | None, head: He
         for name, value in extra:
             merged[name] = b"%b, %b" % (merged[name], value) if name in merged else value
         lines = _lines(tuple(merged.items()))
-    if content_type is None:
-        ending = b"\r\n"
-    else:
-        ending = b"Content-Type: %b\r\n\r\n" % content_type
+    ending = b"\r\n" if content_type is None else b"Content-Type: %b\r\n\r\n" % content_type
     return b"%b%bContent-Length: %d\r\nCache-Control: no-store\r\n%b%b" % (
         _beginning_of(status),
         lines,
@@ -216,3 +250,47 @@ def render_answer(status: int, body: bytes, content_type: bytes | None, head: He
         ending,
         body,
     )
+
+
+class Logged:
+    """
+    Be as much of a twisted.web request as access logs show.
+
+    :ivar method: the method.
+    :ivar uri: the target.
+    :ivar clientproto: the HTTP version.
+    :ivar code: the status of the answer.
+    :ivar sentLength: bytes of its body.
+    """
+
+    __slots__ = ("_address", "_headers", "code", "method", "sentLength", "uri")
+
+    clientproto = b"HTTP/1.1"
+
+    def __init__(self, method: bytes, uri: bytes, code: int, length: int, headers: dict[bytes, bytes], address: Any):
+        """
+        :param method: see the class.
+        :param uri: see the class.
+        :param code: see the class.
+        :param length: the sentLength.
+        :param headers: what there is of Referer and User-Agent.
+        :param address: of the client.
+        """
+        self.method = method
+        self.uri = uri
+        self.code = code
+        self.sentLength = length
+        self._headers = headers
+        self._address = address
+
+    def getHeader(self, name: bytes) -> bytes | None:
+        """
+        Give a header.
+        """
+        return self._headers.get(name)
+
+    def getClientAddress(self) -> Any:
+        """
+        Give the address of the client.
+        """
+        return self._address

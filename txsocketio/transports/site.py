@@ -9,17 +9,11 @@ it is too long.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
-
-from txsocketio.transports.short_channel import channel_class
-from txsocketio.transports.shortway import ShortWay
-
-if TYPE_CHECKING:
-    from txsocketio.engine.engine import Engine
 
 #: Seconds in which a refused body is still swallowed, so that closing does not destroy the answer on its way.
 LINGER = 2.0
@@ -142,7 +136,6 @@ class BoundedSite(Site):
         body_limit: int = 1_000_000,
         bounded_path: bytes | None = None,
         timeout: float | None = None,
-        engine: Engine | None = None,
         **kwargs: Any,
     ) -> None:
         """
@@ -151,29 +144,10 @@ class BoundedSite(Site):
         :param bounded_path: bound only requests for this path and below; None for all.
         :param timeout: seconds that a connection may be idle; None for 60. Over HTTP/2 an unanswered poll is idle too:
             give more than the ping interval.
-        :param engine: whose polls may bypass this site (the option ``fast_polling``), because its resource and nothing
-            else answers at its option ``path``; None for a site in which every request takes the long way, as it does
-            where there is an access log.
         :param kwargs: what Site takes: ``reactor`` and ``logPath`` above all. Without a reactor the global one is used.
         """
         factory = type("BoundedRequest", (BoundedRequest,), {"body_limit": body_limit, "bounded_path": bounded_path})
         super().__init__(resource, factory, timeout=60.0 if timeout is None else timeout, **kwargs)
-        if engine is not None and engine.options.fast_polling and not self.logPath:
-            self._take_short_way(ShortWay(engine))
-
-    def _take_short_way(self, way: ShortWay) -> None:
-        make_channel = channel_class(way)
-        if make_channel is None:
-            _log.warn("the installed Twisted is unknown to the fast polling: every poll takes the long way")
-            return
-        make_plain = self.protocol
-
-        def make_protocol() -> Any:
-            wrapper: Any = make_plain()
-            wrapper._channel = make_channel()
-            return wrapper
-
-        self.protocol = make_protocol
 
     def startFactory(self) -> None:
         """
