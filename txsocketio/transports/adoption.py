@@ -76,8 +76,9 @@ class Adoption:
 
         :param request: twisted.web's, a poll that has reached the resource.
         """
-        channel = request.channel
-        if channel.__class__ is not HTTPChannel or channel.requestFactory is not type(request):
+        channel: Any = request.channel
+        kinds: list[type] = [type(channel), type(request)]
+        if kinds != [HTTPChannel, channel.requestFactory]:
             return
         site = channel.site
         try:
@@ -85,7 +86,7 @@ class Adoption:
         except KeyError:
             fast = self._engine.options.fast_polling
             way = self._ways[site] = self._way_in(site, request) if fast else None
-        if way is not None and way.leads_there() and channel.factory is site:
+        if way is not None and way.leads_there(site) and channel.factory is site:
             ShortChannel.become(channel, way)
 
     def _way_in(self, site: Any, request: Any) -> ShortWay | None:
@@ -104,8 +105,9 @@ class Adoption:
             return None
         way = ShortWay(self._engine, site, request.prepath)
         target = way.target
-        ends_here = getattr(type(target).render, "plain", False) and "render" not in vars(target) and target.isLeaf
-        return way if ends_here else None
+        if not getattr(getattr(type(target), "render", None), "plain", False):
+            return None
+        return way if target.isLeaf and "render" not in vars(target) else None
 
 
 def _untouched(thing: Any, base: type, *methods: str) -> bool:
@@ -126,14 +128,15 @@ def _is_plain_request(kind: type) -> bool:
 
 
 @cache
-def twisted_fits() -> bool:
+def twisted_fits(kind: type = HTTPChannel) -> bool:
     """
     Try out whether the installed Twisted keeps its state where ShortChannel looks for it.
 
+    :param kind: the class of its channels.
     :return: whether ShortChannel can be used.
     """
     try:
-        return list(_walk()) == _EXPECTED and hasattr(Site, "_logFile")
+        return list(_walk(kind)) == _EXPECTED and hasattr(Site, "_logFile")
     except Exception:
         # Whatever is wrong with it: then it is not what ShortChannel was written for.
         return False
@@ -163,11 +166,11 @@ class _Dummy:
     cancel = reset = nothing
 
 
-def _walk() -> Any:
+def _walk(kind: type) -> Any:
     """
-    Take one channel of twisted.web's through a request, and give its state after each step.
+    Take a channel through one request and the beginning of another, and give its state after each step.
     """
-    channel: Any = HTTPChannel()
+    channel: Any = kind()
     channel.requestFactory = _Dummy
     channel.timeOut = 7
     channel.callLater = _Dummy

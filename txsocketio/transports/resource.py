@@ -122,9 +122,9 @@ class EngineResource(Resource):
         """
         known = self._known.of_request(request)
         if known is not None:
+            self._adoption.adopt(request)
             if self._options.cors_allowed_origins is not None:
                 self._add_headers(request, cors_headers(self._options, origin_of(request), request))
-            self._adoption.adopt(request)
             return serve(request, known.get, known.post)
         origin = origin_of(request)
         if request.method == b"OPTIONS":

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.web.http import HTTPChannel
 
 from txsocketio.transports.exchange import Exchange, Extra
-from txsocketio.transports.shortway import Head, Logged, ShortWay, render_answer
+from txsocketio.transports.shortway import LONGEST_HEAD, Head, Logged, ShortWay, render_answer
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -112,13 +112,14 @@ class ShortChannel(HTTPChannel):
 
     way: ShortWay
     transport: Any
+    site: Any
     timeOut: float | None  # type: ignore[assignment]
 
     _HTTPChannel__first_line: int
     _get_head: Head | None = None
     _post_head: Head | None = None
     #: A POST whose body has not come whole, and how long it will be.
-    _pieces: list[bytes] | None = None
+    _partial: bytearray | None = None
     _missing = 0
     #: Whether the transport has had enough since it last took all.
     _throttled = False
@@ -144,11 +145,14 @@ class ShortChannel(HTTPChannel):
 
         :param data: any part of the stream.
         """
-        if self._pieces is not None:
-            whole = self._complete(data)
-            if whole is None:
+        if self._partial is not None:
+            self._partial += data
+            self._missing -= len(data)
+            if self._missing > 0:
+                self.resetTimeout()
                 return
-            data = whole
+            data = bytes(self._partial)
+            self._partial = None
         if self._between_requests() and self._taken(data):
             return
         super().dataReceived(data)
@@ -166,12 +170,12 @@ class ShortChannel(HTTPChannel):
     def _taken(self, data: bytes) -> bool:
         way = self.way
         first = way.match(data)
-        transport = way.transport_of(first[3]) if first is not None and way.leads_there() else None
+        transport = way.transport_of(first[3]) if first is not None and way.leads_there(self.site) else None
         if first is None or transport is None:
             return False
         start = first.end()
         end = data.find(b"\r\n\r\n", start - 2) + 2
-        if end < start:
+        if not start <= end <= LONGEST_HEAD:
             return False
         method = first[1]
         head = self._get_head if method == b"GET" else self._post_head
@@ -185,7 +189,7 @@ class ShortChannel(HTTPChannel):
             return True
         if len(body) > head.length:
             return False
-        self._pieces = [data]
+        self._partial = bytearray(data)
         self._missing = head.length - len(body)
         self.resetTimeout()
         return True
@@ -199,17 +203,6 @@ class ShortChannel(HTTPChannel):
             else:
                 self._post_head = head
         return head
-
-    def _complete(self, data: bytes) -> bytes | None:
-        pieces = self._pieces
-        assert pieces is not None
-        pieces.append(data)
-        self._missing -= len(data)
-        if self._missing > 0:
-            self.resetTimeout()
-            return None
-        self._pieces = None
-        return b"".join(pieces)
 
     def _hand_over(self, transport: Any, exchange: ShortExchange) -> None:
         # What HTTPChannel.allContentReceived() does.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from txsocketio.engine.engine import Engine
 
 #: Bytes of a head, and fields in it; well within what twisted.web takes.
-_LONGEST_HEAD: Final = 8192
+LONGEST_HEAD: Final = 8192
 _MOST_FIELDS: Final = 100
 #: Bytes of a body; longer ones go where they do not stay in memory.
 _LONGEST_BODY: Final = 65_536
@@ -101,7 +101,7 @@ class ShortWay:
     :ivar match: matches a first line; its groups are method, target and query.
     """
 
-    __slots__ = ("_longest", "_options", "_segments", "_site", "match", "target", "transport_of")
+    __slots__ = ("_longest", "_options", "_segments", "match", "target", "transport_of")
 
     def __init__(self, engine: Engine, site: Any, segments: Sequence[bytes]) -> None:
         """
@@ -111,29 +111,30 @@ class ShortWay:
         """
         options = self._options = engine.options
         self._longest = min(options.max_http_buffer_size, _LONGEST_BODY)
-        self._site = site
         self._segments = tuple(segments)
-        self.target = self._walk()
+        self.target = self._walk(site)
         self.transport_of = KnownSessions(engine).of_query
         path = b"".join([b"/" + segment for segment in segments])
         self.match = re.compile(rb"(GET|POST) (%b/?\?([!-~]*)) HTTP/1\.1\r\n" % re.escape(path)).match
 
-    def leads_there(self) -> bool:
+    def leads_there(self, site: Any) -> bool:
         """
         Say whether a request would come straight to the resource now, and an access log show it as ours does.
+
+        :param site: the site.
         """
-        site = self._site
         if site._logFile is not None and site._logFormatter is not combinedLogFormatter:
             return False
-        return self._walk() is self.target is not None
+        return self._walk(site) is self.target is not None
 
-    def _walk(self) -> Any:
-        node = self._site.resource
+    def _walk(self, site: Any) -> Any:
+        node = site.resource
         for segment in self._segments:
             kind = type(node)
-            if kind.getChildWithDefault is not _BY_CHILDREN and not getattr(kind, "children_first", False):
+            by_children = getattr(kind, "getChildWithDefault", None) is _BY_CHILDREN
+            if not by_children and not getattr(kind, "children_first", False):
                 return None
-            if node.isLeaf:
+            if node.isLeaf or "getChildWithDefault" in vars(node):
                 return None
             node = node.children.get(segment)
         return node
@@ -150,7 +151,7 @@ class ShortWay:
         :return: what they say, or None for a request that goes the long way.
         """
         fields = data[start:end]
-        if end > _LONGEST_HEAD or fields.count(b"\n") > _MOST_FIELDS or _FIELDS(fields) is None:
+        if fields.count(b"\n") > _MOST_FIELDS or _FIELDS(fields) is None:
             return None
         found: dict[bytes, bytes] = {}
         for line in fields.split(b"\r\n")[:-1]:
