@@ -77,8 +77,8 @@ class Adoption:
         :param request: twisted.web's, a poll that has reached the resource.
         """
         channel: Any = request.channel
-        kinds: list[type] = [type(channel), type(request)]
-        if kinds != [HTTPChannel, channel.requestFactory]:
+        kind, request_kind = type(channel), type(request)
+        if kind is not HTTPChannel or channel.requestFactory is not request_kind:
             return
         site = channel.site
         try:
