@@ -94,6 +94,8 @@ class EngineOptions:
     :ivar fast_handshake: whether WebSocket handshakes bypass twisted.web under ``server.service()`` and ``twistd
         socketio``.
     :ivar fast_reader: whether whole, unfragmented WebSocket text frames bypass Autobahn's parser.
+    :ivar fast_polling: whether polls over a connection that is kept bypass most of twisted.web, in sites where nothing
+        but plain resources leads to the server's.
     """
 
     path: str = "/socket.io"
@@ -120,6 +122,7 @@ class EngineOptions:
     close_timeout: float = 30.0
     fast_handshake: bool = True
     fast_reader: bool = True
+    fast_polling: bool = True
 
     def __post_init__(self) -> None:
         """
@@ -130,7 +133,8 @@ class EngineOptions:
         _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout", "close_timeout")
         _count(self, "max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
         _count(self, "http_compression_threshold", least=0)
-        _flag(self, "allow_upgrades", "http_compression", "per_message_deflate", "fast_handshake", "fast_reader")
+        _flag(self, "allow_upgrades", "http_compression", "per_message_deflate")
+        _flag(self, "fast_handshake", "fast_reader", "fast_polling")
         _choices(self, "transports", TRANSPORTS)
         _choices(self, "generations", GENERATIONS)
         _callable_or_none(self, "allow_request")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.web.resource import Resource
 
 from txsocketio.server import SocketIOServer
+from txsocketio.transports.adoption import plain
 
 if TYPE_CHECKING:
     from txsocketio.namespace import BaseNamespace
@@ -36,6 +37,7 @@ class SocketIOResource(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self.socketio = SocketIOServer(namespaces, reactor=reactor, **options)
 
+    @plain
     def render(self, request: Any) -> Any:
         """
         Answer a request of a client.

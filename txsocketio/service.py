@@ -26,7 +26,11 @@ _log = Logger()
 class PathResource(Resource):
     """
     Lead one path to one resource, and everything else to another.
+
+    :cvar children_first: who walks this tree without a request may go by the children that were put into it.
     """
+
+    children_first = True
 
     def __init__(self, path: str, target: Any, rest: Any = None) -> None:
         """
@@ -38,6 +42,10 @@ class PathResource(Resource):
         self._segments = [segment.encode() for segment in path.strip("/").split("/")]
         self._target = target
         self._rest = rest
+        for segment in reversed(self._segments[1:]):
+            target, below = Resource(), target
+            target.putChild(segment, below)
+        self.putChild(self._segments[0], target)
 
     def getChildWithDefault(self, path: bytes, request: Any) -> Any:
         """
@@ -53,7 +61,7 @@ class PathResource(Resource):
             del request.postpath[:more]
             return self._target
         if self._rest is None:
-            return super().getChildWithDefault(path, request)  # type: ignore[no-untyped-call]
+            return self.getChild(path, request)  # type: ignore[no-untyped-call]
         if self._rest.isLeaf:
             request.postpath.insert(0, request.prepath.pop())
             return self._rest
@@ -119,6 +127,8 @@ class SocketIOService(Service):
             PathResource(options.path, self.server.resource(), self._root),
             options.max_http_buffer_size,
             options.path.encode(),
+            # Over HTTP/2 a poll that waits is idle.
+            max(60.0, options.ping_interval + options.ping_timeout),
             handshake=self.server.resource().short_handshake,
             reactor=reactor,
         )

@@ -19,8 +19,9 @@ How answers leave: statuses, bodies and headers of everything that is not a WebS
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from html import escape
+from math import inf
 from typing import Any, Final
 
 from twisted.logger import Logger
@@ -29,24 +30,15 @@ from twisted.web.server import NOT_DONE_YET
 from txsocketio.errors import HandshakeError
 from txsocketio.options import EngineOptions
 from txsocketio.transports.compression import choose_coding, compress
+from txsocketio.transports.exchange import Exchange, Extra, WebExchange
+from txsocketio.transports.turn import Turn
 
 TEXT_HTML: Final = b"text/html"
 TEXT_PLAIN: Final = b"text/plain; charset=UTF-8"
 _JSON: Final = b"application/json"
+_VARY: Final[Extra] = ((b"Vary", b"Accept-Encoding"),)
 
 _log = Logger()
-
-
-def add_header(request: Any, name: bytes, value: bytes) -> None:
-    """
-    Set a header of the answer, or add to the list it holds.
-
-    :param request: twisted.web's.
-    :param name: the header.
-    :param value: its value, or one more item.
-    """
-    before = request.responseHeaders.getRawHeaders(name)
-    request.setHeader(name, b", ".join([*before, value]) if before else value)
 
 
 def answer(request: Any, status: int, body: bytes = b"", content_type: bytes | None = None) -> int:
@@ -59,23 +51,8 @@ def answer(request: Any, status: int, body: bytes = b"", content_type: bytes | N
     :param content_type: its type; needed where there is a body.
     :return: NOT_DONE_YET, for render() to return.
     """
-    if status != 204:
-        request.setHeader(b"Content-Length", b"%d" % len(body))
-    _begin(request, status, content_type)
-    request.write(body)
-    request.finish()
+    WebExchange(request).answer(status, body, content_type)
     return NOT_DONE_YET
-
-
-def _begin(request: Any, status: int, content_type: bytes | None) -> None:
-    request.setResponseCode(status)
-    request.setHeader(b"Cache-Control", b"no-store")
-    if content_type is not None:
-        request.setHeader(b"Content-Type", content_type)
-    agent = request.getHeader(b"user-agent") or b""
-    if b"MSIE" in agent or b"Trident/" in agent:
-        # The XSS filter of old Internet Explorers takes payloads for injected scripts.
-        request.setHeader(b"X-XSS-Protection", b"0")
 
 
 def begin_stream(request: Any, head: bytes, content_type: bytes) -> None:
@@ -86,7 +63,7 @@ def begin_stream(request: Any, head: bytes, content_type: bytes) -> None:
     :param head: the first bytes of the body.
     :param content_type: its type.
     """
-    _begin(request, 200, content_type)
+    WebExchange(request).begin(200, content_type)
     request.write(head)
 
 
@@ -100,19 +77,19 @@ def drop_connection(request: Any) -> None:
     (channel.transport if request.clientproto.startswith(b"HTTP/1") else channel).abortConnection()
 
 
-def serve(request: Any, get: Callable[[Any], object], post: Callable[[Any], object]) -> int:
+def serve(request: Any, get: Callable[[WebExchange], object], post: Callable[[WebExchange], object]) -> int:
     """
     Hand a request to a session by its method.
 
     :param request: twisted.web's.
-    :param get: takes it if it is a GET.
-    :param post: takes it if it is a POST.
+    :param get: takes its exchange if it is a GET.
+    :param post: takes its exchange if it is a POST.
     :return: NOT_DONE_YET, for render() to return.
     """
     if request.method == b"GET":
-        get(request)
+        get(WebExchange(request))
     elif request.method == b"POST":
-        post(request)
+        post(WebExchange(request))
     else:
         request.setHeader(b"Allow", b"GET, POST, OPTIONS")
         return refuse(request, 405, "a method that sessions do not know")
@@ -146,39 +123,49 @@ def answer_error(request: Any, error: HandshakeError, upgrade: bool = False) -> 
             request.setHeader(b"Connection", b"close")
             request.channel.persistent = False
         return answer(request, 400, escape(error.message).encode("utf-8", "replace"), TEXT_HTML)
+    deny(WebExchange(request), error)
+    return NOT_DONE_YET
+
+
+def deny(exchange: Exchange, error: HandshakeError) -> None:
+    """
+    Refuse an exchange with a code of the handshake.
+
+    :param exchange: whose client is still there.
+    :param error: what is wrong.
+    """
     body = json.dumps({"code": error.code, "message": error.message}, separators=(",", ":"))
-    return answer(request, error.status, body.encode("ascii"), _JSON)
+    exchange.answer(error.status, body.encode("ascii"), _JSON)
 
 
 class PollAnswers:
     """
-    Answer polls, compressed where client and options want it.
+    Answer polls, compressed where client and options want it, and see to what many sessions send in one reactor turn.
     """
 
     def __init__(self, options: EngineOptions) -> None:
         """
         :param options: of which ``http_compression`` and its threshold matter.
         """
-        self._compression = options.http_compression
-        self._threshold = options.http_compression_threshold
+        self._compressed_from = options.http_compression_threshold if options.http_compression else inf
+        self.turn = Turn()
 
-    def send(self, request: Any, body: bytes, content_type: bytes) -> None:
+    def send(self, exchange: Exchange, body: bytes, content_type: bytes) -> None:
         """
         Answer one poll.
 
-        :param request: twisted.web's.
+        :param exchange: whose client is still there.
         :param body: the payload.
         :param content_type: its type.
         """
-        if self._compression and len(body) >= self._threshold:
-            add_header(request, b"Vary", b"Accept-Encoding")
-            coding = choose_coding(_joined(request.requestHeaders.getRawHeaders(b"accept-encoding")))
-            smaller = body if coding is None else compress(coding, body)
-            if coding is not None and len(smaller) < len(body):
-                request.setHeader(b"Content-Encoding", coding)
+        if len(body) < self._compressed_from:
+            exchange.answer(200, body, content_type)
+            return
+        extra = _VARY
+        coding = choose_coding(exchange.accepted_codings())
+        if coding is not None:
+            smaller = compress(coding, body)
+            if len(smaller) < len(body):
                 body = smaller
-        answer(request, 200, body, content_type)
-
-
-def _joined(values: Iterable[bytes] | None) -> bytes | None:
-    return b",".join(values) if values else None
+                extra = (*_VARY, (b"Content-Encoding", coding))
+        exchange.answer(200, body, content_type, extra)

@@ -30,6 +30,7 @@ from txsocketio.protocol.legacy import REFUSALS
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.transports.answers import TEXT_PLAIN, PollAnswers, answer, serve
 from txsocketio.transports.cors import origin_allowed, origin_of
+from txsocketio.transports.exchange import Exchange
 from txsocketio.transports.jsonp import LegacyScript, Shape
 from txsocketio.transports.legacy_polling import BARE, LegacyPolling
 from txsocketio.transports.legacy_streams import FORMS, Form, StreamTransport
@@ -143,17 +144,17 @@ class LegacyPaths:
         transport: Any = session.transport
         return transport  # type: ignore[no-any-return]
 
-    def _post(self, request: Any, session: Session, shape: Shape) -> None:
+    def _post(self, exchange: Exchange, session: Session, shape: Shape) -> None:
         transport = session.transport
         # Who posts has given up its WebSocket.
-        (transport if isinstance(transport, Uploads) else self._polled(session)).take_post(request, shape)
+        (transport if isinstance(transport, Uploads) else self._polled(session)).take_post(exchange, shape)
 
     def _stream(self, request: Any, facts: Facts, session: Session, name: str) -> int:
         if not self._allowed(request):
             return self._refuse(request, facts, HandshakeError(4))
         return serve(
             request,
-            lambda get: self._begin_stream(get, session, FORMS[name]),
+            lambda get: self._begin_stream(get.request, session, FORMS[name]),
             lambda post: self._post(post, session, BARE),
         )
 

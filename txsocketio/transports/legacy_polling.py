@@ -4,11 +4,12 @@ The polls of Socket.IO 0.9: xhr-polling and jsonp-polling, which one session may
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.options import EngineOptions
 from txsocketio.reasons import TRANSPORT_CLOSE
-from txsocketio.transports.answers import TEXT_PLAIN, PollAnswers, answer
+from txsocketio.transports.answers import TEXT_PLAIN, PollAnswers
+from txsocketio.transports.exchange import Exchange
 from txsocketio.transports.jsonp import Bare, Shape
 from txsocketio.transports.polling import CLOSE, NOOP, PollingTransport
 
@@ -53,19 +54,19 @@ class LegacyPolling(PollingTransport):
         self._idle_call: IDelayedCall | None = None
         self._parked_at = 0.0
 
-    def poll(self, request: Any, shape: Shape) -> None:
+    def poll(self, exchange: Exchange, shape: Shape) -> None:
         """
         Take a poll.
 
-        :param request: twisted.web's, a GET.
+        :param exchange: a GET.
         :param shape: what is wrapped around the payload.
         """
         if self._poll is not None:
             self._answer_idle()
         self._shape = shape
         self.receiver.heard = True
-        self.get(request)
-        if self._poll is request:
+        self.get(exchange)
+        if self._poll is exchange:
             self._parked_at = self._clock.seconds()
             if self._idle_call is None:
                 self._watch(self._patience)
@@ -109,7 +110,7 @@ class LegacyPolling(PollingTransport):
         if farewell == CLOSE and self._shape is BARE:
             # Clients take any failure for a lost connection and come back. The error packet that tells them of it in
             # words makes them send a goodbye, and one that has to wait for a POST would greet their next session.
-            request, self._poll = self._poll, None
-            answer(request, 410)
+            exchange, self._poll = self._poll, None
+            exchange.answer(410)
         else:
             self._answer_idle()

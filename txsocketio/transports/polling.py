@@ -2,9 +2,10 @@
 HTTP long polling: a transport that exists only while somebody asks for it.
 
 Theory of operation. A session's packets wait in its queue. A GET takes up to ``max_packets_per_poll`` of them at once,
-or, where none wait, is parked until data_queued(): then one delayed call of zero seconds answers it with all that the
-reactor turn has queued. At most one GET may be unanswered; two of them end the session. Every request that gets here is
-answered exactly once, whatever happens to the session. For POSTs see txsocketio.transports.uploads.
+or, where none wait, is parked until data_queued(): then it is answered at the end of the reactor turn with all that the
+turn has queued (txsocketio.transports.turn). At most one GET may be unanswered; two of them end the session. Every
+request that gets here is answered exactly once, whatever happens to the session. For POSTs see
+txsocketio.transports.uploads.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from txsocketio.errors import HandshakeError
 from txsocketio.interfaces import ITransport
 from txsocketio.options import EngineOptions
 from txsocketio.reasons import TRANSPORT_CLOSE
-from txsocketio.transports.answers import PollAnswers, answer_error
+from txsocketio.transports.answers import PollAnswers, deny
+from txsocketio.transports.exchange import Exchange
 from txsocketio.transports.jsonp import Shape
 from txsocketio.transports.uploads import Uploads
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+    from twisted.internet.interfaces import IReactorTime
 
     from txsocketio.interfaces import IWire
     from txsocketio.protocol.generations import Generation
@@ -37,7 +39,7 @@ class PollingTransport(Uploads):
     Carry one session over GETs and POSTs.
     """
 
-    __slots__ = ("_answers", "_clock", "_closing", "_container", "_flush_call", "_poll", "_shape", "wire")
+    __slots__ = ("_answers", "_clock", "_closing", "_container", "_flush_due", "_poll", "_shape", "wire")
 
     name = "polling"
     streaming = False
@@ -66,37 +68,37 @@ class PollingTransport(Uploads):
         self._answers = answers
         self._clock = clock
         self._poll: Any = None
-        self._flush_call: IDelayedCall | None = None
+        self._flush_due = False
         self._closing = False
 
     # What the resource calls.
 
-    def get(self, request: Any) -> None:
+    def get(self, exchange: Exchange) -> None:
         """
         Take a poll: answer it now or when there is something to send.
 
-        :param request: twisted.web's, a GET.
+        :param exchange: a GET.
         """
         if self._gone:
-            answer_error(request, HandshakeError(1))
+            deny(exchange, HandshakeError(1))
         elif self._poll is not None:
-            self._overlap(request)
+            self._overlap(exchange)
         else:
-            self._poll = request
+            self._poll = exchange
             if self.receiver.queued:
                 self._flush()
-            if self._poll is request and self.receiver.upgrading:
+            if self._poll is exchange and self.receiver.upgrading:
                 self._answer_poll(self.wire.control(NOOP, b""))
-            if self._poll is request:
-                request.notifyFinish().addErrback(self._poll_lost, request)
+            if self._poll is exchange:
+                exchange.watch(self._poll_lost)
 
-    def post(self, request: Any) -> None:
+    def post(self, exchange: Exchange) -> None:
         """
         Take a POST: give its packets to the session, then answer it.
 
-        :param request: twisted.web's, a POST.
+        :param exchange: a POST.
         """
-        self.take_post(request, self._shape)
+        self.take_post(exchange, self._shape)
 
     # ITransport.
 
@@ -119,8 +121,9 @@ class PollingTransport(Uploads):
         """
         See ITransport.
         """
-        if self._poll is not None and self._flush_call is None:
-            self._flush_call = self._clock.callLater(0, self._flush_later)
+        if self._poll is not None and not self._flush_due:
+            self._flush_due = True
+            self._answers.turn.add(self, self._clock)
 
     def noop(self) -> None:
         """
@@ -156,8 +159,11 @@ class PollingTransport(Uploads):
             self.wire = self._generation.wires[container]
         return packets
 
-    def _flush_later(self) -> None:
-        self._flush_call = None
+    def turn_ends(self) -> None:
+        """
+        Answer the poll with all that this reactor turn has queued.
+        """
+        self._flush_due = False
         self._flush()
 
     def _flush(self) -> None:
@@ -171,13 +177,14 @@ class PollingTransport(Uploads):
 
     def _answer_poll(self, pieces: Any) -> None:
         # finish() may bring in the next request of the connection before it returns.
-        request, self._poll = self._poll, None
-        self._cancel_flush()
+        exchange, self._poll = self._poll, None
+        if self._flush_due:
+            self._cancel_flush()
         body = self.wire.join(pieces)
-        self._answers.send(request, *self._shape.wrap(body, self.wire.content_type_of(body)))
+        self._answers.send(exchange, *self._shape.wrap(body, self.wire.content_type_of(body)))
 
-    def _poll_lost(self, _: object, request: Any) -> None:
-        if self._poll is request:
+    def _poll_lost(self, exchange: Exchange) -> None:
+        if self._poll is exchange:
             self._poll = None
             self._end(TRANSPORT_CLOSE)
 
@@ -194,6 +201,6 @@ class PollingTransport(Uploads):
         self._answer_poll(self.wire.control(farewell, b""))
 
     def _cancel_flush(self) -> None:
-        call, self._flush_call = self._flush_call, None
-        if call is not None:
-            call.cancel()
+        if self._flush_due:
+            self._flush_due = False
+            self._answers.turn.discard(self)

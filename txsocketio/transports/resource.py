@@ -20,11 +20,14 @@ from txsocketio.errors import HandshakeError
 from txsocketio.options import EngineOptions, make_options
 from txsocketio.protocol.generations import Generation
 from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
-from txsocketio.transports.answers import PollAnswers, add_header, answer, answer_error, refuse, serve
+from txsocketio.transports.adoption import Adoption, plain
+from txsocketio.transports.answers import PollAnswers, answer, answer_error, refuse, serve
 from txsocketio.transports.cookies import SessionCookie
 from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
+from txsocketio.transports.exchange import WebExchange, add_header
 from txsocketio.transports.facts import facts_of, only_text
 from txsocketio.transports.jsonp import Bare, Script
+from txsocketio.transports.known import KnownSessions
 from txsocketio.transports.legacy import LegacyPaths
 from txsocketio.transports.policy import ask
 from txsocketio.transports.polling import PollingTransport
@@ -91,6 +94,8 @@ class EngineResource(Resource):
         self.engine = engine
         options = self._options = engine.options
         self._answers = PollAnswers(options)
+        self._known = KnownSessions(engine)
+        self._adoption = Adoption(engine)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock)
         self.short_handshake = ShortHandshake(engine, self._upgrades)
@@ -110,6 +115,7 @@ class EngineResource(Resource):
             "": (self._open_path, paths.refuse_handshake),
         }
 
+    @plain
     def render(self, request: Any) -> int:
         """
         Answer a request, now or later.
@@ -117,6 +123,12 @@ class EngineResource(Resource):
         :param request: twisted.web's.
         :return: NOT_DONE_YET.
         """
+        known = self._known.of_request(request)
+        if known is not None:
+            self._adoption.adopt(request)
+            if self._options.cors_allowed_origins is not None:
+                self._add_headers(request, cors_headers(self._options, origin_of(request), request))
+            return serve(request, known.get, known.post)
         origin = origin_of(request)
         if request.method == b"OPTIONS":
             self._add_headers(request, preflight_headers(self._options, origin, request))
@@ -185,7 +197,7 @@ class EngineResource(Resource):
             self.engine.clock,
         )
         self._begin(request, generation, transport, snapshot)
-        transport.get(request)
+        transport.get(WebExchange(request))
         return NOT_DONE_YET
 
     def _open_path(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:

@@ -7,7 +7,6 @@ session. Every POST that gets here is answered exactly once, whatever happens to
 
 from __future__ import annotations
 
-from io import SEEK_END
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.logger import Logger
@@ -15,38 +14,14 @@ from twisted.logger import Logger
 from txsocketio.errors import HandshakeError, PayloadTooLarge, ProtocolError
 from txsocketio.options import EngineOptions
 from txsocketio.reasons import PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR
-from txsocketio.transports.answers import TEXT_HTML, answer, answer_error, refuse
+from txsocketio.transports.answers import TEXT_HTML, deny
+from txsocketio.transports.exchange import Exchange
 from txsocketio.transports.jsonp import Shape
 
 if TYPE_CHECKING:
     from txsocketio.protocol.generations import Generation
 
 _log = Logger()
-
-
-def read_body(request: Any, limit: int) -> bytes | None:
-    """
-    Read the body of a request.
-
-    :param request: twisted.web's.
-    :param limit: how many bytes it may have.
-    :return: the body, or None when it is longer; then nothing was read into memory.
-    """
-    content = request.content
-    if content.seek(0, SEEK_END) > limit:
-        return None
-    content.seek(0)
-    return bytes(content.read())
-
-
-def content_type_of(request: Any) -> bytes:
-    """
-    Give the Content-Type of a request, lower case, without parameters.
-
-    :param request: twisted.web's.
-    """
-    value: bytes = request.getHeader(b"content-type") or b""
-    return value.partition(b";")[0].strip().lower()
 
 
 class Uploads:
@@ -70,39 +45,40 @@ class Uploads:
         self.receiver = None
         self._generation = generation
         self._options = options
-        self._post: Any = None
+        self._post: Exchange | None = None
         self._held = self._feeding = self._gone = False
 
-    def take_post(self, request: Any, shape: Shape) -> None:
+    def take_post(self, exchange: Exchange, shape: Shape) -> None:
         """
         Take a POST: give its packets to the session, then answer it.
 
-        :param request: twisted.web's, a POST.
+        :param exchange: a POST.
         :param shape: what is wrapped around the payload.
         """
         if self._gone:
-            answer_error(request, HandshakeError(1))
+            deny(exchange, HandshakeError(1))
             return
         if self._post is not None:
-            self._overlap(request)
+            self._overlap(exchange)
             return
-        body = read_body(request, self._options.max_http_buffer_size)
+        body = exchange.read_body(self._options.max_http_buffer_size)
         if body is None:
-            refuse(request, 413, "a body over the limit")
+            _log.info("refused a request: {why}", why="a body over the limit")
+            exchange.answer(413)
             return
         try:
-            packets = self._decode(shape.read(body), content_type_of(request))
+            packets = self._decode(shape.read(body), exchange.content_type())
         except ProtocolError as error:
             # Its text: an observer that keeps events would keep the session by the exception's traceback.
             _log.warn("session {sid} ends: its client posted {error}", sid=self.receiver.sid[:6], error=str(error))
             self._end(error.reason)
-            answer(request, 413 if isinstance(error, PayloadTooLarge) else 400)
+            exchange.answer(413 if isinstance(error, PayloadTooLarge) else 400)
             return
-        self._post = request
+        self._post = exchange
         self._feed(packets)
-        if self._post is request:
+        if self._post is exchange:
             if self._held:
-                request.notifyFinish().addErrback(self._post_lost, request)
+                exchange.watch(self._post_lost)
             else:
                 self._answer_post()
 
@@ -142,22 +118,22 @@ class Uploads:
         self._feeding = False
 
     def _answer_post(self) -> None:
-        request, self._post = self._post, None
-        if request is None:
+        exchange, self._post = self._post, None
+        if exchange is None:
             return
         if self.receiver.reason == PARSE_ERROR:
-            answer(request, 400)
+            exchange.answer(400)
         else:
-            answer(request, 200, *self.thanks)
+            exchange.answer(200, *self.thanks)
 
-    def _overlap(self, request: Any) -> None:
+    def _overlap(self, exchange: Exchange) -> None:
         _log.warn(
-            "session {sid} ends: two {method}s at once", sid=self.receiver.sid[:6], method=request.method.decode()
+            "session {sid} ends: two {method}s at once", sid=self.receiver.sid[:6], method=exchange.method.decode()
         )
         self._end(TRANSPORT_ERROR)
-        answer(request, 400)
+        exchange.answer(400)
 
-    def _post_lost(self, _: object, request: Any) -> None:
-        if self._post is request:
+    def _post_lost(self, exchange: Exchange) -> None:
+        if self._post is exchange:
             self._post = None
             self._end(TRANSPORT_CLOSE)

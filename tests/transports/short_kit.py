@@ -1,0 +1,134 @@
+"""
+Two servers that differ only in the option ``fast_polling``, and what both make of the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from tests.transports.http_kit import Server
+from txsocketio.transports.short_channel import ShortChannel
+
+POLL = "/socket.io/?EIO=4&transport=polling&t=Pq.x-1&sid={sid}"
+
+
+def request(method: str, target: str, *fields: str, body: bytes = b"") -> bytes:
+    """
+    Write a request; a Content-Length comes from a body.
+    """
+    length = [f"Content-Length: {len(body)}"] if body else []
+    lines = [f"{method} {target} HTTP/1.1", "Host: example.org", *fields, *length, "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+def get(*fields: str, target: str = POLL) -> bytes:
+    return request("GET", target, *fields)
+
+
+def post(body: bytes = b"4a", *fields: str, target: str = POLL) -> bytes:
+    return request("POST", target, "Content-Type: text/plain;charset=UTF-8", *fields, body=body)
+
+
+class Line:
+    """
+    A kept connection to one of the servers, and a session that polls over it.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.sid = server.open()
+        self.listener = server.listeners[-1]
+        self.transport = StringTransport()
+        self.wrapper = server.site.buildProtocol(None)
+        self.wrapper.makeConnection(self.transport)
+        server.exchanges.append(self)
+        self.connected = True
+
+    @property
+    def channel(self) -> Any:
+        return self.wrapper._channel
+
+    @property
+    def short(self) -> bool:
+        return isinstance(self.channel, ShortChannel)
+
+    @property
+    def parked(self) -> bool:
+        return bool(self.channel.requests)
+
+    def write(self, data: bytes) -> None:
+        """
+        Send, with the session's id wherever {sid} stands, as one read or as many as there are pieces.
+        """
+        self.wrapper.dataReceived(data.replace(b"{sid}", self.sid.encode()))
+
+    def write_cut(self, data: bytes, *places: int) -> None:
+        data = data.replace(b"{sid}", self.sid.encode())
+        for start, end in zip((0, *places), (*places, len(data)), strict=True):
+            if self.connected and not self.transport.disconnecting and data[start:end]:
+                self.wrapper.dataReceived(data[start:end])
+
+    def warm_up(self) -> None:
+        """
+        Let the first poll come by.
+        """
+        self.write(post(b"4first"))
+        self.take()
+        self.listener.events.clear()
+
+    def take(self) -> bytes:
+        value = self.transport.value()
+        self.transport.clear()
+        return value
+
+    def vanish(self) -> None:
+        if self.connected:
+            self.connected = False
+            self.wrapper.connectionLost(Failure(ConnectionLost()))
+
+    def forget(self) -> None:
+        """
+        End every session of the server and keep nothing of them.
+        """
+        server = self.server
+        for exchange in server.exchanges:
+            exchange.vanish()
+        for session in list(server.engine.sessions.values()):
+            session.transport.abort()
+        server.exchanges.clear()
+        server.listeners.clear()
+
+    def outcome(self) -> Any:
+        """
+        Tell all that can be seen from outside.
+        """
+        answers = re.sub(rb"\r\nDate: [^\r]*|\"sid\":\"[^\"]*\"", b"", self.take())
+        return answers, self.listener.events, self.transport.disconnecting, self.transport.producerState, self.parked
+
+
+class Pair:
+    """
+    The two servers.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.servers = {fast: Server(fast_polling=fast, **options) for fast in (True, False)}
+
+    def lines(self) -> list[Line]:
+        """
+        Open a line to each; the first takes the short way.
+        """
+        lines = [Line(server) for server in self.servers.values()]
+        for line in lines:
+            line.warm_up()
+        assert [line.short for line in lines] == [True, False]
+        return lines
+
+    def end(self, test: Any) -> None:
+        for server in self.servers.values():
+            server.end(test)

@@ -1,0 +1,76 @@
+"""
+What is done once at the end of a reactor turn, for all sessions with one delayed call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.logger import Logger
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+_log = Logger()
+
+
+class Ending(Protocol):
+    """
+    Something with work left for the end of the turn.
+    """
+
+    def turn_ends(self) -> None:
+        """
+        Do it.
+        """
+
+
+class Turn:
+    """
+    Tell at the end of a reactor turn whoever has asked for it, in the order in which they did.
+    """
+
+    __slots__ = ("_call", "_telling", "_waiting")
+
+    def __init__(self) -> None:
+        """
+        Schedule nothing.
+        """
+        self._call: IDelayedCall | None = None
+        self._waiting: dict[Ending, None] = {}
+        self._telling: dict[Ending, None] = {}
+
+    def add(self, ending: Ending, clock: IReactorTime) -> None:
+        """
+        Tell somebody at the end of this turn; what is added while a turn ends is told at the end of the next.
+
+        :param ending: who.
+        :param clock: the same each time.
+        """
+        self._waiting[ending] = None
+        if self._call is None:
+            self._call = clock.callLater(0, self._end)
+
+    def discard(self, ending: Ending) -> None:
+        """
+        Tell it no more.
+
+        :param ending: who.
+        """
+        self._telling.pop(ending, None)
+        self._waiting.pop(ending, None)
+        if self._call is not None and not self._waiting:
+            self._call.cancel()
+            self._call = None
+
+    def _end(self) -> None:
+        self._call = None
+        self._telling, self._waiting = self._waiting, {}
+        for ending in list(self._telling):
+            if ending not in self._telling:
+                continue
+            del self._telling[ending]
+            try:
+                ending.turn_ends()
+            except Exception:
+                _log.failure("answering a poll failed")
