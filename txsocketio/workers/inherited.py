@@ -24,7 +24,7 @@ from twisted.internet.endpoints import (
     UNIXServerEndpoint,
     serverFromString,
 )
-from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.interfaces import IProtocolNegotiationFactory, IReadDescriptor
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -175,6 +175,7 @@ class Inheritance:
         return acceptor
 
 
+@implementer(IProtocolNegotiationFactory)
 class _OnlyHTTP1(Factory):
     """
     Hide that a site speaks HTTP/2: one connection of that carries requests for several sessions at a time, and could
@@ -185,6 +186,12 @@ class _OnlyHTTP1(Factory):
 
     def __init__(self, site: Any) -> None:
         self._site = site
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """
+        Give what a client may choose from.
+        """
+        return [b"http/1.1"]
 
     def doStart(self) -> None:
         """
