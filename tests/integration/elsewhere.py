@@ -8,6 +8,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from OpenSSL import SSL
@@ -15,11 +16,11 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import KeyPair
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
+from tests.integration.protocol_applications import Echo
 from tests.integration.protocol_case import ProtocolCase
-from tests.integration.raw_client import Peer, Wire, until
+from tests.integration.raw_client import Peer, Wire
 from txsocketio.service import PathResource
 from txsocketio.transports.resource import EngineResource
 from txsocketio.transports.site import BoundedSite
@@ -92,16 +93,18 @@ class Elsewhere:
     secure = False
 
     def _listen(self: Any, path: str, resource: Any, shutdown: Callable[[], Any]) -> Peer:
-        directory = tempfile.mkdtemp()
+        directory = self.directory = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, directory)
-        self.stranger = EngineResource(self.fail, clock=reactor, **_options(resource))
+        self.stranger = EngineResource(partial(Echo, self.journal), clock=reactor, **_options(resource))
         limit = resource.engine.options.max_http_buffer_size
         site = BoundedSite(PathResource(path, self.stranger), body_limit=limit, reactor=reactor)
         self.other_port = self._listen_other(site)
         peer: Peer = ProtocolCase._listen(self, path, resource, shutdown)
+        self.sharing = []
         for number, (own, its_site) in enumerate(((resource, self.site), (self.stranger, site)), 1):
             sharing = Sharing(own, its_site, reactor, directory, number, 2)
             sharing.start()
+            self.sharing.append(sharing)
             self.addCleanup(sharing.stop)
         return peer
 

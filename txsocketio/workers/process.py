@@ -40,7 +40,8 @@ _LONGEST_LINE: Final = 8192
 
 _BOOT: Final = (
     "import io, json, sys; settings = json.loads(io.FileIO(0, closefd=False).readline()); "
-    "sys.path[:], sys.argv[:] = settings['path'], settings['argv']; from txsocketio.workers.child import main; main(settings)"
+    "sys.path[:], sys.argv[:] = settings['path'], settings['argv']; "
+    "from txsocketio.workers.child import main; main(settings)"
 )
 
 
@@ -119,8 +120,11 @@ class WorkerProcess(ProcessProtocol):
         self._keeper = keeper
         self._settings = settings
         self._lingering: Any = None
-        printed = Lines(self._printed, _LONGEST_LINE)
-        self._lines = {1: printed, 2: Lines(self._printed, _LONGEST_LINE), REPORTS: Lines(self._told, _LONGEST_REPORT)}
+        self._lines = {
+            1: Lines(self._printed, _LONGEST_LINE),
+            2: Lines(self._complained, _LONGEST_LINE),
+            REPORTS: Lines(self._told, _LONGEST_REPORT),
+        }
         self._loggers: dict[str, Logger] = {}
         self._last_words = ""
 
@@ -201,10 +205,13 @@ class WorkerProcess(ProcessProtocol):
             self._printed(line)
 
     def _printed(self, line: bytes) -> None:
+        self._log("info", "", line.decode("utf-8", "replace"))
+
+    def _complained(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace")
         if text.strip():
             self._last_words = f": {text.strip()}"
-        self._log("info", "", text)
+        self._log("error", "", text)
 
     def _log(self, level: str, namespace: str, text: str) -> None:
         namespace = namespace or __name__
