@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from txsocketio import tap
+from txsocketio.workers.process import Plan
 
 PLUGIN = """
 from twisted.application.service import ServiceMaker
@@ -18,8 +21,14 @@ class Options(tap.Options):
     Let several processes serve without anything that makes them one server.
     """
 
+    optParameters = [["patience", None, None, "Seconds that a worker has to end.", float]]
+
     def needs_cluster(self) -> bool:
         return False
+
+    def plan(self) -> Plan:
+        plan = super().plan()
+        return plan if self["patience"] is None else replace(plan, patience=self["patience"])
 
 
 makeService = tap.makeService

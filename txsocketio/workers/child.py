@@ -55,6 +55,10 @@ def main(settings: dict[str, Any]) -> None:
     worker.reactor.callWhenRunning(ending.listen_to_signals)
     worker.reactor.callWhenRunning(reporter.ready)
     worker.reactor.run()
+    if os.getppid() != settings["parent"]:
+        # Nobody else will do it. All but the last find that it is not empty.
+        with suppress(OSError):
+            os.rmdir(settings["sockets"])
 
 
 class Lifeline:

@@ -79,6 +79,7 @@ def launch(reactor: Any, plan: Plan, sockets: str, descriptors: Sequence[int], k
     :raises OSError: when the system does not start it.
     """
     settings = {
+        "parent": os.getpid(),
         "path": sys.path,
         "argv": sys.argv,
         "directory": plan.directory,
