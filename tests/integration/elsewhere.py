@@ -112,7 +112,7 @@ class Elsewhere:
         bound = socket.create_server(("127.0.0.1", 0))
         bound.setblocking(False)
         port: int = bound.getsockname()[1]
-        inheritance = Inheritance(reactor, [bound.detach()])
+        inheritance = Inheritance(reactor, [bound.detach()], lambda: False)
         if self.secure:
             listening = inheritance.listenSSL(0, site, CERTIFICATE.options())
         else:

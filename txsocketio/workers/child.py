@@ -22,9 +22,10 @@ from twisted.python.reflect import namedAny
 
 from txsocketio.clock import global_reactor
 from txsocketio.workers.inherited import Inheritance
+from txsocketio.workers.loads import Loads
 from txsocketio.workers.process import REPORTS
 from txsocketio.workers.reports import Reporter
-from txsocketio.workers.sharing import Sharing
+from txsocketio.workers.sharing import Sharing, loads_path
 
 _log = Logger()
 
@@ -57,6 +58,8 @@ def main(settings: dict[str, Any]) -> None:
     worker.reactor.run()
     if os.getppid() != settings["parent"]:
         # Nobody else will do it. All but the last find that it is not empty.
+        with suppress(OSError):
+            os.unlink(loads_path(settings["sockets"]))
         with suppress(OSError):
             os.rmdir(settings["sockets"])
 
@@ -142,15 +145,12 @@ class Worker:
         self._service = service = options.service()
         # As in the parent, names were relative to the one and the application's work is done in the other.
         os.chdir(settings["work_directory"])
-        service.listen = Inheritance(reactor, settings["descriptors"]).listen
-        self._sharing = Sharing(
-            options.server.resource(),
-            service.site,
-            reactor,
-            settings["sockets"],
-            settings["number"],
-            settings["workers"],
-        )
+        directory, number, workers = settings["sockets"], settings["number"], settings["workers"]
+        sessions = options.server.engine.sessions
+        yields = Loads(loads_path(directory), workers).yielding(number, sessions.__len__)
+        service.listen = Inheritance(reactor, settings["descriptors"], yields).listen
+        resource = options.server.resource()
+        self._sharing = Sharing(resource, service.site, reactor, directory, number, workers)
 
     def start(self) -> None:
         """

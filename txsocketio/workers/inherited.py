@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
@@ -33,6 +33,8 @@ from zope.interface import implementer
 
 #: Connections that are taken at once. Fewer than wait may be left to the other workers.
 _ACCEPTS: Final = 4
+#: Seconds in which others may go first.
+_MOMENT: Final = 0.01
 #: Seconds to wait when the process has no room for one more connection.
 _BREATH: Final = 0.5
 _NOBODY: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPERM, errno.EINTR})
@@ -128,12 +130,14 @@ class Inheritance:
     Each call takes the next socket; what endpoints say of addresses has been done.
     """
 
-    def __init__(self, reactor: Any, descriptors: Iterable[int]) -> None:
+    def __init__(self, reactor: Any, descriptors: Iterable[int], yields: Callable[[], bool]) -> None:
         """
         :param reactor: an IReactorSocket and IReactorFDSet.
         :param descriptors: in the order of the endpoints; they are closed when nobody listens any more.
+        :param yields: says whether other workers should go first.
         """
         self._reactor = reactor
+        self._yields = yields
         self._descriptors = iter(descriptors)
 
     def listen(self, description: str, site: Any) -> Any:
@@ -170,7 +174,7 @@ class Inheritance:
         return self._accept(TLSMemoryBIOFactory(contextFactory, False, _OnlyHTTP1(factory)))
 
     def _accept(self, factory: Any) -> Acceptor:
-        acceptor = Acceptor(self._reactor, next(self._descriptors), factory)
+        acceptor = Acceptor(self._reactor, next(self._descriptors), factory, self._yields)
         acceptor.start()
         return acceptor
 
@@ -218,18 +222,21 @@ class Acceptor:
     Accept connections from a listening socket that others accept from too.
     """
 
-    def __init__(self, reactor: Any, descriptor: int, factory: Any) -> None:
+    def __init__(self, reactor: Any, descriptor: int, factory: Any, yields: Callable[[], bool]) -> None:
         """
         :param reactor: an IReactorSocket and IReactorFDSet.
-        :param descriptor: of the socket, which must not block.
+        :param descriptor: of the socket.
         :param factory: builds the protocols.
+        :param yields: says whether other workers should go first; they have a moment then.
         """
+        self._yields = yields
         self._reactor = reactor
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
         self._factory = factory
         self._listening = False
-        self._breath: Any = None
+        self._has_yielded = self._full = False
+        self._paused: Any = None
 
     def start(self) -> None:
         """
@@ -253,42 +260,51 @@ class Acceptor:
 
     def doRead(self) -> None:
         """
-        Accept a few connections.
+        Accept a few connections, unless others should go first.
         """
-        for _ in range(_ACCEPTS):
-            try:
-                connection, _ = self._socket.accept()
-            except OSError as error:
-                self._refused(error)
-                return
-            with connection:
-                connection.setblocking(False)
-                self._serve(connection)
+        if not self._has_yielded and self._yields():
+            self._has_yielded = True
+            self._pause(_MOMENT)
+            return
+        self._has_yielded = False
+        try:
+            for _ in range(_ACCEPTS):
+                self._serve(self._socket.accept()[0])
+        except OSError as error:
+            self._refused(error)
+        else:
+            self._full = False
 
     def _serve(self, connection: socket.socket) -> None:
-        try:
-            self._reactor.adoptStreamConnection(connection.fileno(), connection.family, self._factory)
-        except OSError as error:
-            # It may have gone already.
-            if error.errno in _NO_ROOM:
-                self._refused(error)
-        except Exception:
-            _log.failure("a connection could not be served")
+        with connection:
+            connection.setblocking(False)
+            try:
+                self._reactor.adoptStreamConnection(connection.fileno(), connection.family, self._factory)
+            except OSError as error:
+                # Otherwise it has gone already.
+                if error.errno in _NO_ROOM:
+                    raise
+            except Exception:
+                _log.failure("a connection could not be served")
 
     def _refused(self, error: OSError) -> None:
-        if error.errno in _NOBODY:
-            return
-        self._reactor.removeReader(self)
         if error.errno in _NO_ROOM:
-            if self._breath is None:
+            if not self._full:
                 _log.error("no connection can be accepted: {error}", error=error)
-                self._breath = self._reactor.callLater(_BREATH, self._go_on)
-        elif self._listening:
+            self._full = True
+            self._pause(_BREATH)
+        elif error.errno in _NOBODY:
+            self._full = False
+        else:
             # The parent has ended it for all.
-            _log.info("nothing can be accepted any more: {error}", error=error)
+            self._reactor.removeReader(self)
+
+    def _pause(self, seconds: float) -> None:
+        self._reactor.removeReader(self)
+        self._paused = self._reactor.callLater(seconds, self._go_on)
 
     def _go_on(self) -> None:
-        self._breath = None
+        self._paused = None
         self._reactor.addReader(self)
 
     def stopListening(self) -> Deferred[None]:
@@ -299,8 +315,8 @@ class Acceptor:
         """
         if self._listening:
             self._listening = False
-            if self._breath is not None:
-                self._breath.cancel()
+            if self._paused is not None:
+                self._paused.cancel()
             self._reactor.removeReader(self)
             self._socket.close()
             self._factory.doStop()

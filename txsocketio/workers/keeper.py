@@ -54,17 +54,20 @@ class Keeper:
         launch: Callable[[Keeper], Process],
         clock: IReactorTime,
         on_unable: Callable[[str], Any],
+        on_empty: Callable[[int], Any],
     ) -> None:
         """
         :param number: of the worker.
         :param launch: starts a process and gives it; it calls ``ready``, ``failed`` and, once, ``ended``.
         :param clock: for the delays.
         :param on_unable: called with a sentence when the worker could not be started at all.
+        :param on_empty: called with the number when the process has ended.
         """
         self.number = number
         self._launch = launch
         self._clock = clock
         self._on_unable = on_unable
+        self._on_empty = on_empty
         self._process: Process | None = None
         self._again: IDelayedCall | None = None
         self._stopped: Deferred[None] | None = None
@@ -131,6 +134,7 @@ class Keeper:
         :param how: as ``signal 9``.
         """
         self._process = None
+        self._on_empty(self.number)
         if self._stopped is not None:
             self._stopped.callback(None)
         elif not self._has_served:

@@ -20,7 +20,9 @@ from txsocketio.clock import global_reactor
 from txsocketio.errors import UsageError
 from txsocketio.workers.inherited import SharedPorts
 from txsocketio.workers.keeper import Keeper
+from txsocketio.workers.loads import ABSENT, Loads
 from txsocketio.workers.process import Plan, launch
+from txsocketio.workers.sharing import loads_path
 
 _NEEDED: Final = (IReactorProcess, IReactorSocket, IReactorUNIX, IReactorFDSet)
 #: Bytes that the path of a UNIX socket may have, with the name of a worker's in the directory.
@@ -107,12 +109,14 @@ class WorkersService(Service):
         try:
             # Only now: the directory belongs to the user that the workers run as.
             directory = self._directory = _private_directory()
+            loads = Loads(loads_path(directory), self._plan.workers, create=True)
         except OSError as error:
             self._unable(f"workers have no place for their sockets: {error}")
             return
         begin = partial(launch, self.reactor, self._plan, directory, self._ports.descriptors)
         numbers = range(1, self._plan.workers + 1)
-        self._keepers = [Keeper(number, begin, self.reactor, self._unable) for number in numbers]
+        gone = partial(_leave, loads)
+        self._keepers = [Keeper(number, begin, self.reactor, self._unable, gone) for number in numbers]
         for keeper in self._keepers:
             keeper.start()
 
@@ -135,6 +139,10 @@ class WorkersService(Service):
 
     def _log_late_failure(self, message: str) -> None:
         _log.critical("{message}", message=message)
+
+
+def _leave(loads: Loads, number: int) -> None:
+    loads.set(number, ABSENT)
 
 
 def _private_directory() -> str:

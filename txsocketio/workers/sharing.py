@@ -36,6 +36,15 @@ def socket_path(directory: str, number: int) -> str:
     return os.path.join(directory, mark_of(number))
 
 
+def loads_path(directory: str) -> str:
+    """
+    Give the path of the table of loads.
+
+    :param directory: that of the sockets.
+    """
+    return os.path.join(directory, "loads")
+
+
 class Sharing:
     """
     Have a server's resource pass on what belongs to other workers, and take what they pass on.
