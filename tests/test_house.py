@@ -54,7 +54,7 @@ LAYERS = {
         4,
     ),
     **dict.fromkeys(("__init__", "manage", "resource", "server", "service"), 5),
-    **dict.fromkeys(("demo", "listening", "namespaces_option", "tap", "testing"), 6),
+    **dict.fromkeys(("demo", "listening", "namespaces_option", "tap", "testing", "workers"), 6),
 }
 
 #: The layers that a layer may import: transports and core are siblings over the engine.

@@ -312,6 +312,28 @@ class OptionsTests(InDirectory):
         }.items():
             self.assertIn(words, self.refused("--namespaces=sample", argument), argument)
 
+    def test_workers(self) -> None:
+        self.assertEqual(self.parse("--namespaces=sample", "--workers=1")["workers"], 1)
+        for argument, words in {
+            "--workers=0": "--workers=0 is no whole number from 1 to 255",
+            "--workers=256": "--workers=256 is no whole number",
+            "--workers=many": "--workers=many is no whole number",
+            "--workers=2": "--workers=2 needs --redis=",
+        }.items():
+            self.assertIn(words, self.refused("--namespaces=sample", argument), argument)
+
+    def test_workers_share_only_some_endpoints(self) -> None:
+        sentence = self.refused("--namespaces=sample", "--workers=2", "--listen=tcp:8000", "--listen=haproxy:tcp:8001")
+        self.assertIn("--listen=haproxy:tcp:8001 cannot be shared by workers", sentence)
+
+    def test_workers_are_told_what_was_parsed(self) -> None:
+        arguments = ("--namespaces=sample", "--ping-timeout=3", "--listen", "tcp:8000")
+        options = self.parse(*arguments)
+        plan = options.plan()
+        self.assertEqual((plan.options, plan.arguments), ("txsocketio.tap.Options", arguments))
+        self.assertEqual((plan.directory, plan.descriptions), (str(self.directory), ["tcp:8000"]))
+        self.assertEqual(plan.patience, 35)
+
     def test_help_explains_every_option(self) -> None:
         output = io.StringIO()
         with redirect_stdout(output):
@@ -325,6 +347,7 @@ class OptionsTests(InDirectory):
             "--path=",
             "[default: /socket.io]",
             "--static=",
+            "--workers=",
             "--transports=",
             "[default: polling,websocket]",
             "--ping-interval=",

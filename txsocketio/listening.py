@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 if TYPE_CHECKING:
     from txsocketio.service import SocketIOService
+    from txsocketio.workers.service import WorkersService
 
 
 class CannotListen(SystemExit, Exception):
@@ -40,9 +41,9 @@ class ListeningService(Service):
 
     _log = Logger()
 
-    def __init__(self, service: SocketIOService) -> None:
+    def __init__(self, service: SocketIOService | WorkersService) -> None:
         """
-        :param service: what ``SocketIOServer.service()`` gave.
+        :param service: what ``SocketIOServer.service()`` gave, or what has workers do the same.
         """
         self.service = service
         service.on_late_failure = self._stop
@@ -86,7 +87,7 @@ class ListeningService(Service):
         # The reactor runs already: it ends in order, and nothing but the interpreter's end can set the exit status.
         self._log.critical("{message}", message=" ".join(message.split()))
         atexit.register(_exit_with_status_1)
-        self.service.server.reactor.stop()
+        self.service.reactor.stop()
 
 
 def _exit_with_status_1() -> None:

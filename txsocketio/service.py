@@ -74,6 +74,8 @@ class SocketIOService(Service):
 
     :ivar on_late_failure: called with a sentence when an endpoint fails after the start; it logs the sentence until
         something else is assigned.
+    :ivar listen: called with an endpoint string and the site; gives a Deferred of an IListeningPort, or raises. It
+        listens on the endpoint until something else is assigned, for whom listens already.
     """
 
     def __init__(self, server: SocketIOServer, descriptions: Sequence[str], root: Any = None) -> None:
@@ -89,7 +91,34 @@ class SocketIOService(Service):
         self.descriptions = tuple(descriptions)
         self._root = root
         self.on_late_failure: Callable[[str], Any] = self._log_late_failure
+        self.listen: Callable[[str, Any], Any] = self._listen_on
+        self._site: BoundedSite | None = None
         self._listening: list[Deferred[Any]] = []
+
+    @property
+    def reactor(self) -> Any:
+        """
+        The server's reactor.
+        """
+        return self.server.reactor
+
+    @property
+    def site(self) -> BoundedSite:
+        """
+        The site that is served.
+        """
+        if self._site is None:
+            options = self.server.engine_options
+            self._site = BoundedSite(
+                PathResource(options.path, self.server.resource(), self._root),
+                options.max_http_buffer_size,
+                options.path.encode(),
+                # Over HTTP/2 a poll that waits is idle.
+                max(60.0, options.ping_interval + options.ping_timeout),
+                handshake=self.server.resource().short_handshake,
+                reactor=self.reactor,
+            )
+        return self._site
 
     def privilegedStartService(self) -> None:
         """
@@ -121,19 +150,8 @@ class SocketIOService(Service):
         return DeferredList([self._stop_listening(), self.server.shutdown()], consumeErrors=True)
 
     def _listen(self) -> None:
-        reactor = self.server.reactor
-        options = self.server.engine_options
-        site = BoundedSite(
-            PathResource(options.path, self.server.resource(), self._root),
-            options.max_http_buffer_size,
-            options.path.encode(),
-            # Over HTTP/2 a poll that waits is idle.
-            max(60.0, options.ping_interval + options.ping_timeout),
-            handshake=self.server.resource().short_handshake,
-            reactor=reactor,
-        )
         for description in self.descriptions:
-            listening = maybeDeferred(_listen_on, reactor, description, site)
+            listening = maybeDeferred(self.listen, description, self.site)
             if listening.called and isinstance(listening.result, Failure):
                 failure = listening.result
                 listening.addErrback(lambda _: None)
@@ -143,6 +161,10 @@ class SocketIOService(Service):
                 failure.raiseException()
             listening.addErrback(self._failed_late, description)
             self._listening.append(listening)
+
+    def _listen_on(self, description: str, site: BoundedSite) -> Any:
+        endpoint: Any = serverFromString(self.reactor, description)
+        return endpoint.listen(site)
 
     def _failed_late(self, failure: Failure, description: str) -> None:
         if not failure.check(CancelledError):
@@ -157,9 +179,3 @@ class SocketIOService(Service):
             attempt.addCallback(lambda port: port and port.stopListening())
             attempt.cancel()
         return DeferredList(listening, consumeErrors=True)
-
-
-def _listen_on(reactor: Any, description: str, site: BoundedSite) -> Deferred[Any]:
-    endpoint: Any = serverFromString(reactor, description)
-    listening: Deferred[Any] = endpoint.listen(site)
-    return listening

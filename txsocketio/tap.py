@@ -5,7 +5,9 @@ The command ``twistd socketio`` (and ``twist socketio``): its options, and the s
 from __future__ import annotations
 
 import os
-from typing import Any
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
 
 from twisted.application.service import IService
 from twisted.internet import endpoints
@@ -17,9 +19,16 @@ from txsocketio.listening import ListeningService
 from txsocketio.namespaces_option import load_namespaces
 from txsocketio.options import EngineOptions
 from txsocketio.server import SocketIOServer
+from txsocketio.service import SocketIOService
+from txsocketio.workers.inherited import can_be_shared
+from txsocketio.workers.marks import MAX_WORKERS
+from txsocketio.workers.process import Plan
+from txsocketio.workers.service import WorkersService
 
 _DEFAULTS = EngineOptions()
 _LISTEN = "tcp:8000:interface=127.0.0.1"
+#: Seconds that a process has to end after its sessions have been given their time.
+_GRACE: Final = 5.0
 
 
 def _number(text: str) -> float | str:
@@ -46,9 +55,11 @@ class Options(usage.Options):
     Read the command line of ``twistd socketio``.
 
     :ivar server: the SocketIOServer that the options describe, once they are parsed.
+    :ivar arguments: what was parsed.
     """
 
     server: SocketIOServer
+    arguments: Sequence[str] = ()
 
     synopsis = "[options] --namespaces=NAME[,NAME...]"
     longdesc = "Serves Socket.IO namespaces over polling and WebSocket, on one port and path."
@@ -67,6 +78,7 @@ class Options(usage.Options):
             "Bytes that one request body or WebSocket message may have.",
             _whole,
         ],
+        ["workers", None, 1, "Processes that serve behind the same listening sockets.", _whole],
     ]
 
     def __init__(self) -> None:
@@ -76,6 +88,16 @@ class Options(usage.Options):
         self["namespaces"] = []
         self["listen"] = []
         self["cors-allowed-origins"] = []
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse a command line, and remember it for workers.
+
+        :param options: what follows the name of the command; None for that of the process.
+        :raises usage.UsageError: in one sentence on one line.
+        """
+        self.arguments = tuple(sys.argv[1:] if options is None else options)
+        super().parseOptions(list(self.arguments))  # type: ignore[no-untyped-call]
 
     def opt_namespaces(self, names: str) -> None:
         """
@@ -119,10 +141,61 @@ class Options(usage.Options):
         """
         if self["static"] is not None and not os.path.isdir(self["static"]):
             raise usage.UsageError(f"--static={self['static']} is no directory")
+        self._check_workers()
         try:
             self.server = SocketIOServer(load_namespaces(self["namespaces"]), **self._server_options())
         except UsageError as error:
             raise usage.UsageError(_one_line(str(error))) from None
+
+    def _check_workers(self) -> None:
+        workers = self["workers"]
+        if not isinstance(workers, int) or not 1 <= workers <= MAX_WORKERS:
+            raise usage.UsageError(f"--workers={workers} is no whole number from 1 to {MAX_WORKERS}")
+        if workers == 1:
+            return
+        for description in self.descriptions:
+            if not can_be_shared(description):
+                raise usage.UsageError(
+                    f"--listen={description} cannot be shared by workers, only tcp:, tcp6:, ssl: and unix: can"
+                )
+        if self.needs_cluster():
+            raise usage.UsageError(
+                f"--workers={workers} needs --redis=redis://HOST:PORT: without it no client hears another worker's"
+            )
+
+    def needs_cluster(self) -> bool:
+        """
+        Say whether several processes would serve without anything that makes them one server.
+        """
+        return self["workers"] > 1 and not self.get("redis")
+
+    @property
+    def descriptions(self) -> Sequence[str]:
+        """
+        Give the endpoint strings.
+        """
+        return self["listen"] or [_LISTEN]
+
+    def service(self) -> SocketIOService:
+        """
+        Make the service of one process.
+        """
+        root = None if self["static"] is None else File(os.path.abspath(self["static"]))
+        return self.server.service(*self.descriptions, root=root)
+
+    def plan(self) -> Plan:
+        """
+        Make the plan of several.
+        """
+        cls, server = type(self), self.server
+        return Plan(
+            workers=self["workers"],
+            descriptions=self.descriptions,
+            options=f"{cls.__module__}.{cls.__qualname__}",
+            arguments=self.arguments,
+            directory=os.getcwd(),
+            patience=max(server.engine_options.close_timeout, server.options.job_grace) + _GRACE,
+        )
 
     def _server_options(self) -> dict[str, Any]:
         names = ("path", "transports", "generations", "ping-interval", "ping-timeout", "max-http-buffer-size")
@@ -146,5 +219,4 @@ def makeService(options: Options) -> IService:
     :param options: parsed.
     :return: a service that ends the process when it cannot listen.
     """
-    root = None if options["static"] is None else File(os.path.abspath(options["static"]))
-    return ListeningService(options.server.service(*(options["listen"] or [_LISTEN]), root=root))
+    return ListeningService(WorkersService(options.plan()) if options["workers"] > 1 else options.service())

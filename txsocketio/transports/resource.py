@@ -7,6 +7,7 @@ A request becomes plain facts, the facts a decision (protocol.handshake), and ea
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
@@ -115,6 +116,16 @@ class EngineResource(Resource):
             "": (self._open_path, paths.refuse_handshake),
         }
 
+    def offer_unknown(self, take: Callable[[Any, str, Callable[[], int]], int]) -> None:
+        """
+        Have every request for a session that is unknown here offered to somebody else before it is refused.
+
+        :param take: called with the request, the session id that it names and a callable that refuses the request;
+            returns what that returns, or NOT_DONE_YET when the request is answered in another way.
+        """
+        for kind in (Reject, Bar):
+            self._deciders[kind] = partial(_offer, take, self._deciders[kind])
+
     @plain
     def render(self, request: Any) -> int:
         """
@@ -220,3 +231,17 @@ class EngineResource(Resource):
 
 
 _BARE = Bare()
+_UNKNOWN = 1
+
+
+def _offer(
+    take: Callable[[Any, str, Callable[[], int]], int],
+    refuse: Callable[..., int],
+    request: Any,
+    facts: Facts,
+    decision: Reject | Bar,
+) -> int:
+    if decision.error.code != _UNKNOWN:
+        return refuse(request, facts, decision)
+    sid = facts.query.get("sid", "") if isinstance(decision, Reject) else "".join(facts.tail[2:3])
+    return take(request, sid, partial(refuse, request, facts, decision))

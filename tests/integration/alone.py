@@ -1,0 +1,34 @@
+"""
+``twistd alone``: the command ``socketio`` for workers that have nothing to say to each other's clients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from txsocketio import tap
+from txsocketio.workers.process import Plan
+
+PLUGIN = """
+from twisted.application.service import ServiceMaker
+
+alone = ServiceMaker("alone", "tests.integration.alone", "Workers without a cluster.", "alone")
+"""
+
+
+class Options(tap.Options):
+    """
+    Let several processes serve without anything that makes them one server.
+    """
+
+    optParameters = [["patience", None, None, "Seconds that a worker has to end.", float]]
+
+    def needs_cluster(self) -> bool:
+        return False
+
+    def plan(self) -> Plan:
+        plan = super().plan()
+        return plan if self["patience"] is None else replace(plan, patience=self["patience"])
+
+
+makeService = tap.makeService

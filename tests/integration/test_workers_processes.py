@@ -1,0 +1,200 @@
+"""
+Real workers: how they begin, what they survive, and that nothing is left of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.workers_kit import JavaScript, Workers, alive, wait_until
+
+LOCAL = "--listen=tcp:0:interface=127.0.0.1"
+
+#: The first process that imports it may, those that follow may not.
+ONCE = """
+import os
+from txsocketio import BaseNamespace
+
+if os.path.exists("imported"):
+    raise RuntimeError("once is enough")
+open("imported", "w").close()
+
+class Chat(BaseNamespace):
+    pass
+"""
+
+
+class WorkersCase(SynchronousTestCase):
+    """
+    Start workers, and end them.
+    """
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir(parents=True)
+
+    def workers(self, *options: str, **more: Any) -> Workers:
+        workers = Workers(self.directory, *(options or (LOCAL,)), **more)
+        self.addCleanup(workers.close)
+        return workers
+
+    def served(self, *options: str, **more: Any) -> Workers:
+        workers = self.workers(*options, **more)
+        workers.wait_until_served()
+        return workers
+
+    def clients(self, workers: Workers, *names: str, each: int = 4) -> JavaScript:
+        clients = JavaScript(list(names), each, workers.ports[0])
+        self.addCleanup(clients.close)
+        return clients
+
+    def assert_nothing_left(self, *pids: int) -> None:
+        wait_until(lambda: not any(map(alive, pids)), lambda: f"all of {pids} have ended")
+        self.assertEqual(list((self.directory / "tmp").iterdir()), [])
+
+
+class Ending(WorkersCase):
+    """
+    Every way to stop.
+    """
+
+    def ended_in_order(self, workers: Workers, pids: list[int]) -> None:
+        self.assert_nothing_left(workers.pid, *pids)
+        self.assertNotIn("Traceback", workers.log)
+        self.assertNotIn("killed", workers.log)
+        self.assertFalse((self.directory / "twistd.pid").exists())
+
+    def test_sigterm_closes_sessions_in_every_worker(self) -> None:
+        path = self.directory / "socket"
+        workers = self.served(LOCAL, "--listen=unix:socket:mode=600")
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        clients = self.clients(workers, "sio4", each=8)
+        self.assertEqual(len(set(clients.ask("who"))), 2)
+        wait_until(lambda: set(clients.ask("transports")) == {"websocket"}, lambda: "all have upgraded")
+        pids = workers.children()
+        workers.process.send_signal(signal.SIGTERM)
+        self.assertEqual(workers.wait(), -signal.SIGTERM)
+        self.ended_in_order(workers, pids)
+        self.assertEqual(workers.log.count("left: server shutting down"), 8, workers.log)
+        self.assertFalse(path.exists())
+
+    def test_signals_that_reach_all_of_them(self) -> None:
+        """
+        As Ctrl-C does, and as a supervisor may that ends whole groups.
+        """
+        workers = self.served()
+        pids = workers.children()
+        os.killpg(workers.pid, signal.SIGINT)
+        workers.wait()
+        self.ended_in_order(workers, pids)
+        self.assertNotIn("has ended", workers.log)
+
+    def test_workers_do_not_outlive_a_killed_parent(self) -> None:
+        """
+        Not even one that is stuck.
+        """
+        workers = self.served("--patience=1", LOCAL)
+        clients = self.clients(workers, "sio4")
+        self.assertEqual(len(clients.ask("who")), 4)
+        pids = workers.children()
+        clients.send("hang")
+        os.kill(workers.pid, signal.SIGKILL)
+        workers.wait()
+        wait_until(lambda: not any(map(alive, pids)), lambda: f"all of {pids} have ended")
+
+    def test_nothing_is_left_of_workers_without_a_parent(self) -> None:
+        workers = self.served()
+        pids = workers.children()
+        os.kill(workers.pid, signal.SIGKILL)
+        workers.wait()
+        self.assert_nothing_left(*pids)
+
+    def test_one_that_does_not_end_is_killed(self) -> None:
+        workers = self.served("--patience=1", LOCAL)
+        clients = self.clients(workers, "sio4", each=1)
+        clients.ask("who")
+        clients.send("hang")
+        pids = workers.children()
+        workers.process.send_signal(signal.SIGTERM)
+        workers.wait()
+        self.assert_nothing_left(*pids)
+        self.assertIn("are killed", workers.log)
+
+
+class Beginning(WorkersCase):
+    """
+    What keeps the parent from going on.
+    """
+
+    def test_a_worker_that_cannot_start_ends_the_parent(self) -> None:
+        (self.directory / "once.py").write_text(ONCE, "utf-8")
+        workers = self.workers(namespaces="once")
+        self.assertEqual(workers.wait(), 1)
+        self.assertEqual(workers.log.count(" cannot start: "), 1, workers.log)
+        self.assertIn("RuntimeError: once is enough", workers.log)
+        self.assertNotIn("Traceback", workers.log)
+        self.assert_nothing_left()
+
+    def test_an_address_that_is_taken(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            workers = self.workers(LOCAL, f"--listen=tcp:{taken.getsockname()[1]}:interface=127.0.0.1")
+            self.assertEqual(workers.wait(), 1)
+        self.assertEqual(workers.log.count("Couldn't listen on 127.0.0.1"), 1, workers.log)
+        self.assertNotIn("Traceback", workers.log)
+        self.assert_nothing_left()
+
+    def test_the_reactor_is_that_of_the_parent(self) -> None:
+        for command in (
+            ("twistd", "-n", "--pidfile=", "--reactor=poll"),
+            ("twist", "--log-format=text", "--reactor=asyncio"),
+        ):
+            workers = self.served(command=command, workers=1 + 1)
+            clients = self.clients(workers, "sio4", each=1)
+            (who,) = clients.ask("whole")
+            kind = command[-1].partition("=")[2]
+            self.assertEqual(who["reactor"].lower(), {"poll": "pollreactor", "asyncio": "asyncioselectorreactor"}[kind])
+            self.assertEqual((who["directory"], who["client"]), (str(self.directory), "127.0.0.1"))
+            workers.process.send_signal(signal.SIGTERM)
+            workers.wait()
+            self.assert_nothing_left()
+
+
+class Dying(WorkersCase):
+    """
+    Workers that end before their time.
+    """
+
+    def test_killed_under_load(self) -> None:
+        workers = self.served(workers=3)
+        clients = self.clients(workers, "sio4", "sio2", "sio0", each=10)
+        before = clients.ask("who")
+        self.assertEqual(len(set(before)), 3)
+        victim = workers.children()[0]
+        clients.send("babble")
+        os.kill(victim, signal.SIGKILL)
+        workers.wait_for(" has ended (signal 9); another one starts in 0.5 s", " serves again")
+        after = clients.ask("who")
+        self.assertNotIn(victim, after)
+        # Whoever was elsewhere has not noticed.
+        for then, now in zip(before, after, strict=True):
+            if then != victim:
+                self.assertEqual(then, now)
+        self.assertEqual(len(workers.children()), 3)
+        self.assertEqual(workers.log.count("has ended"), 1)
+        self.assertNotIn("Traceback", workers.log)
+
+    def test_asked_to_end_it_closes_its_sessions_and_is_replaced(self) -> None:
+        workers = self.served()
+        clients = self.clients(workers, "sio4", each=6)
+        self.assertEqual(len(set(clients.ask("who"))), 2)
+        wait_until(lambda: set(clients.ask("transports")) == {"websocket"}, lambda: "all have upgraded")
+        victim = workers.children()[0]
+        os.kill(victim, signal.SIGTERM)
+        workers.wait_for(" has ended (status 0)", " serves again", "left: server shutting down")
+        self.assertNotIn(victim, clients.ask("who"))

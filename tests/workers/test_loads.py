@@ -1,0 +1,51 @@
+"""
+Who lets whom go first.
+"""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txsocketio.workers.loads import ABSENT, Loads
+
+
+class Table(SynchronousTestCase):
+    def setUp(self):
+        path = self.mktemp()
+        self.parent = Loads(path, 3, create=True)
+        self.one, self.two = Loads(path, 3), Loads(path, 3)
+
+    def test_who_is_alone_goes_first(self):
+        self.one.set(1, 1000)
+        self.assertFalse(self.one.has_more(1))
+
+    def test_a_few_more_do_not_matter(self):
+        self.two.set(2, 0)
+        self.one.set(1, 4)
+        self.assertFalse(self.one.has_more(1))
+        self.one.set(1, 5)
+        self.assertTrue(self.one.has_more(1))
+        self.assertFalse(self.two.has_more(2))
+        self.two.set(2, 1600)
+        self.one.set(1, 1704)
+        self.assertFalse(self.one.has_more(1))
+        self.one.set(1, 1705)
+        self.assertTrue(self.one.has_more(1))
+
+    def test_who_has_gone_is_not_waited_for(self):
+        self.two.set(2, 0)
+        self.one.set(1, 100)
+        self.parent.set(2, ABSENT)
+        self.assertFalse(self.one.has_more(1))
+
+    def test_a_worker_says_what_it_has_when_it_begins_and_when_it_asks(self):
+        sessions = [1, 2]
+        asks = self.one.yielding(1, sessions.__len__)
+        self.two.set(2, 50)
+        self.assertTrue(self.two.has_more(2))
+        sessions += range(100)
+        self.assertTrue(asks())
+        self.assertFalse(self.two.has_more(2))
+
+    def test_the_file_is_new(self):
+        path = self.mktemp()
+        Loads(path, 3, create=True)
+        self.assertRaises(OSError, Loads, path, 3, create=True)

@@ -1,0 +1,47 @@
+"""
+The parent's service, where it has nobody to start.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txsocketio.errors import UsageError
+from txsocketio.workers.inherited import SharedPorts, can_be_shared
+from txsocketio.workers.process import Plan
+from txsocketio.workers.service import WorkersService
+
+PLAN = Plan(workers=2, descriptions=["tcp:0"], options="nowhere.Options", arguments=[], directory="/", patience=1.0)
+
+
+class Endpoints(SynchronousTestCase):
+    def test_which_can_be_shared(self) -> None:
+        for description in ("tcp:8000", "tcp:8000:interface=\\:\\:1", "tcp6:8000", "unix:/run/chat:mode=660"):
+            self.assertTrue(can_be_shared(description), description)
+        for description in ("haproxy:tcp:8000", "stdio:"):
+            self.assertFalse(can_be_shared(description), description)
+
+
+class Reactors(SynchronousTestCase):
+    def test_one_that_cannot_share_sockets(self) -> None:
+        service = WorkersService(PLAN, MemoryReactorClock())
+        for start in (service.privilegedStartService, service.startService):
+            error = self.assertRaises(UsageError, start)
+            self.assertIn("MemoryReactorClock", str(error))
+
+
+class Binding(SynchronousTestCase):
+    def test_all_or_none(self) -> None:
+        from twisted.internet import reactor
+
+        ports = SharedPorts()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            number = taken.getsockname()[1]
+            wanted = ["tcp:0:interface=127.0.0.1", f"tcp:{number}:interface=127.0.0.1"]
+            error = self.assertRaises(CannotListenError, ports.listen, reactor, wanted)
+        self.assertEqual(error.__notes__, [f"({wanted[1]})"])
+        self.assertEqual(ports.descriptors, [])

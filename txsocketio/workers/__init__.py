@@ -1,0 +1,3 @@
+"""
+Several processes behind one listening socket: ``twistd socketio --workers=N``.
+"""

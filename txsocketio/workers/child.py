@@ -1,0 +1,165 @@
+"""
+The worker's process, from its own side: see txsocketio.workers.process for what it finds at its start.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger, globalLogBeginner
+from twisted.python.reflect import namedAny
+
+from txsocketio.clock import global_reactor
+from txsocketio.workers.inherited import Inheritance
+from txsocketio.workers.loads import Loads
+from txsocketio.workers.process import REPORTS
+from txsocketio.workers.reports import Reporter
+from txsocketio.workers.sharing import Sharing, loads_path
+
+_log = Logger()
+
+
+def main(settings: dict[str, Any]) -> None:
+    """
+    Be a worker until the parent ends, or wants this process to end.
+
+    :param settings: of txsocketio.workers.process.launch().
+    """
+    for descriptor in (0, REPORTS, *settings["descriptors"]):
+        # What the application starts must not keep them open.
+        os.set_inheritable(descriptor, False)
+    if settings["ignore_hangup"]:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    reporter = Reporter(REPORTS)
+    lifeline = Lifeline(settings["patience"])
+    globalLogBeginner.beginLoggingTo([reporter])
+    try:
+        worker = Worker(settings)
+        worker.start()
+    except (Exception, SystemExit) as error:
+        message = " ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
+        reporter.failed(message)
+        sys.exit(1)
+    ending = Ending(worker.reactor)
+    lifeline.cut = ending.from_thread
+    worker.reactor.callWhenRunning(ending.listen_to_signals)
+    worker.reactor.callWhenRunning(reporter.ready)
+    worker.reactor.run()
+    if os.getppid() != settings["parent"]:
+        # Nobody else will do it. All but the last find that it is not empty.
+        with suppress(OSError):
+            os.unlink(loads_path(settings["sockets"]))
+        with suppress(OSError):
+            os.rmdir(settings["sockets"])
+
+
+class Lifeline:
+    """
+    Notice in a thread, whatever the main one does, that the parent has let go.
+
+    :ivar cut: called then, in the thread; what has not ended after the patience is ended. None before there is
+        anything to end in order.
+    """
+
+    def __init__(self, patience: float) -> None:
+        """
+        :param patience: seconds.
+        """
+        self.cut: Callable[[], Any] | None = None
+        self._patience = patience
+        self._descriptor = os.dup(0)
+        with open(os.devnull, "rb") as nothing:
+            os.dup2(nothing.fileno(), 0)
+        threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
+
+    def _watch(self) -> None:
+        while os.read(self._descriptor, 4096):
+            pass
+        if self.cut is not None:
+            self.cut()
+            time.sleep(self._patience)
+        os._exit(1)
+
+
+class Ending:
+    """
+    Stop the reactor once, however often that is asked for: Ctrl-C reaches the parent, and every worker twice.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        """
+        :param reactor: the reactor.
+        """
+        self._reactor = reactor
+        self._begun = False
+
+    def listen_to_signals(self) -> None:
+        """
+        Take the place of the reactor's own handlers, when those are installed.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.from_thread())
+
+    def from_thread(self) -> None:
+        """
+        Stop the reactor, from a thread or a signal handler.
+        """
+        self._reactor.callFromThread(self._begin)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            # The application may have stopped it.
+            with suppress(ReactorNotRunning):
+                self._reactor.stop()
+
+
+class Worker:
+    """
+    Serve what the command line says, on sockets that exist, as one of several.
+
+    :ivar reactor: the reactor.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        """
+        :param settings: see main().
+        :raises Exception: when the command line does not hold here.
+        """
+        import_module(settings["reactor"]).install()
+        self.reactor = reactor = global_reactor()
+        os.chdir(settings["directory"])
+        options = namedAny(settings["options"])()
+        options.parseOptions(settings["arguments"])
+        self._service = service = options.service()
+        # As in the parent, names were relative to the one and the application's work is done in the other.
+        os.chdir(settings["work_directory"])
+        directory, number, workers = settings["sockets"], settings["number"], settings["workers"]
+        sessions = options.server.engine.sessions
+        yields = Loads(loads_path(directory), workers).yielding(number, sessions.__len__)
+        service.listen = Inheritance(reactor, settings["descriptors"], yields).listen
+        resource = options.server.resource()
+        self._sharing = Sharing(resource, service.site, reactor, directory, number, workers)
+
+    def start(self) -> None:
+        """
+        Begin to serve.
+        """
+        self._sharing.start()
+        IService(self._service).startService()
+        self.reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+
+    def _stop(self) -> Deferred[Any]:
+        # Sessions that end here may still be asked for through other workers.
+        return maybeDeferred(self._service.stopService).addBoth(lambda _: self._sharing.stop())

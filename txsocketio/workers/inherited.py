@@ -1,0 +1,331 @@
+"""
+Listening sockets that several processes share: the parent binds them, each worker accepts from them.
+
+The parent listens on an endpoint as ever, so that Twisted does what the endpoint says (interface, backlog, mode, lock
+file) and words what goes wrong, and then does not read. A worker has the endpoint listen on a stand-in for the reactor,
+which takes a socket that exists; so the settings of TLS are Twisted's too.
+
+Adopting the socket with ``adoptStreamPort`` would do more than accept: a port sets the backlog to 50 and, of a UNIX
+socket, sets the mode to 0666 and removes the file when it stops.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.endpoints import (
+    SSL4ServerEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    UNIXServerEndpoint,
+    serverFromString,
+)
+from twisted.internet.interfaces import IProtocolNegotiationFactory, IReadDescriptor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+#: Connections that are taken at once. Fewer than wait may be left to the other workers.
+_ACCEPTS: Final = 4
+#: Seconds in which others may go first.
+_MOMENT: Final = 0.01
+#: Seconds to wait when the process has no room for one more connection.
+_BREATH: Final = 0.5
+_NOBODY: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPERM, errno.EINTR})
+_NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_ENDPOINTS = (TCP4ServerEndpoint, TCP6ServerEndpoint, UNIXServerEndpoint, SSL4ServerEndpoint)
+
+_log = Logger()
+
+
+def can_be_shared(description: str) -> bool:
+    """
+    Say whether workers can listen on an endpoint.
+
+    :param description: an endpoint string that Twisted takes.
+    """
+    return type(serverFromString(None, description)) in _ENDPOINTS
+
+
+class Workers(Factory):
+    """
+    Stand for the workers where the parent listens. The name is what Twisted logs with the address.
+    """
+
+    noisy = False
+
+    def buildProtocol(self, addr: object) -> Protocol | None:
+        """
+        Build nothing: the parent accepts nothing.
+
+        :param addr: of a client.
+        """
+        return None
+
+
+class SharedPorts:
+    """
+    The sockets in the parent.
+    """
+
+    def __init__(self) -> None:
+        self._ports: list[Any] = []
+
+    def listen(self, reactor: Any, descriptions: Iterable[str]) -> None:
+        """
+        Bind.
+
+        :param reactor: the reactor.
+        :param descriptions: endpoint strings for which can_be_shared() holds.
+        :raises Exception: what an endpoint raised, with a note that names it. Nothing is left listening.
+        """
+        try:
+            for description in descriptions:
+                self._listen(reactor, description)
+        except BaseException:
+            self.close()
+            raise
+
+    def _listen(self, reactor: Any, description: str) -> None:
+        endpoint: Any = serverFromString(reactor, description)
+        # These endpoints listen at once or fail at once.
+        outcome: list[Any] = []
+        endpoint.listen(Workers()).addBoth(outcome.append)
+        port = outcome[0]
+        if isinstance(port, Failure):
+            assert port.value is not None
+            port.value.add_note(f"({description})")
+            port.raiseException()
+        port.stopReading()
+        self._ports.append(port)
+
+    @property
+    def descriptors(self) -> list[int]:
+        """
+        Give the sockets, in the order of the endpoints.
+        """
+        return [port.fileno() for port in self._ports]
+
+    def close(self) -> Deferred[Any]:
+        """
+        Stop listening, and remove what an endpoint has put into the file system.
+
+        :return: a Deferred that fires when that is done.
+        """
+        ports, self._ports = self._ports, []
+        return DeferredList([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
+
+
+class Inheritance:
+    """
+    The sockets in a worker: a stand-in for the reactor, for endpoints to listen on.
+
+    Each call takes the next socket; what endpoints say of addresses has been done.
+    """
+
+    def __init__(self, reactor: Any, descriptors: Iterable[int], yields: Callable[[], bool]) -> None:
+        """
+        :param reactor: an IReactorSocket and IReactorFDSet.
+        :param descriptors: in the order of the endpoints; they are closed when nobody listens any more.
+        :param yields: says whether other workers should go first.
+        """
+        self._reactor = reactor
+        self._yields = yields
+        self._descriptors = iter(descriptors)
+
+    def listen(self, description: str, site: Any) -> Any:
+        """
+        Have an endpoint listen on the next socket; see SocketIOService.listen.
+
+        :param description: the endpoint string.
+        :param site: serves what connects.
+        :return: a Deferred of what has a ``stopListening()``.
+        """
+        endpoint: Any = serverFromString(self, description)
+        return endpoint.listen(site)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Acceptor:
+        """
+        See IReactorTCP.
+        """
+        return self._accept(factory)
+
+    def listenUNIX(
+        self, address: str, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
+    ) -> Acceptor:
+        """
+        See IReactorUNIX.
+        """
+        return self._accept(factory)
+
+    def listenSSL(
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> Acceptor:
+        """
+        See IReactorSSL.
+        """
+        return self._accept(TLSMemoryBIOFactory(contextFactory, False, _OnlyHTTP1(factory)))
+
+    def _accept(self, factory: Any) -> Acceptor:
+        acceptor = Acceptor(self._reactor, next(self._descriptors), factory, self._yields)
+        acceptor.start()
+        return acceptor
+
+
+@implementer(IProtocolNegotiationFactory)
+class _OnlyHTTP1(Factory):
+    """
+    Hide that a site speaks HTTP/2: one connection of that carries requests for several sessions at a time, and could
+    not be passed on to the worker of one.
+    """
+
+    noisy = False
+
+    def __init__(self, site: Any) -> None:
+        self._site = site
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """
+        Give what a client may choose from.
+        """
+        return [b"http/1.1"]
+
+    def doStart(self) -> None:
+        """
+        Start the site.
+        """
+        self._site.doStart()
+
+    def doStop(self) -> None:
+        """
+        Stop the site.
+        """
+        self._site.doStop()
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """
+        Build what the site builds.
+        """
+        return self._site.buildProtocol(addr)
+
+
+@implementer(IReadDescriptor)
+class Acceptor:
+    """
+    Accept connections from a listening socket that others accept from too.
+    """
+
+    def __init__(self, reactor: Any, descriptor: int, factory: Any, yields: Callable[[], bool]) -> None:
+        """
+        :param reactor: an IReactorSocket and IReactorFDSet.
+        :param descriptor: of the socket.
+        :param factory: builds the protocols.
+        :param yields: says whether other workers should go first; they have a moment then.
+        """
+        self._yields = yields
+        self._reactor = reactor
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setblocking(False)
+        self._factory = factory
+        self._listening = False
+        self._has_yielded = self._full = False
+        self._paused: Any = None
+
+    def start(self) -> None:
+        """
+        Begin to accept.
+        """
+        self._factory.doStart()
+        self._listening = True
+        self._reactor.addReader(self)
+
+    def logPrefix(self) -> str:
+        """
+        Name it in the log.
+        """
+        return type(self).__name__
+
+    def fileno(self) -> int:
+        """
+        Give the socket.
+        """
+        return self._socket.fileno()
+
+    def doRead(self) -> None:
+        """
+        Accept a few connections, unless others should go first.
+        """
+        if not self._has_yielded and self._yields():
+            self._has_yielded = True
+            self._pause(_MOMENT)
+            return
+        self._has_yielded = False
+        try:
+            for _ in range(_ACCEPTS):
+                self._serve(self._socket.accept()[0])
+        except OSError as error:
+            self._refused(error)
+        else:
+            self._full = False
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            connection.setblocking(False)
+            try:
+                self._reactor.adoptStreamConnection(connection.fileno(), connection.family, self._factory)
+            except OSError as error:
+                # Otherwise it has gone already.
+                if error.errno in _NO_ROOM:
+                    raise
+            except Exception:
+                _log.failure("a connection could not be served")
+
+    def _refused(self, error: OSError) -> None:
+        if error.errno in _NO_ROOM:
+            if not self._full:
+                _log.error("no connection can be accepted: {error}", error=error)
+            self._full = True
+            self._pause(_BREATH)
+        elif error.errno in _NOBODY:
+            self._full = False
+        else:
+            # The parent has ended it for all.
+            self._reactor.removeReader(self)
+
+    def _pause(self, seconds: float) -> None:
+        self._reactor.removeReader(self)
+        self._paused = self._reactor.callLater(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        self._paused = None
+        self._reactor.addReader(self)
+
+    def stopListening(self) -> Deferred[None]:
+        """
+        Accept no more; the other workers are not affected.
+
+        :return: a Deferred that has fired.
+        """
+        if self._listening:
+            self._listening = False
+            if self._paused is not None:
+                self._paused.cancel()
+            self._reactor.removeReader(self)
+            self._socket.close()
+            self._factory.doStop()
+        return succeed(None)
+
+    def connectionLost(self, reason: Any) -> None:
+        """
+        Learn from the reactor that the socket is no use any more.
+
+        :param reason: why.
+        """
+        self._reactor.removeReader(self)

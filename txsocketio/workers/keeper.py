@@ -1,0 +1,157 @@
+"""
+One worker's place: whoever fills it is replaced when it ends, sooner or later.
+
+Theory of operation. A place is empty, waited for or filled. A worker that has never served and ends makes the place
+unable: nobody will do better. Later ends are answered with another worker, after a delay that doubles with each that
+follows soon, so that a fault that lasts costs little. The log gets one line when a place is filled and one when it
+becomes empty; attempts in between are silent unless they fail in a new way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+#: Seconds before the first replacement, and at most.
+SHORTEST: Final = 0.5
+LONGEST: Final = 30.0
+#: Seconds of service after which an end is an accident again.
+LASTING: Final = 30.0
+
+_log = Logger()
+
+
+class Process(Protocol):
+    """
+    A worker as its keeper sees it.
+    """
+
+    def stop(self) -> None:
+        """
+        Have it close its sessions and end.
+        """
+
+    def kill(self) -> None:
+        """
+        End it.
+        """
+
+
+class Keeper:
+    """
+    Keep one place filled.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        launch: Callable[[Keeper], Process],
+        clock: IReactorTime,
+        on_unable: Callable[[str], Any],
+        on_empty: Callable[[int], Any],
+    ) -> None:
+        """
+        :param number: of the worker.
+        :param launch: starts a process and gives it; it calls ``ready``, ``failed`` and, once, ``ended``.
+        :param clock: for the delays.
+        :param on_unable: called with a sentence when the worker could not be started at all.
+        :param on_empty: called with the number when the process has ended.
+        """
+        self.number = number
+        self._launch = launch
+        self._clock = clock
+        self._on_unable = on_unable
+        self._on_empty = on_empty
+        self._process: Process | None = None
+        self._again: IDelayedCall | None = None
+        self._stopped: Deferred[None] | None = None
+        self._served_since: float | None = None
+        self._has_served = False
+        self._delay = SHORTEST
+        self._message: str | None = None
+        self._known: str | None = None
+
+    def start(self) -> None:
+        """
+        Fill the place.
+        """
+        self._again = None
+        self._served_since = self._message = None
+        try:
+            self._process = self._launch(self)
+        except OSError as error:
+            self.ended(str(error))
+
+    def stop(self) -> Deferred[None]:
+        """
+        Empty the place.
+
+        :return: a Deferred that fires when the process has ended.
+        """
+        stopped = self._stopped = Deferred()
+        if self._again is not None:
+            self._again.cancel()
+        if self._process is None:
+            stopped.callback(None)
+        else:
+            self._process.stop()
+        return stopped
+
+    def kill(self) -> None:
+        """
+        Empty it now.
+        """
+        if self._process is not None:
+            self._process.kill()
+
+    def ready(self) -> None:
+        """
+        Learn that the worker serves.
+        """
+        self._served_since = self._clock.seconds()
+        again = " again" if self._has_served else ""
+        self._has_served, self._known = True, None
+        _log.info("worker {number} serves{again}", number=self.number, again=again)
+
+    def failed(self, message: str) -> None:
+        """
+        Learn why the worker will not serve; it ends then.
+
+        :param message: one sentence.
+        """
+        self._message = message
+
+    def ended(self, how: str) -> None:
+        """
+        Learn that the worker's process has ended, and do something about it.
+
+        :param how: as ``signal 9``.
+        """
+        self._process = None
+        self._on_empty(self.number)
+        if self._stopped is not None:
+            self._stopped.callback(None)
+        elif not self._has_served:
+            self._on_unable(f"worker {self.number} cannot start: {self._message or how}")
+        else:
+            self._replace(self._message or how)
+
+    def _replace(self, why: str) -> None:
+        since = self._served_since
+        if since is not None and self._clock.seconds() - since >= LASTING:
+            self._delay = SHORTEST
+        delay, self._delay = self._delay, min(2 * self._delay, LONGEST)
+        if since is not None:
+            text = "worker {number} has ended ({why}); another one starts in {delay} s"
+        else:
+            text = "worker {number} cannot start ({why}); it is tried again, every {longest} s in the end"
+        if why != self._known:
+            _log.error(text, number=self.number, why=why, delay=delay, longest=LONGEST)
+        self._known = why
+        self._again = self._clock.callLater(delay, self.start)

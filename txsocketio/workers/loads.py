@@ -1,0 +1,71 @@
+"""
+How many sessions each worker has, in memory that all share, so that new clients spread.
+
+The kernel wakes every worker for a new connection, and the first takes it: often the same one. Sessions last, so a
+worker that has more of them than another lets the others go first.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from typing import Final
+
+#: Of a worker that is not there.
+ABSENT: Final = 0xFFFFFFFF
+#: How many sessions more than another a worker may have, besides a sixteenth.
+_SLACK: Final = 4
+
+
+class Loads:
+    """
+    A table with a number for each worker.
+    """
+
+    def __init__(self, path: str, workers: int, create: bool = False) -> None:
+        """
+        :param path: of the file that is shared.
+        :param workers: how many there are.
+        :param create: make the file; nobody is there yet.
+        :raises OSError: when that cannot be done.
+        """
+        size = 4 * workers
+        with open(path, "x+b" if create else "r+b") as file:
+            if create:
+                file.write(size * b"\xff")
+                file.flush()
+            self._table = memoryview(mmap.mmap(file.fileno(), size)).cast("I")
+
+    def set(self, number: int, sessions: int) -> None:
+        """
+        Write what a worker has.
+
+        :param number: of the worker, from 1.
+        :param sessions: how many, or ABSENT.
+        """
+        self._table[number - 1] = sessions
+
+    def has_more(self, number: int) -> bool:
+        """
+        Say whether another worker has clearly less to do.
+
+        :param number: of the worker.
+        """
+        least = min(self._table)
+        return self._table[number - 1] > least + (least >> 4) + _SLACK
+
+    def yielding(self, number: int, count: Callable[[], int]) -> Callable[[], bool]:
+        """
+        Make what a worker asks before it accepts.
+
+        :param number: of the worker.
+        :param count: gives how many sessions it has.
+        :return: a callable that says whether others should go first.
+        """
+
+        def ask() -> bool:
+            self.set(number, count())
+            return self.has_more(number)
+
+        ask()
+        return ask

@@ -1,0 +1,145 @@
+"""
+What goes from worker to worker with a connection: its bytes, in frames.
+
+::
+
+    4 bytes    the length of the head, big-endian
+    head       JSON: {"family": 2, "unsent": 0, "data": 512, "secure": false, "peer": null, "host": null}
+    unsent     what the client has not been sent yet of earlier answers
+    data       what the client has sent and nobody has answered
+
+Each frame comes with one file descriptor, in the same order. Frames are read from a socket in a private directory: what
+does not hold is a fault of ours, and ends that link.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+_SIZE: Final = 4
+_MAX_HEAD: Final = 4096
+
+#: The kind of an address, its host and its port.
+Place = tuple[str, str, int]
+
+
+class BadPassage(Exception):
+    """
+    What a worker sent is no frame.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """
+    Hold what a socket cannot say of itself once another worker has ended its TLS.
+
+    :ivar secure: whether the client talks TLS to that worker.
+    :ivar peer: the client's address.
+    :ivar host: the address that it has connected to.
+    """
+
+    secure: bool
+    peer: Place
+    host: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """
+    Hold a connection without its socket.
+
+    :ivar family: the address family of the socket.
+    :ivar unsent: see the module.
+    :ivar data: see the module.
+    :ivar origin: None where the socket is the client's own.
+    """
+
+    family: int
+    unsent: bytes
+    data: bytes
+    origin: Origin | None = None
+
+    def encode(self) -> bytes:
+        """
+        Write the frame.
+        """
+        origin = self.origin
+        head = json.dumps(
+            {
+                "family": self.family,
+                "unsent": len(self.unsent),
+                "data": len(self.data),
+                "origin": None if origin is None else [origin.secure, origin.peer, origin.host],
+            }
+        ).encode()
+        return b"".join((len(head).to_bytes(_SIZE, "big"), head, self.unsent, self.data))
+
+
+class PassageReader:
+    """
+    Read frames out of a stream.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._head: dict[str, Any] | None = None
+
+    def feed(self, data: bytes) -> list[Passage]:
+        """
+        Take the next piece.
+
+        :param data: of any length.
+        :return: the frames that it completes.
+        :raises BadPassage: for what is no frame; nothing more can be read then.
+        """
+        self._buffer += data
+        found = []
+        while (passage := self._next()) is not None:
+            found.append(passage)
+        return found
+
+    def _next(self) -> Passage | None:
+        if self._head is None and not self._read_head():
+            return None
+        head = self._head
+        assert head is not None
+        unsent, end = head["unsent"], head["unsent"] + head["data"]
+        if len(self._buffer) < end:
+            return None
+        body, self._head = bytes(self._buffer[:end]), None
+        del self._buffer[:end]
+        return Passage(head["family"], body[:unsent], body[unsent:], head["origin"])
+
+    def _read_head(self) -> bool:
+        buffer = self._buffer
+        if len(buffer) < _SIZE:
+            return False
+        end = _SIZE + int.from_bytes(buffer[:_SIZE], "big")
+        if end > _MAX_HEAD:
+            raise BadPassage(f"a head of {end} bytes")
+        if len(buffer) < end:
+            return False
+        try:
+            self._head = _checked(json.loads(buffer[_SIZE:end]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadPassage(f"a head that does not hold: {error!r}") from None
+        del buffer[:end]
+        return True
+
+
+def _checked(head: Any) -> dict[str, Any]:
+    for name in ("family", "unsent", "data"):
+        if type(head[name]) is not int or head[name] < 0:
+            raise ValueError(name)
+    if head["origin"] is not None:
+        secure, peer, host = head["origin"]
+        head["origin"] = Origin(bool(secure), _place(peer), _place(host))
+    return dict(head)
+
+
+def _place(item: Any) -> Place:
+    kind, host, port = item
+    return str(kind), str(host), int(port)

@@ -1,0 +1,154 @@
+"""
+The parent: it binds, starts the workers, replaces those that end, and ends them. It serves nobody itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorFDSet, IReactorProcess, IReactorSocket, IReactorUNIX
+from twisted.logger import Logger
+
+from txsocketio.clock import global_reactor
+from txsocketio.errors import UsageError
+from txsocketio.workers.inherited import SharedPorts
+from txsocketio.workers.keeper import Keeper
+from txsocketio.workers.loads import ABSENT, Loads
+from txsocketio.workers.process import Plan, launch
+from txsocketio.workers.sharing import loads_path
+
+_NEEDED: Final = (IReactorProcess, IReactorSocket, IReactorUNIX, IReactorFDSet)
+#: Bytes that the path of a UNIX socket may have, with the name of a worker's in the directory.
+_LONGEST_DIRECTORY: Final = 90
+
+_log = Logger()
+
+
+class WorkersService(Service):
+    """
+    Run several processes behind shared listening sockets.
+
+    :ivar on_late_failure: called with a sentence when a worker cannot be started at all; it logs the sentence until
+        something else is assigned.
+    """
+
+    def __init__(self, plan: Plan, reactor: Any = None) -> None:
+        """
+        :param plan: what the workers do.
+        :param reactor: the reactor; None for the global one, asked for when the service starts.
+        """
+        self._plan = plan
+        self._reactor = reactor
+        self._ports = SharedPorts()
+        self._bound = False
+        self._keepers: list[Keeper] = []
+        self._directory: str | None = None
+        self.on_late_failure: Callable[[str], Any] = self._log_late_failure
+
+    @property
+    def reactor(self) -> Any:
+        """
+        The reactor; asking for it installs the global one where none was given.
+        """
+        if self._reactor is None:
+            self._reactor = global_reactor()
+        return self._reactor
+
+    def privilegedStartService(self) -> None:
+        """
+        Bind.
+
+        :raises UsageError: for a reactor that cannot do what is needed.
+        :raises Exception: what an endpoint raised, with a note that names it. Nothing is left listening.
+        """
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        self._bind()
+
+    def startService(self) -> None:
+        """
+        Bind, unless that was done with the privileges that have been given up since, and start the workers.
+
+        :raises UsageError: for a reactor that cannot do what is needed.
+        :raises Exception: what an endpoint raised, with a note that names it. Nothing is left listening.
+        """
+        self._bind()
+        super().startService()  # type: ignore[no-untyped-call]
+        self.reactor.callWhenRunning(self._start)
+
+    def stopService(self) -> Deferred[Any]:
+        """
+        Stop listening, and end the workers as a single server ends.
+
+        :return: a Deferred that fires when every process has ended; those that take too long are killed.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        ends = [keeper.stop() for keeper in self._keepers]
+        deadline = self.reactor.callLater(self._plan.patience, self._kill)
+        ended = DeferredList([self._ports.close(), *ends], consumeErrors=True)
+        return ended.addCallback(lambda _: self._cleared(deadline))
+
+    def _bind(self) -> None:
+        if self._bound:
+            return
+        if not all(interface.providedBy(self.reactor) for interface in _NEEDED):
+            kind = type(self.reactor).__name__
+            raise UsageError(f"workers need a reactor that adopts sockets, which {kind} does not: try --reactor=poll")
+        self._ports.listen(self.reactor, self._plan.descriptions)
+        self._bound = True
+
+    def _start(self) -> None:
+        if not self.running:
+            return
+        try:
+            # Only now: the directory belongs to the user that the workers run as.
+            directory = self._directory = _private_directory()
+            loads = Loads(loads_path(directory), self._plan.workers, create=True)
+        except OSError as error:
+            self._unable(f"workers have no place for their sockets: {error}")
+            return
+        begin = partial(launch, self.reactor, self._plan, directory, self._ports.descriptors)
+        numbers = range(1, self._plan.workers + 1)
+        gone = partial(_leave, loads)
+        self._keepers = [Keeper(number, begin, self.reactor, self._unable, gone) for number in numbers]
+        for keeper in self._keepers:
+            keeper.start()
+
+    def _unable(self, message: str) -> None:
+        # The others have the same reason: one line is enough.
+        report, self.on_late_failure = self.on_late_failure, lambda _: None
+        report(message)
+
+    def _kill(self) -> None:
+        _log.error("workers that have not ended within {patience} s are killed", patience=self._plan.patience)
+        for keeper in self._keepers:
+            keeper.kill()
+
+    def _cleared(self, deadline: Any) -> None:
+        if deadline.active():
+            deadline.cancel()
+        self._bound, self._keepers = False, []
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _log_late_failure(self, message: str) -> None:
+        _log.critical("{message}", message=message)
+
+
+def _leave(loads: Loads, number: int) -> None:
+    loads.set(number, ABSENT)
+
+
+def _private_directory() -> str:
+    # mkdtemp() lets nobody else in.
+    directory = tempfile.mkdtemp(prefix="txsocketio-")
+    if len(os.fsencode(directory)) > _LONGEST_DIRECTORY:
+        os.rmdir(directory)
+        directory = tempfile.mkdtemp(prefix="txsocketio-", dir="/tmp")
+    return directory

@@ -1,0 +1,109 @@
+"""
+What makes a server one of several workers: marked ids, a socket for the others, and routes to them.
+
+Why connections are handed over whole. Only the owner of a session knows how to answer, so either the request goes there
+and the answer comes back, or the connection goes there. The second needs no proxy in the middle: the owner has the
+client's own socket, sees its address, its pace and its end, and applies every limit itself; GET, POST and WebSocket are
+one case; and a client that keeps its connection has its next requests served without a detour, for they arrive at the
+owner. A connection that carries requests for several sessions, as those of a proxy do, moves as often as it must.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.web.http import HTTPChannel
+from twisted.web.server import NOT_DONE_YET
+
+from txsocketio.workers.arrivals import Arrivals
+from txsocketio.workers.marks import mark_of, owner_of
+from txsocketio.workers.routes import Route
+
+if TYPE_CHECKING:
+    from txsocketio.transports.resource import EngineResource
+
+
+def socket_path(directory: str, number: int) -> str:
+    """
+    Give the path of a worker's socket.
+
+    :param directory: that of all of them, which nobody else may enter.
+    :param number: of the worker.
+    """
+    return os.path.join(directory, mark_of(number))
+
+
+def loads_path(directory: str) -> str:
+    """
+    Give the path of the table of loads.
+
+    :param directory: that of the sockets.
+    """
+    return os.path.join(directory, "loads")
+
+
+class Sharing:
+    """
+    Have a server's resource pass on what belongs to other workers, and take what they pass on.
+    """
+
+    def __init__(
+        self, resource: EngineResource, site: Any, reactor: Any, directory: str, number: int, workers: int
+    ) -> None:
+        """
+        :param resource: of the server.
+        :param site: serves that resource; what others pass on goes there.
+        :param reactor: an IReactorSocket and IReactorUNIX.
+        :param directory: see socket_path().
+        :param number: of this worker, from 1.
+        :param workers: how many there are.
+        """
+        self._reactor = reactor
+        self._path = socket_path(directory, number)
+        self._arrivals = Arrivals(site, reactor)
+        self._routes: Mapping[int, Route] = {
+            other: Route(reactor, socket_path(directory, other)) for other in range(1, workers + 1) if other != number
+        }
+        self._port: Any = None
+        resource.engine.mark = mark_of(number)
+        resource.offer_unknown(self.take)
+
+    def start(self) -> None:
+        """
+        Listen for the others.
+
+        :raises twisted.internet.error.CannotListenError: when that cannot be done.
+        """
+        if os.path.lexists(self._path):
+            # A worker of this number that was killed has left it.
+            os.unlink(self._path)
+        self._port = self._reactor.listenUNIX(self._path, self._arrivals, mode=0o600)
+
+    def stop(self) -> Deferred[Any]:
+        """
+        End every link.
+
+        :return: a Deferred that fires when nothing listens any more.
+        """
+        for route in self._routes.values():
+            route.close()
+        self._arrivals.close()
+        return maybeDeferred(self._port.stopListening)
+
+    def take(self, request: Any, sid: str, refuse: Callable[[], int]) -> int:
+        """
+        Pass a request on to the worker that has its session; see EngineResource.offer_unknown().
+
+        :param request: twisted.web's.
+        :param sid: which it names, and which is unknown here.
+        :param refuse: answers it.
+        :return: NOT_DONE_YET, for render() to return.
+        """
+        route = self._routes.get(owner_of(sid))
+        if route is None or not isinstance(request.channel, HTTPChannel):
+            return refuse()
+        route.take(request, refuse)
+        return NOT_DONE_YET
