@@ -34,6 +34,7 @@ TREE = {
     "AckDisconnected": "AckError",
     "TooManyAcks": "AckError",
     "AdapterError": "SocketIOError",
+    "WireError": "AdapterError",
 }
 
 

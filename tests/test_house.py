@@ -47,7 +47,7 @@ LAYERS = {
         4,
     ),
     **dict.fromkeys(("__init__", "manage", "resource", "server", "service"), 5),
-    **dict.fromkeys(("demo", "listening", "namespaces_option", "tap", "testing"), 6),
+    **dict.fromkeys(("demo", "listening", "namespaces_option", "redis", "tap", "testing"), 6),
 }
 
 #: The layers that a layer may import: transports and core are siblings over the engine.
@@ -77,7 +77,7 @@ OUTSIDE: dict[int, tuple[str, ...]] = {
     3: ("autobahn", "twisted", "zope.interface"),
     4: (*_QUIET_TWISTED, "twisted.cred"),
     5: ("twisted", "zope.interface"),
-    6: ("twisted", "zope.interface"),
+    6: ("msgpack", "orjson", "twisted", "txredisapi", "zope.interface"),
 }
 
 MODULE_LINES = 400

@@ -22,6 +22,7 @@ Every exception of txsocketio, in one tree::
     |   +-- AckDisconnected         the namespace was closed first
     |   +-- TooManyAcks             the client owes more answers than allowed
     +-- AdapterError            another process could not be reached
+        +-- WireError               what another process sent cannot be read
 
 Pure codecs raise only ``ProtocolError`` and ``EncodeError``; each edge maps them once.
 """
@@ -199,4 +200,10 @@ class TooManyAcks(AckError):
 class AdapterError(SocketIOError):
     """
     The adapter could not reach the other processes of a cluster.
+    """
+
+
+class WireError(AdapterError, ValueError):
+    """
+    A message of another process cannot be read; it is dropped.
     """
