@@ -52,10 +52,10 @@ class Channels:
         """
         nsp = nsp_of(namespace)
         self.namespace = namespace
-        self.broadcast = f"{key}#{nsp}#".encode()
+        self.broadcast = _utf8(f"{key}#{nsp}#")
         self.pattern = _GLOB.sub(rb"\\\g<0>", self.broadcast) + b"*"
-        self.request = f"{key}-request#{nsp}#".encode()
-        self.response = f"{key}-response#{nsp}#".encode()
+        self.request = _utf8(f"{key}-request#{nsp}#")
+        self.response = _utf8(f"{key}-response#{nsp}#")
 
     def own_response(self, uid: str) -> bytes:
         """
@@ -63,7 +63,7 @@ class Channels:
 
         :param uid: of the server that asks.
         """
-        return self.response + f"{uid}#".encode()
+        return self.response + _utf8(f"{uid}#")
 
     def broadcast_to(self, rooms: tuple[str, ...] | None) -> bytes:
         """
@@ -74,7 +74,7 @@ class Channels:
         """
         if rooms is None or len(rooms) != 1:
             return self.broadcast
-        return self.broadcast + rooms[0].encode("utf-8", "replace") + b"#"
+        return self.broadcast + _utf8(rooms[0]) + b"#"
 
     def room_of(self, channel: bytes) -> str | None:
         """
@@ -86,3 +86,8 @@ class Channels:
         if not channel.startswith(self.broadcast):
             return None
         return channel[len(self.broadcast) : -1].decode("utf-8", "replace")
+
+
+def _utf8(name: str) -> bytes:
+    # Half a surrogate pair as JavaScript writes it.
+    return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

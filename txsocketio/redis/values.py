@@ -52,7 +52,9 @@ def unpack(payload: bytes) -> Any:
     """
     _measure(payload)
     try:
-        value = msgpack.unpackb(payload, unicode_errors="replace", strict_map_key=False, timestamp=0, ext_hook=_extension)
+        value = msgpack.unpackb(
+            payload, unicode_errors="replace", strict_map_key=False, timestamp=0, ext_hook=_extension
+        )
     except WireError:
         raise
     except (ValueError, TypeError, RecursionError, MemoryError, msgpack.UnpackException) as error:
