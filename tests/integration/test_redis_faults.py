@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from twisted.internet.task import LoopingCall
 from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.redis_kit import BRISK, Heard, RedisCase, Seen, until
+from tests.integration.redis_kit import Heard, RedisCase, Seen, until
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.link import LinkLimits, RedisLink, retry_delay
 
@@ -196,8 +197,8 @@ class Fullness(RedisCase):
     async def test_a_server_with_too_many_clients(self):
         valkey = self.server("--maxclients", "1").start()
         link = self.link(valkey.url)
-        error = await self.assertFailure(link.when_up(0.3), AdapterError)
-        self.assertIn("max number of clients reached", str(error))
+        # Sometimes the connection is gone before that is read.
+        await until(lambda: "max number of clients reached" in str(link.status.error))
 
 
 class Refusals(RedisCase):
@@ -344,12 +345,12 @@ class FailOver(RedisCase):
         publisher, subscriber, heard = self.link(self.url()), self.link(self.url()), Heard()
         await publisher.when_up(5)
         await subscriber.subscribe(b"c", heard)
-        sent: list[int] = []
+        numbers, sent = count(), set()
 
         def publish() -> None:
-            number = publisher.published + publisher.dropped
+            number = next(numbers)
             if publisher.send(b"c", b"%d" % number):
-                sent.append(number)
+                sent.add(number)
 
         traffic = LoopingCall(publish)
         traffic.start(0.005)
@@ -363,7 +364,7 @@ class FailOver(RedisCase):
         received = [int(payload) for _, payload in [await heard.next() for _ in range(100)]]
         traffic.stop()
         self.assertEqual(received, sorted(set(received)))
-        self.assertLessEqual(set(received), set(sent))
+        self.assertLessEqual(set(received), sent)
         self.assertEqual([each.states() for each in seen], [["reconnecting", "up"]] * 2)
         self.assertGreater(publisher.dropped, 0)
         self.assertEqual(self.replica.command("ROLE")[0], b"master")

@@ -289,6 +289,10 @@ class RedisLink:
         except CancelledError:
             # By stop().
             pass
+        except Exception as error:
+            # A bug, here or below: no reason never to come back.
+            _log.failure("connecting to Redis broke")
+            self._down(repr(error))
         return None
 
     def _down(self, why: str) -> None:
