@@ -102,6 +102,19 @@ class Outages(RedisCase):
             await heard.next()
             await link.stop()
 
+    async def test_what_was_on_its_way_is_lost_when_the_server_is_killed(self):
+        link = await self.up(self.valkey)
+        self.valkey.pause()
+        publishing = [link.publish(b"c", b"x") for _ in range(3)]
+        publishing[0].addErrback(lambda failure: (link.state, str(failure.value)))
+        self.valkey.kill()
+        state, words = await publishing[0]
+        self.assertEqual(state, "reconnecting")
+        self.assertIn("Redis", words)
+        for each in publishing[1:]:
+            await self.assertFailure(each, AdapterError)
+        self.assertEqual(link.dropped, 3)
+
     async def test_a_subscription_made_meanwhile(self):
         link, heard = await self.up(self.valkey), Heard()
         await link.subscribe(b"given up", heard)
