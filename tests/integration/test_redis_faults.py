@@ -4,6 +4,7 @@ Tests of what becomes of a link when its server fails: stopped, killed, silent, 
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from itertools import count
@@ -20,7 +21,7 @@ from twisted.internet.task import LoopingCall
 from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.redis_kit import Heard, RedisCase, Seen, until
+from tests.integration.redis_kit import BRISK, Heard, RedisCase, Seen, until
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.link import LinkLimits, RedisLink, retry_delay
 
@@ -166,6 +167,16 @@ class Silence(RedisCase):
         client = self.valkey.client()
         client._socket.sendall(b"*3\r\n$5\r\nDEBUG\r\n$5\r\nSLEEP\r\n$1\r\n%d\r\n" % seconds)
         return client
+
+    async def test_a_server_is_not_blamed_for_a_process_that_was_busy(self):
+        link = await self.up(self.valkey)
+        seen = Seen(link)
+        publishing = link.publish(b"c", b"x")
+        begun = time.monotonic()
+        while time.monotonic() - begun < 3 * BRISK.reply_timeout:
+            pass
+        self.assertEqual(await publishing, 0)
+        self.assertEqual(seen.changes, [])
 
     async def test_a_short_nap_is_waited_for(self):
         link = await self.up(self.valkey, LinkLimits(ping_interval=0.2))
