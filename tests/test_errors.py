@@ -35,6 +35,7 @@ TREE = {
     "AckDisconnected": "AckError",
     "TooManyAcks": "AckError",
     "AdapterError": "SocketIOError",
+    "WireError": "AdapterError",
 }
 
 

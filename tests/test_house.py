@@ -54,7 +54,7 @@ LAYERS = {
         4,
     ),
     **dict.fromkeys(("__init__", "manage", "resource", "server", "service"), 5),
-    **dict.fromkeys(("demo", "listening", "namespaces_option", "tap", "testing", "workers"), 6),
+    **dict.fromkeys(("demo", "listening", "namespaces_option", "redis", "tap", "testing", "workers"), 6),
 }
 
 #: The layers that a layer may import: transports and core are siblings over the engine.
@@ -84,7 +84,7 @@ OUTSIDE: dict[int, tuple[str, ...]] = {
     3: ("autobahn", "twisted", "zope.interface"),
     4: (*_QUIET_TWISTED, "twisted.cred"),
     5: ("twisted", "zope.interface"),
-    6: ("twisted", "zope.interface"),
+    6: ("msgpack", "orjson", "twisted", "txredisapi", "zope.interface"),
 }
 
 MODULE_LINES = 400

@@ -23,6 +23,7 @@ Every exception of txsocketio, in one tree::
     |   +-- AckDisconnected         the namespace was closed first
     |   +-- TooManyAcks             the client owes more answers than allowed
     +-- AdapterError            another process could not be reached (has .answers)
+        +-- WireError               what another process sent cannot be read
 
 Pure codecs raise only ``ProtocolError`` and ``EncodeError``; each edge maps them once.
 """
@@ -228,3 +229,9 @@ class AdapterError(SocketIOError):
         """
         super().__init__(message)
         self.answers = list(answers)
+
+
+class WireError(AdapterError, ValueError):
+    """
+    A message of another process cannot be read; it is dropped.
+    """

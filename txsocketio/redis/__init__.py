@@ -1,0 +1,5 @@
+"""
+Clusters over Redis or Valkey: the wire formats of the JavaScript and Python servers, the link, publishers.
+
+Needs the extra ``redis``. Importing this installs no reactor: what does is imported when a link starts.
+"""
