@@ -4,67 +4,111 @@ The one link of a server process to Redis or Valkey: publishing, subscriptions, 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from importlib.util import find_spec
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-CONNECTING: Final = "connecting"
-UP: Final = "up"
-RECONNECTING: Final = "reconnecting"
-STOPPED: Final = "stopped"
+from txsocketio.clock import global_reactor
+from txsocketio.errors import AdapterError, UsageError
+from txsocketio.redis.endpoints import tls_options
+from txsocketio.redis.status import STOPPED, UP, LinkStatus, Standing
+from txsocketio.redis.subscription import Receiver, Subscription
+from txsocketio.redis.url import RedisSettings, parse_url
 
-Receiver = Callable[[bytes, bytes], None]
+_log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
-class LinkStatus:
+class LinkLimits:
     """
-    The state of a link.
+    What bounds a link in time and size.
 
-    :ivar state: ``"connecting"`` until it is up for the first time, ``"up"``, ``"reconnecting"`` or ``"stopped"``.
-    :ivar since: when that began, seconds since 1970.
-    :ivar error: why it is not up, in words; None where there was no error.
+    :ivar connect_timeout: seconds for an attempt to connect, log in and subscribe.
+    :ivar reply_timeout: seconds that Redis may take to answer; then the connections are given up.
+    :ivar ping_interval: seconds between pings, which find a server that is silent.
+    :ivar first_delay: seconds before the second attempt to reconnect; doubled each time.
+    :ivar max_delay: seconds between attempts at most.
+    :ivar max_unanswered: how many messages may wait for Redis to take them.
+    :ivar max_unanswered_bytes: how many bytes of them; one message may always.
     """
 
-    state: str
-    since: float
-    error: str | None = None
+    connect_timeout: float = 5.0
+    reply_timeout: float = 5.0
+    ping_interval: float = 20.0
+    first_delay: float = 0.1
+    max_delay: float = 10.0
+    max_unanswered: int = 10_000
+    max_unanswered_bytes: int = 16 * 1024 * 1024
 
 
 class RedisLink:
     """
     Keep two connections to one Redis: one that publishes and asks, one that is subscribed.
 
-    Messages pass at most once. While it is not up nothing is kept for later: publishing fails at once.
+    Messages pass at most once. While it is not up nothing is kept for later: publishing fails at once, because what
+    arrived after the gap would be stale and out of order.
 
-    :ivar status: a LinkStatus, replaced at each change.
+    :ivar settings: the RedisSettings.
     :ivar published: how many messages Redis has taken.
-    :ivar dropped: how many were not published: not up, too many unanswered, refused, or lost with a connection.
+    :ivar dropped: how many it has not, for all that is known: the link was not up, too many were unanswered, Redis
+        refused, or the connection was lost before it answered.
     """
 
-    status: LinkStatus
-    published: int
-    dropped: int
-
-    def __init__(self, settings: Any, reactor: Any = None) -> None:
+    def __init__(self, settings: RedisSettings | str, reactor: Any = None, limits: LinkLimits | None = None) -> None:
         """
-        :param settings: a RedisSettings, or a URL for one.
+        :param settings: a RedisSettings, or a URL for one; see parse_url().
         :param reactor: None for the global one, asked for in start().
+        :param limits: other than the default ones.
+        :raises UsageError: for a URL that cannot work, certificates that cannot be read, or when txredisapi is missing.
         """
+        if find_spec("txredisapi") is None:
+            raise UsageError("Redis needs txredisapi: install txsocketio[redis]")
+        self.settings = settings if isinstance(settings, RedisSettings) else parse_url(settings)
+        self.published = 0
+        self.dropped = 0
+        self._tls = tls_options(self.settings)
+        self._limits = limits or LinkLimits()
+        self._reactor = reactor
+        self._session: Any = None
+        self._running: Deferred[None] | None = None
+        self._subscriptions: dict[tuple[bool, bytes], Subscription] = {}
+        self._standing = Standing(str(self.settings))
+
+    @property
+    def status(self) -> LinkStatus:
+        """
+        How it stands.
+        """
+        return self._standing.status
 
     @property
     def state(self) -> str:
         """
-        The state's name.
+        The name of the state: ``"connecting"`` until it is up for the first time, ``"up"``, ``"reconnecting"`` or
+        ``"stopped"``.
         """
-        return self.status.state
+        return self._standing.status.state
 
     def start(self) -> None:
         """
         Begin to connect, and go on for ever.
+
+        :raises UsageError: the second time.
         """
+        if self._running is not None or self.state == STOPPED:
+            raise UsageError("a link is started once: make another")
+        if self._reactor is None:
+            self._reactor = global_reactor()
+        self._standing.begin(self._reactor.seconds())
+        self._running = Deferred.fromCoroutine(self._run())
+        self._running.addErrback(self._gave_up)
 
     def stop(self) -> Deferred[None]:
         """
@@ -72,6 +116,13 @@ class RedisLink:
 
         :return: fires when nothing of it is left.
         """
+        if self.state == STOPPED:
+            return succeed(None)
+        session, self._session = self._session, None
+        self._standing.stop(0.0 if self._reactor is None else self._reactor.seconds())
+        for subscription in self._subscriptions.values():
+            subscription.give_up()
+        return Deferred.fromCoroutine(self._close(session))
 
     def when_up(self, timeout: float) -> Deferred[None]:
         """
@@ -80,11 +131,15 @@ class RedisLink:
         :param timeout: seconds.
         :return: fails with an AdapterError after that, or when it is stopped.
         """
+        return self._standing.when_up(timeout, self._reactor or global_reactor())
 
     def observe(self, changed: Callable[[LinkStatus], None]) -> None:
         """
-        Have a function called with each new status. Whenever it is ``"up"`` messages may have been missed before.
+        Have a function called with each new status. Whenever it is ``"up"``, messages may have been missed before.
+
+        :param changed: what it raises is logged.
         """
+        self._standing.observe(changed)
 
     def subscribe(self, channel: bytes, receive: Receiver) -> Deferred[bool]:
         """
@@ -93,7 +148,9 @@ class RedisLink:
         :param channel: its name; one subscription each.
         :param receive: called with the channel and the payload; what it raises is logged.
         :return: fires with True once Redis has confirmed it; with False when it is given up before. Never fails.
+        :raises UsageError: when there is one.
         """
+        return self._subscribe(False, channel, receive)
 
     def psubscribe(self, pattern: bytes, receive: Receiver) -> Deferred[bool]:
         """
@@ -102,36 +159,178 @@ class RedisLink:
         :param pattern: as for PSUBSCRIBE; one subscription each.
         :param receive: see subscribe().
         :return: see subscribe().
+        :raises UsageError: when there is one.
         """
+        return self._subscribe(True, pattern, receive)
 
     def unsubscribe(self, channel: bytes) -> None:
         """
         Give a subscription up; nothing happens when there is none.
+
+        :param channel: its name.
         """
+        self._unsubscribe(False, channel)
 
     def punsubscribe(self, pattern: bytes) -> None:
         """
         Give the subscription to a pattern up; nothing happens when there is none.
+
+        :param pattern: the pattern.
         """
+        self._unsubscribe(True, pattern)
 
     def publish(self, channel: bytes, payload: bytes) -> Deferred[int]:
         """
         Publish a message.
 
-        :return: how many connections Redis gave it to; fails with an AdapterError when it is not up, does not keep up,
-            refuses, or is lost before it answers: then nobody knows whether it was published.
+        :param channel: where.
+        :param payload: what.
+        :return: how many connections Redis gave it to; fails with an AdapterError when the link is not up, Redis does
+            not keep up, refuses, or is lost before it answers: then nobody knows whether it was published.
         """
+        session = self._session
+        if session is None:
+            return self._drop(self._standing.why_not_up())
+        asking, size = session.asking, len(payload)
+        full = asking.unanswered_bytes and asking.unanswered_bytes + size > self._limits.max_unanswered_bytes
+        if full or asking.unanswered >= self._limits.max_unanswered:
+            return self._drop(
+                f"Redis does not keep up: {asking.unanswered} messages of {asking.unanswered_bytes} bytes in all are"
+                " unanswered"
+            )
+        publishing: Deferred[Any] = asking.command("PUBLISH", channel, payload, size=size)
+        return publishing.addCallbacks(self._taken, self._lost)
 
     def send(self, channel: bytes, payload: bytes) -> bool:
         """
         Publish a message without waiting for the answer.
 
-        :return: whether it was handed to Redis. What is not is counted in ``dropped``.
+        :param channel: where.
+        :param payload: what.
+        :return: whether it was handed to Redis. What it did not take is counted in ``dropped``, and the first one of
+            a kind is logged.
         """
+        publishing = self.publish(channel, payload)
+        handed = not isinstance(publishing.result, Failure) if publishing.called else True
+        publishing.addErrback(self._tell)
+        return handed
 
     def count_subscribers(self, channel: bytes) -> Deferred[int]:
         """
         Ask how many connections are subscribed to a channel, patterns not counted.
 
-        :return: fails with an AdapterError as publish() does.
+        :param channel: its name.
+        :return: fails with an AdapterError when the link is not up, or is lost before Redis answers.
         """
+        if self._session is None:
+            return fail(AdapterError(self._standing.why_not_up()))
+        asked: Deferred[Any] = self._session.asking.command("PUBSUB", "NUMSUB", channel)
+        return asked.addCallback(lambda answer: int(answer[1]))
+
+    async def _run(self) -> None:
+        attempt = 0
+        while self.state != STOPPED:
+            session = await self._attempt()
+            if session is not None:
+                begun = self._reactor.seconds()
+                self._session = session
+                self._standing.up(begun, self.dropped)
+                why = await session.lost
+                self._session = None
+                self._down(why)
+                # A server that throws us out as soon as we are in is not asked at the first pace for ever.
+                if self._reactor.seconds() - begun > self._limits.max_delay:
+                    attempt = 0
+            if self.state != STOPPED:
+                await deferLater(self._reactor, self._delay(attempt))
+                attempt += 1
+
+    async def _attempt(self) -> Any:
+        # Not before: it imports txredisapi, which installs a reactor.
+        from txsocketio.redis.session import open_session
+
+        opening = Deferred.fromCoroutine(
+            open_session(
+                self._reactor,
+                self.settings,
+                self._tls,
+                self._received,
+                self._subscriptions.values(),
+                self._limits,
+            )
+        )
+        try:
+            return await opening.addTimeout(self._limits.connect_timeout, self._reactor)
+        except TimeoutError:
+            self._down(f"Redis has not answered within {self._limits.connect_timeout:g} seconds")
+        except AdapterError as error:
+            self._down(str(error))
+        return None
+
+    def _delay(self, attempt: int) -> float:
+        # The first is quick; the jitter keeps the servers of a cluster from coming all at once.
+        longest = min(self._limits.max_delay, self._limits.first_delay * 2.0 ** min(attempt, 60))
+        return longest * random.uniform(0.5, 1.0)
+
+    def _down(self, why: str) -> None:
+        self._standing.down(self._reactor.seconds(), why)
+
+    async def _close(self, session: Any) -> None:
+        if session is not None:
+            await session.close()
+        elif self._running is not None:
+            self._running.cancel()
+        if self._reactor is not None:
+            # An aborted connection is gone in the reactor's next turn.
+            await deferLater(self._reactor, 0)
+
+    def _gave_up(self, failure: Failure) -> None:
+        if not failure.check(CancelledError) or self.state != STOPPED:
+            _log.failure("the link to Redis broke: this is a bug", failure=failure)
+
+    def _subscribe(self, pattern: bool, name: bytes, receive: Receiver) -> Deferred[bool]:
+        if (pattern, name) in self._subscriptions:
+            raise UsageError(f"the link is subscribed to {name!r} already")
+        subscription = Subscription(name, pattern, receive)
+        if self.state == STOPPED:
+            return succeed(False)
+        self._subscriptions[pattern, name] = subscription
+        if self._session is not None:
+            self._session.subscribe(subscription).addErrback(lambda _: None)
+        return subscription.when_confirmed()
+
+    def _unsubscribe(self, pattern: bool, name: bytes) -> None:
+        subscription = self._subscriptions.pop((pattern, name), None)
+        if subscription is not None:
+            subscription.give_up()
+            if subscription.session is not None:
+                subscription.session.unsubscribe(subscription)
+
+    def _received(self, pattern: bytes | None, channel: bytes, payload: bytes) -> None:
+        subscription = self._subscriptions.get((pattern is not None, pattern or channel))
+        if subscription is not None:
+            try:
+                subscription.receive(channel, payload)
+            except Exception:
+                _log.failure("the receiver of a channel failed")
+
+    def _drop(self, why: str) -> Deferred[int]:
+        self.dropped += 1
+        return fail(AdapterError(why))
+
+    def _taken(self, receivers: int) -> int:
+        self.published += 1
+        return receivers
+
+    def _lost(self, failure: Failure) -> Failure:
+        self.dropped += 1
+        return failure
+
+    def _tell(self, failure: Failure) -> None:
+        # While it is not up the change of state was logged, and the number will be.
+        failure.trap(AdapterError)
+        if self.state == UP:
+            kind = str(failure.value).split(":")[0]
+            self._standing.tell(
+                kind, "a message was not published, others like it are only counted: {error}", error=str(failure.value)
+            )
