@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from txsocketio.clock import global_reactor
@@ -16,12 +15,11 @@ from txsocketio.errors import UsageError
 from txsocketio.interfaces import ICluster
 from txsocketio.redis.adapter import NamespaceAdapter
 from txsocketio.redis.complaints import Complaints
-from txsocketio.redis.link import UP, LinkStatus, RedisLink
+from txsocketio.redis.link import LinkLimits, RedisLink
 from txsocketio.redis.listener import PythonSocketIOListener
+from txsocketio.redis.status import UP, LinkStatus
 from txsocketio.redis.url import parse_url
 from txsocketio.targets import AdapterState
-
-_log = Logger()
 
 
 @implementer(ICluster)
@@ -50,6 +48,7 @@ class RedisAdapter:
         request_timeout: float = 5.0,
         own_response_channels: bool = False,
         max_requests: int = 1000,
+        limits: LinkLimits | None = None,
         reactor: Any = None,
     ) -> None:
         """
@@ -63,6 +62,7 @@ class RedisAdapter:
         :param own_response_channels: whether to answer each server on a channel of its own, which spares the others the
             reading; all servers of @socket.io/redis-adapter 8 understand it.
         :param max_requests: how many requests to the other servers may wait for answers, in each namespace.
+        :param limits: how long to wait for Redis, and how much may wait for it; None for the usual LinkLimits.
         :param reactor: None for the global one, asked for when it is needed.
         :raises UsageError: for a URL or a value that cannot work.
         """
@@ -74,17 +74,17 @@ class RedisAdapter:
             raise UsageError(f"request_timeout must be a number of seconds above 0, not {request_timeout!r}")
         if max_requests < 1:
             raise UsageError(f"max_requests must be a number above 0, not {max_requests!r}")
-        self.link = RedisLink(settings, reactor)
+        self.link = RedisLink(settings, reactor, limits)
         self.key = key
         self.request_timeout = request_timeout
         self.own_response_channels = own_response_channels
         self.max_requests = max_requests
         self.complaints = Complaints(time.monotonic)
-        self._where = str(settings)
         self._python_socketio_channel = python_socketio_channel
         self._reactor = reactor
         self._server: Any = None
         self._started = False
+        self._made = time.time()
         self._adapters: list[NamespaceAdapter] = []
         self._locals: dict[str, Any] = {}
 
@@ -101,7 +101,7 @@ class RedisAdapter:
         The AdapterState.
         """
         status = self.link.status
-        return AdapterState(status.state, status.since, status.error)
+        return AdapterState(status.state, status.since or self._made, status.error)
 
     def attach(self, server: Any) -> None:
         """

@@ -176,10 +176,7 @@ class Incoming:
     def _fetch(self, request: FetchRequest) -> None:
         found = self._local.describe(target_of(request.selection))
         sockets = tuple(
-            [
-                RemoteSocket(one.sid, dict(one.handshake), (one.sid, *one.rooms), dict(one.data))
-                for one in found
-            ]
+            [RemoteSocket(one.sid, dict(one.handshake), (one.sid, *one.rooms), dict(one.data)) for one in found]
         )
         try:
             self._answer(request, SocketsResponse(request.request_id, sockets))

@@ -1,0 +1,10 @@
+"""
+stub
+"""
+
+from typing import Any
+
+
+class PythonSocketIOListener:
+    def __init__(self, *a: Any) -> None:
+        pass
