@@ -1,5 +1,6 @@
 """
-Nodes of a cluster for tests: reference servers with the published adapter, in processes of their own.
+Nodes of a cluster for tests: reference servers with the published adapter, in processes of their own; and one way of
+telling them and ours what to do.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import json
 from typing import Any
 
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessDone
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from tests.integration.node import ensure_packages, environment, node
+from txsocketio.server import SocketIOServer
 
 reactor: Any = _reactor
 
@@ -171,3 +173,118 @@ def inward(value: Any) -> Any:
     if isinstance(value, list):
         return [inward(item) for item in value]
     return value
+
+
+class Us:
+    """
+    Act as our server.
+    """
+
+    name = "us"
+
+    def __init__(self, server: SocketIOServer) -> None:
+        self._server = server
+
+    def _operator(
+        self, nsp: str = "/", rooms: Any = None, except_: Any = None, volatile: bool = False, local: bool = False
+    ) -> Any:
+        operator: Any = self._server.of(nsp)
+        if rooms is not None:
+            operator = operator.to(rooms)
+        if except_ is not None:
+            operator = operator.except_(except_)
+        if volatile:
+            operator = operator.volatile
+        return operator.local if local else operator
+
+    def emit(self, event: str, *args: Any, **target: Any) -> Deferred[Any]:
+        return succeed(self._operator(**target).emit(event, *args))
+
+    def join(self, names: list[str], **target: Any) -> Deferred[Any]:
+        return succeed(self._operator(**target).sockets_join(names))
+
+    def leave(self, names: list[str], **target: Any) -> Deferred[Any]:
+        return succeed(self._operator(**target).sockets_leave(names))
+
+    def disconnect(self, close: bool, **target: Any) -> Deferred[Any]:
+        return succeed(self._operator(**target).disconnect_sockets(close))
+
+    async def fetch(self, **target: Any) -> list[dict[str, Any]]:
+        found = await self._operator(**target).fetch_sockets()
+        return [
+            {"id": one.sid, "handshake": one.handshake, "rooms": set(one.rooms), "data": dict(one.data)}
+            for one in found
+        ]
+
+    async def acks(self, event: str, *args: Any, **target: Any) -> list[Any]:
+        answers: list[Any] = await self._operator(**target).timeout(5).broadcast_call(event, *args)
+        return answers
+
+    async def rooms(self) -> frozenset[str]:
+        return await self._server.of("/").rooms()
+
+    def count(self) -> Deferred[int]:
+        return self._server.of("/").server_count()
+
+    def tell(self, event: str, *args: Any) -> Deferred[Any]:
+        return succeed(self._server.of("/").server_side_emit(event, *args))
+
+    def ask(self, event: str, *args: Any) -> Deferred[list[Any]]:
+        return self._server.of("/").server_side_call(event, *args)
+
+
+class Them:
+    """
+    Act as the reference server.
+    """
+
+    name = "node"
+
+    def __init__(self, peer: NodePeer) -> None:
+        self._peer = peer
+
+    def _do(
+        self,
+        method: str,
+        *args: Any,
+        volatile: bool = False,
+        local: bool = False,
+        except_: Any = None,
+        **target: Any,
+    ) -> Deferred[Any]:
+        flags = {"volatile": volatile, "local": local}
+        return self._peer.operator(method, *args, flags=flags, **{"except": except_}, **target)
+
+    def emit(self, event: str, *args: Any, **target: Any) -> Deferred[Any]:
+        return self._do("emit", event, *args, **target)
+
+    def join(self, names: list[str], **target: Any) -> Deferred[Any]:
+        return self._do("socketsJoin", names, **target)
+
+    def leave(self, names: list[str], **target: Any) -> Deferred[Any]:
+        return self._do("socketsLeave", names, **target)
+
+    def disconnect(self, close: bool, **target: Any) -> Deferred[Any]:
+        return self._do("disconnectSockets", close, **target)
+
+    async def fetch(self, **target: Any) -> list[dict[str, Any]]:
+        found = await self._do("fetchSockets", **target)
+        return [{**one, "rooms": set(one["rooms"]) - {one["id"]}} for one in found]
+
+    async def acks(self, event: str, *args: Any, rooms: Any = None) -> list[Any]:
+        result = await self._peer.order("acks", args=[event, *args], rooms=rooms, flags={"timeout": 5000})
+        assert result["error"] is None, result["error"]
+        answers: list[Any] = result["responses"]
+        return answers
+
+    async def rooms(self) -> frozenset[str]:
+        return frozenset(await self._peer.order("adapter", method="allRooms"))
+
+    def count(self) -> Deferred[int]:
+        return self._peer.order("adapter", method="serverCount")
+
+    def tell(self, event: str, *args: Any) -> Deferred[Any]:
+        return self._peer.operator("serverSideEmit", event, *args)
+
+    def ask(self, event: str, *args: Any) -> Deferred[list[Any]]:
+        return self._peer.operator("serverSideEmitWithAck", event, *args)

@@ -3,3 +3,7 @@ Clusters over Redis or Valkey: the wire formats of the JavaScript and Python ser
 
 Needs the extra ``redis``. Importing this installs no reactor: what does is imported when a link starts.
 """
+
+from txsocketio.redis.cluster import RedisAdapter
+
+__all__ = ["RedisAdapter"]

@@ -134,8 +134,8 @@ async function main() {
         operator(io.of(nsp), target).emit(...inward(args), (error, responses) => resolve({ error: error && error.message, responses }));
       }),
     adapter: ({ nsp = "/", method }) => io.of(nsp).adapter[method](),
-    emitter: ({ nsp = "/", method, args, ...target }) => {
-      operator(new Emitter(publisher, { key }).of(nsp), target)[method](...inward(args));
+    emitter: ({ nsp = "/", method, args, key: other = key, ...target }) => {
+      operator(new Emitter(publisher, { key: other }).of(nsp), target)[method](...inward(args));
     },
     publish: ({ channel, message }) => publisher.publish(channel, inward(message)),
     server: ({ nsp = "/", event }) => servers[nsp].take(event),
