@@ -160,12 +160,14 @@ class Connection:
 
     def abort(self, verdict: str) -> None:
         """
-        Close the connection at once.
+        Close the connection at once; what is lost is not lost again.
 
         :param verdict: why, in words.
         """
         self.verdict = verdict
-        self._protocol.transport.abortConnection()
+        # TLS that has ended is not ended twice.
+        if self._protocol.connected:
+            self._protocol.transport.abortConnection()
 
     def _answered(self, answer: Any, size: int) -> Any:
         # Answers come in the order of the commands.

@@ -48,6 +48,19 @@ class LinkLimits:
     max_unanswered_bytes: int = 16 * 1024 * 1024
 
 
+def retry_delay(attempt: int, limits: LinkLimits) -> float:
+    """
+    Choose how long to wait before another attempt: twice as long each time, up to a limit, and never quite the same,
+    lest all the servers of a cluster come at once.
+
+    :param attempt: how many have failed in a row, from 0.
+    :param limits: with the first delay and the longest.
+    :return: seconds.
+    """
+    longest = min(limits.max_delay, limits.first_delay * 2.0 ** min(attempt, 60))
+    return longest * random.uniform(0.5, 1.0)
+
+
 class RedisLink:
     """
     Keep two connections to one Redis: one that publishes and asks, one that is subscribed.
@@ -78,6 +91,7 @@ class RedisLink:
         self._reactor = reactor
         self._session: Any = None
         self._running: Deferred[None] | None = None
+        self._pending: Deferred[Any] | None = None
         self._subscriptions: dict[tuple[bool, bytes], Subscription] = {}
         self._standing = Standing(str(self.settings))
 
@@ -108,7 +122,7 @@ class RedisLink:
             self._reactor = global_reactor()
         self._standing.begin(self._reactor.seconds())
         self._running = Deferred.fromCoroutine(self._run())
-        self._running.addErrback(self._gave_up)
+        self._running.addErrback(lambda failure: _log.failure("the link to Redis broke: a bug", failure=failure))
 
     def stop(self) -> Deferred[None]:
         """
@@ -233,8 +247,7 @@ class RedisLink:
             session = await self._attempt()
             if session is not None:
                 begun = self._reactor.seconds()
-                self._session = session
-                self._standing.up(begun, self.dropped)
+                self._begin(session)
                 why = await session.lost
                 self._session = None
                 self._down(why)
@@ -242,14 +255,22 @@ class RedisLink:
                 if self._reactor.seconds() - begun > self._limits.max_delay:
                     attempt = 0
             if self.state != STOPPED:
-                await deferLater(self._reactor, self._delay(attempt))
+                self._pending = deferLater(self._reactor, retry_delay(attempt, self._limits))
+                await self._pending.addErrback(lambda failure: failure.trap(CancelledError))
                 attempt += 1
+
+    def _begin(self, session: Any) -> None:
+        self._session = session
+        confirmed = list(self._subscriptions.values())
+        self._standing.up(self._reactor.seconds(), self.dropped)
+        for subscription in confirmed:
+            subscription.confirm(session)
 
     async def _attempt(self) -> Any:
         # Not before: it imports txredisapi, which installs a reactor.
         from txsocketio.redis.session import open_session
 
-        opening = Deferred.fromCoroutine(
+        self._pending = opening = Deferred.fromCoroutine(
             open_session(
                 self._reactor,
                 self.settings,
@@ -265,12 +286,14 @@ class RedisLink:
             self._down(f"Redis has not answered within {self._limits.connect_timeout:g} seconds")
         except AdapterError as error:
             self._down(str(error))
+        except CancelledError:
+            # By stop().
+            pass
+        except Exception as error:
+            # A bug, here or below: no reason never to come back.
+            _log.failure("connecting to Redis broke")
+            self._down(repr(error))
         return None
-
-    def _delay(self, attempt: int) -> float:
-        # The first is quick; the jitter keeps the servers of a cluster from coming all at once.
-        longest = min(self._limits.max_delay, self._limits.first_delay * 2.0 ** min(attempt, 60))
-        return longest * random.uniform(0.5, 1.0)
 
     def _down(self, why: str) -> None:
         self._standing.down(self._reactor.seconds(), why)
@@ -278,15 +301,11 @@ class RedisLink:
     async def _close(self, session: Any) -> None:
         if session is not None:
             await session.close()
-        elif self._running is not None:
-            self._running.cancel()
+        elif self._pending is not None:
+            self._pending.cancel()
         if self._reactor is not None:
             # An aborted connection is gone in the reactor's next turn.
             await deferLater(self._reactor, 0)
-
-    def _gave_up(self, failure: Failure) -> None:
-        if not failure.check(CancelledError) or self.state != STOPPED:
-            _log.failure("the link to Redis broke: this is a bug", failure=failure)
 
     def _subscribe(self, pattern: bool, name: bytes, receive: Receiver) -> Deferred[bool]:
         if (pattern, name) in self._subscriptions:
@@ -296,7 +315,7 @@ class RedisLink:
             return succeed(False)
         self._subscriptions[pattern, name] = subscription
         if self._session is not None:
-            self._session.subscribe(subscription).addErrback(lambda _: None)
+            self._session.subscribe(subscription).addCallbacks(subscription.confirm, lambda _: None)
         return subscription.when_confirmed()
 
     def _unsubscribe(self, pattern: bool, name: bytes) -> None:

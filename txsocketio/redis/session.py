@@ -47,18 +47,18 @@ class Session:
         for connection in self._both():
             connection.lost.addCallback(self._connection_lost, connection)
 
-    def subscribe(self, subscription: Subscription) -> Deferred[None]:
+    def subscribe(self, subscription: Subscription) -> Deferred[Session]:
         """
         Ask Redis for a subscription; when it refuses, this session ends.
 
-        :param subscription: to ask for and to confirm.
-        :return: fires when it is confirmed; fails with an AdapterError.
+        :param subscription: to ask for.
+        :return: fires with this when it is confirmed; fails with an AdapterError.
         """
         # One name a command: Redis confirms each by itself, and txredisapi expects one answer.
         subscription.session = self
         word = "PSUBSCRIBE" if subscription.pattern else "SUBSCRIBE"
-        asked = self._subscribed.command(word, subscription.name)
-        return asked.addCallbacks(lambda _: subscription.confirm(self), self._subscribing_failed)
+        asked: Deferred[Any] = self._subscribed.command(word, subscription.name)
+        return asked.addCallbacks(lambda _: self, self._subscribing_failed)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """
