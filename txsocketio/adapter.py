@@ -100,8 +100,12 @@ class MemoryAdapter(Rooms):
         if recipients:
             encoded = self._encode(Packet(packet.type, packet.namespace, question.id, packet.data))
             asked = [member for member in recipients if self._expect(question, member)]
-            for member in self._deliver(encoded, asked):
-                question.take_back(member._acks_due())
+            try:
+                for member in self._deliver(encoded, asked):
+                    question.take_back(member._acks_due())
+            except BaseException:
+                question.cancel()
+                raise
         question.wait(self._get_clock, timeout, self._questions)
         return question
 

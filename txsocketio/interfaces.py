@@ -624,7 +624,7 @@ class ICluster(Interface):
 
     def stop() -> Any:
         """
-        Disconnect; called when the sessions have been closed.
+        Disconnect; called when the sessions have been closed. A second call does nothing.
 
         :return: a Deferred that fires when nothing is left.
         """

@@ -16,7 +16,7 @@ from txsocketio.adapter import MemoryAdapter
 from txsocketio.clock import global_reactor
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
-from txsocketio.interfaces import ICluster
+from txsocketio.interfaces import IAdapter, ICluster
 from txsocketio.mounts import MountedNamespace, mount_namespaces, normalise_name
 from txsocketio.operators import NamespaceOperator
 from txsocketio.options import GENERATIONS, split_options
@@ -78,7 +78,7 @@ class SocketIOServer:
         if self._cluster is not None:
             self._cluster.attach(self)
             for name, mount in self.mounts.items():
-                mount.adapter = self._cluster.adapter_for(name, mount.local)
+                mount.adapter = _check_adapter(self._cluster.adapter_for(name, mount.local))
         self._resource: EngineResource | None = None
 
     @property
@@ -186,7 +186,9 @@ class SocketIOServer:
             mount.local.close()
         if self._cluster is None:
             return result if isinstance(result, Failure) else None
-        return maybeDeferred(self._cluster.stop).addCallback(lambda _: result if isinstance(result, Failure) else None)
+        stopping = maybeDeferred(self._cluster.stop)
+        stopping.addErrback(lambda failure: _log.failure("leaving the cluster failed", failure))
+        return stopping.addCallback(lambda _: result if isinstance(result, Failure) else None)
 
     def report_error(
         self, socket: Any, error_name: str, error_message: str, endpoint: str, msg_id: int | None, quiet: bool
@@ -229,7 +231,13 @@ class SocketIOServer:
 def _check_cluster(adapter: Any) -> Any:
     if adapter is not None and not ICluster.providedBy(adapter):
         raise UsageError(
-            f"adapter is an object that provides txsocketio.interfaces.ICluster, such as RedisAdapter('redis://...'),"
+            "adapter is an object that provides txsocketio.interfaces.ICluster, such as RedisAdapter('redis://...'),"
             f" not {adapter!r}"
         )
     return adapter
+
+
+def _check_adapter(made: Any) -> Any:
+    if not IAdapter.providedBy(made):
+        raise UsageError(f"adapter_for() of a cluster gives what provides txsocketio.interfaces.IAdapter, not {made!r}")
+    return made
