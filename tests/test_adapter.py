@@ -212,7 +212,7 @@ class Calls(AdapterCase):
     def test_asking_by_callback(self):
         self.bob.answer = NO_ACK
         answers = []
-        self.assertEqual(self.adapter.ask(PACKET, EVERYBODY, answers.append, 5), 3)
+        self.assertEqual(self.adapter.ask(PACKET, EVERYBODY, answers.append, 5).asked, 3)
         self.assertEqual(answers, ["ann", "cy"])
         self.clock.advance(5)
         self.bob.acks.resolve(self.bob.ids[-1], ["late"])

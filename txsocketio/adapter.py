@@ -65,7 +65,7 @@ class MemoryAdapter(Rooms):
         if recipients:
             self._deliver(self._encode(packet), recipients)
 
-    def ask(self, packet: Packet, target: Target, on_answer: Callable[[Any], Any], timeout: float) -> int:
+    def ask(self, packet: Packet, target: Target, on_answer: Callable[[Any], Any], timeout: float) -> Question:
         """
         Send a packet to each member once and hear what they acknowledge.
 
@@ -74,10 +74,11 @@ class MemoryAdapter(Rooms):
         :param on_answer: called with each answer (None, the value or a tuple), perhaps before this returns; not after
             the time is over.
         :param timeout: seconds.
-        :return: how many were asked. Who cannot carry the packet, or owes too many acknowledgements, is not.
+        :return: has ``asked``, how many were, and ``cancel()``. Who cannot carry the packet, or owes too many
+            acknowledgements, is not asked.
         :raises UnencodableValue: before anybody has got anything.
         """
-        return self._ask(packet, target, timeout, on_answer, _ignore).asked
+        return self._ask(packet, target, timeout, on_answer, _ignore)
 
     def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[list[Any]]:
         """

@@ -49,6 +49,7 @@ class NamespaceAdapter:
     Wrap the members of one namespace in this process.
 
     :ivar name: ``""`` for the root, else as ``/chat``.
+    :ivar local: the MemoryAdapter.
     :ivar requests: those to the other servers that wait for answers.
     """
 
@@ -62,7 +63,7 @@ class NamespaceAdapter:
         self.requests = Requests(cluster.max_requests)
         self._cluster = cluster
         self._link = cluster.link
-        self._local = local
+        self.local = local
         self._uid = new_id()
         self._channels = Channels(cluster.key, name)
         self._incoming = Incoming(
@@ -82,31 +83,31 @@ class NamespaceAdapter:
         See IAdapter.
         """
         self._cluster.start()
-        self._local.add(member)
+        self.local.add(member)
 
     def remove(self, member: Any) -> None:
         """
         See IAdapter.
         """
-        self._local.remove(member)
+        self.local.remove(member)
 
     def join(self, member: Any, room: str) -> None:
         """
         See IAdapter.
         """
-        self._local.join(member, room)
+        self.local.join(member, room)
 
     def leave(self, member: Any, room: str) -> None:
         """
         See IAdapter.
         """
-        self._local.leave(member, room)
+        self.local.leave(member, room)
 
     def rooms_of(self, member: Any) -> frozenset[str]:
         """
         See IAdapter.
         """
-        rooms: frozenset[str] = self._local.rooms_of(member)
+        rooms: frozenset[str] = self.local.rooms_of(member)
         return rooms
 
     def broadcast(self, packet: Packet, target: Target) -> None:
@@ -115,11 +116,11 @@ class NamespaceAdapter:
         """
         selection = selection_of(target)
         if selection is None:
-            self._local.broadcast(packet, target)
+            self.local.broadcast(packet, target)
             return
         payload = encode_broadcast(Broadcast(self._uid, self.name, _event(packet), selection))
         self._send(self._channels.broadcast_to(selection.rooms), payload)
-        self._local.broadcast(packet, target)
+        self.local.broadcast(packet, target)
 
     def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[list[Any]]:
         """
@@ -128,13 +129,13 @@ class NamespaceAdapter:
         """
         selection = selection_of(target, timeout)
         if selection is None:
-            asked: Deferred[list[Any]] = self._local.broadcast_call(packet, target, timeout)
+            asked: Deferred[list[Any]] = self.local.broadcast_call(packet, target, timeout)
             return asked
         waiting = Acknowledgements()
         request = BroadcastRequest(self._uid, waiting.id, self.name, _event(packet), selection)
         answers = self._ask(waiting, request, timeout)
         if waiting.deferred is not None:
-            waiting.asked_here(self._local.ask(packet, target, waiting.answered_here, timeout))
+            waiting.asked_here(self.local.ask(packet, target, waiting.answered_here, timeout))
         return answers
 
     def sockets_join(self, target: Target, rooms: frozenset[str]) -> None:
@@ -142,21 +143,21 @@ class NamespaceAdapter:
         See IAdapter.
         """
         self._tell(target, lambda selection: JoinRequest(self._uid, selection, tuple(rooms)))
-        self._local.sockets_join(target, rooms)
+        self.local.sockets_join(target, rooms)
 
     def sockets_leave(self, target: Target, rooms: frozenset[str]) -> None:
         """
         See IAdapter.
         """
         self._tell(target, lambda selection: LeaveRequest(self._uid, selection, tuple(rooms)))
-        self._local.sockets_leave(target, rooms)
+        self.local.sockets_leave(target, rooms)
 
     def disconnect_sockets(self, target: Target, close: bool) -> None:
         """
         See IAdapter.
         """
         self._tell(target, lambda selection: DisconnectRequest(self._uid, selection, close))
-        self._local.disconnect_sockets(target, close)
+        self.local.disconnect_sockets(target, close)
 
     def fetch_sockets(self, target: Target, timeout: float) -> Deferred[list[RemoteSocket]]:
         """
@@ -164,16 +165,16 @@ class NamespaceAdapter:
         """
         selection = selection_of(target)
         if selection is None:
-            found: Deferred[list[RemoteSocket]] = self._local.fetch_sockets(target, timeout)
+            found: Deferred[list[RemoteSocket]] = self.local.fetch_sockets(target, timeout)
             return found
-        waiting: Gathering[list[RemoteSocket]] = Gathering(self._local.describe(target), _remote_sockets, list)
+        waiting: Gathering[list[RemoteSocket]] = Gathering(self.local.describe(target), _remote_sockets, list)
         return self._ask(waiting, FetchRequest(self._uid, waiting.id, selection), timeout)
 
     def all_rooms(self, timeout: float) -> Deferred[frozenset[str]]:
         """
         See IAdapter. JavaScript's servers count the sids of their clients among them.
         """
-        waiting: Gathering[frozenset[str]] = Gathering(self._local.rooms, _rooms, frozenset)
+        waiting: Gathering[frozenset[str]] = Gathering(self.local.rooms, _rooms, frozenset)
         return self._ask(waiting, AllRoomsRequest(self._uid, waiting.id), timeout)
 
     def server_count(self) -> Deferred[int]:

@@ -207,8 +207,8 @@ class Incoming:
         timeout = self._request_timeout if wanted is None else min(wanted, LONGEST_WAIT)
         acknowledging = _Acknowledging(request.request_id, lambda response: self._acknowledge(request, response))
         packet = Packet(EVENT, request.namespace, None, request.data)
-        count = self._local.ask(packet, target_of(request.selection), acknowledging.acknowledged, timeout)
-        acknowledging.asked(count)
+        question = self._local.ask(packet, target_of(request.selection), acknowledging.acknowledged, timeout)
+        acknowledging.asked(question.asked)
 
     def _acknowledge(self, request: Request, response: Response) -> None:
         try:

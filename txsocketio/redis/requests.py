@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from txsocketio.asking import Question
 from txsocketio.errors import AdapterError, BroadcastTimeout, WireError
 from txsocketio.redis.channels import new_id
 from txsocketio.redis.messages import BroadcastAck, ClientCount, Response
@@ -66,7 +67,7 @@ class Requests:
 
         def ended(result: Any) -> Any:
             self._waiting.pop(request.id, None)
-            request.deferred = None
+            request.ended()
             if timer.active():
                 timer.cancel()
             return result
@@ -158,6 +159,12 @@ class Request(Generic[T]):
         if self.deferred is not None:
             self.deferred.errback(error)
 
+    def ended(self) -> None:
+        """
+        Learn that the Deferred has fired.
+        """
+        self.deferred = None
+
     def time_out(self, timeout: float) -> None:
         """
         End, with what there is.
@@ -237,6 +244,7 @@ class Acknowledgements(Request[list[Any]]):
         super().__init__()
         self._answers: list[Any] = []
         self._lost: str | None = None
+        self._question: Question | None = None
         #: How many clients here have still to answer; None while they are being asked.
         self._here: int | None = None
         self._early = 0
@@ -250,14 +258,24 @@ class Acknowledgements(Request[list[Any]]):
         """
         return self._answers
 
-    def asked_here(self, count: int) -> None:
+    def asked_here(self, question: Question) -> None:
         """
-        Learn how many clients of this server have been asked; they may have answered.
+        Learn which clients of this server have been asked; they may have answered.
 
-        :param count: of clients.
+        :param question: of the MemoryAdapter; forgotten at the end.
         """
-        self._here = count - self._early
+        self._question = question
+        self._here = question.asked - self._early
         self._look()
+
+    def ended(self) -> None:
+        """
+        See Request.
+        """
+        super().ended()
+        question, self._question = self._question, None
+        if question is not None:
+            question.cancel()
 
     def answered_here(self, value: Any) -> None:
         """
