@@ -11,13 +11,14 @@ from typing import Any, Final
 import msgpack
 import orjson
 
-from txsocketio.errors import EncodeError, PacketError, UnencodableValue, WireError
+from txsocketio.errors import PacketError, UnencodableValue, WireError
 from txsocketio.protocol.jsoncodec import JSONCodec, pairs
 
 #: Bytes that one message may have, either way.
 MAX_PAYLOAD: Final = 64 * 1024 * 1024
 
-_JSON: Final = JSONCodec()
+#: As clients are sent it.
+JSON: Final = JSONCodec()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: How MessagePack begins a date in its three sizes.
 _DATES: Final = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
@@ -31,7 +32,7 @@ def pack(value: Any) -> bytes:
     :raises UnencodableValue: for whatever no client could be sent, whole numbers beyond 64 bits, and too much.
     """
     # What JSON has no form for would reach clients here and fail elsewhere.
-    _JSON.dumps(value, _bytes_are_fine)
+    JSON.dumps(value, _bytes_are_fine)
     try:
         payload: bytes = msgpack.packb(value, default=_plain)
     except UnicodeEncodeError:
@@ -72,7 +73,7 @@ def dump(value: Any, default: Any = None) -> bytes:
     :param default: called for what JSON has no form for; None to refuse it.
     :raises UnencodableValue: for what JSON has no form for, bytes above all, and too much.
     """
-    return _bounded(_JSON.dumps(value, default or _refuse))
+    return _bounded(JSON.dumps(value, default or _refuse))
 
 
 def load(payload: bytes) -> Any:
@@ -83,7 +84,7 @@ def load(payload: bytes) -> Any:
     """
     _measure(payload)
     try:
-        return _JSON.loads(payload.decode("utf-8", "replace"))
+        return JSON.loads(payload.decode("utf-8", "replace"))
     except PacketError:
         raise WireError("not JSON") from None
 
@@ -169,4 +170,4 @@ def _date(milliseconds: int) -> str | None:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z".rjust(24, "0")
 
 
-__all__ = ["MAX_PAYLOAD", "EncodeError", "as_buffer", "dump", "load", "pack", "unpack"]
+__all__ = ["JSON", "MAX_PAYLOAD", "as_buffer", "dump", "load", "pack", "unpack"]
