@@ -5,5 +5,7 @@ Needs the extra ``redis``. Importing this installs no reactor: what does is impo
 """
 
 from txsocketio.redis.cluster import RedisAdapter
+from txsocketio.redis.emitter import RedisEmitter
+from txsocketio.redis.link import LinkLimits
 
-__all__ = ["RedisAdapter"]
+__all__ = ["LinkLimits", "RedisAdapter", "RedisEmitter"]

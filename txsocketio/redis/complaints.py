@@ -38,6 +38,17 @@ class Complaints:
         if self._due(kind):
             _log.warn("{kind} was dropped: {reason}{more}", kind=kind, reason=reason, more=self._more(kind))
 
+    def once(self, kind: str, reason: str) -> None:
+        """
+        Tell of a message that was dropped, and not again of another one that is dropped for the same reason.
+
+        :param kind: what it was.
+        :param reason: why; one of a few constants.
+        """
+        if reason not in self._told:
+            self._told[reason] = (self._seconds(), 0)
+            _log.warn("{kind} was dropped: {reason} (this is said once)", kind=kind, reason=reason)
+
     def failure(self, kind: str) -> None:
         """
         Tell of an exception that nobody expected; called while it is being handled.

@@ -119,7 +119,7 @@ async function main() {
   const io = new Server(server);
   const publisher = await link("publisher");
   const subscriber = await link("subscriber");
-  const { key, timeout, specific } = JOB;
+  const { key = "socket.io", timeout, specific } = JOB;
   io.adapter(createAdapter(publisher, subscriber, { key, requestsTimeout: timeout, publishOnSpecificResponseChannel: specific }));
   for (const name of JOB.namespaces || ["/"]) serve(io, name);
   const orders = {
