@@ -67,6 +67,9 @@ class Options(usage.Options):
             "Bytes that one request body or WebSocket message may have.",
             _whole,
         ],
+        ["redis", None, None, "The Redis or Valkey that makes one server of all processes with its URL."],
+        ["redis-key", None, "socket.io", "What the names of its channels begin with."],
+        ["python-socketio-channel", None, None, "A channel of it that publishers of python-socketio use: socketio."],
     ]
 
     def __init__(self) -> None:
@@ -120,9 +123,22 @@ class Options(usage.Options):
         if self["static"] is not None and not os.path.isdir(self["static"]):
             raise usage.UsageError(f"--static={self['static']} is no directory")
         try:
-            self.server = SocketIOServer(load_namespaces(self["namespaces"]), **self._server_options())
+            adapter = self._adapter()
+            self.server = SocketIOServer(load_namespaces(self["namespaces"]), adapter=adapter, **self._server_options())
         except UsageError as error:
             raise usage.UsageError(_one_line(str(error))) from None
+
+    def _adapter(self) -> Any:
+        channel = self["python-socketio-channel"]
+        if self["redis"] is None:
+            if channel is not None:
+                raise UsageError(f"--python-socketio-channel={channel} needs --redis=redis://HOST:PORT, where it is")
+            return None
+        try:
+            from txsocketio.redis import RedisAdapter
+        except ImportError as error:
+            raise UsageError(f"--redis needs {error.name}: install txsocketio[redis]") from None
+        return RedisAdapter(self["redis"], key=self["redis-key"], python_socketio_channel=channel)
 
     def _server_options(self) -> dict[str, Any]:
         names = ("path", "transports", "generations", "ping-interval", "ping-timeout", "max-http-buffer-size")

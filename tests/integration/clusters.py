@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -114,7 +116,8 @@ class NodePeer(ProcessProtocol):
         """
         End it as kill -9 does.
         """
-        self.transport.signalProcess("KILL")
+        # What was started may be a script that waits for it.
+        os.kill(self._pid, signal.SIGKILL)
         return self.ended
 
     def outReceived(self, data: bytes) -> None:
@@ -139,7 +142,7 @@ class NodePeer(ProcessProtocol):
         if "port" in answer:
             ready, self._ready = self._ready, None
             assert ready is not None
-            self.port = answer["port"]
+            self.port, self._pid = answer["port"], answer["pid"]
             ready.callback(self)
             return
         done = self._orders.pop(answer["id"])

@@ -3,7 +3,7 @@
 //
 // node cluster_peer.js '{"redis": {"port": 6379}, "key": "socket.io", "namespaces": ["/", "/chat"]}'
 //
-// Its first line has its port. Each order, {"id": 1, "do": "..."}, is answered by {"id": 1, "result": ...} or
+// Its first line has its port and its process id. Each order, {"id": 1, "do": "..."}, is answered by {"id": 1, "result": ...} or
 // {"id": 1, "error": "..."}, when it is done. Bytes are {"$binary": "<base64>"} both ways.
 "use strict";
 
@@ -133,6 +133,15 @@ async function main() {
       new Promise((resolve) => {
         operator(io.of(nsp), target).emit(...inward(args), (error, responses) => resolve({ error: error && error.message, responses }));
       }),
+    // Numbers without end, a few at a time.
+    flood: ({ event }) => {
+      let number = 0;
+      const more = () => {
+        for (let count = 0; count < 5; count++) io.emit(event, number++);
+        setTimeout(more, 1);
+      };
+      more();
+    },
     adapter: ({ nsp = "/", method }) => io.of(nsp).adapter[method](),
     emitter: ({ nsp = "/", method, args, key: other = key, ...target }) => {
       operator(new Emitter(publisher, { key: other }).of(nsp), target)[method](...inward(args));
@@ -171,7 +180,7 @@ async function main() {
     }
   });
   lines.on("close", () => process.exit(0));
-  server.listen(0, "127.0.0.1", () => say({ port: server.address().port }));
+  server.listen(0, "127.0.0.1", () => say({ port: server.address().port, pid: process.pid }));
 }
 
 main();
