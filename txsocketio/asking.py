@@ -116,7 +116,7 @@ class Question:
     def _answered(self, *args: Any) -> None:
         self._left -= 1
         self._on_answer(None if not args else args[0] if len(args) == 1 else args)
-        if not self._left and self._timer is not None:
+        if not self._left:
             self.end()
 
 

@@ -67,7 +67,10 @@ class Operator:
         :return: a new operator.
         :raises UsageError: for a room that is not named by a str.
         """
-        return self._for(replace(self._target, rooms=(self._target.rooms or frozenset()) | room_set(rooms)))
+        named, target = room_set(rooms), self._target
+        if target.rooms is not None:
+            named |= target.rooms
+        return self._for(Target(named, target.except_, target.volatile, target.local))
 
     in_ = to
 
@@ -79,7 +82,8 @@ class Operator:
         :return: a new operator.
         :raises UsageError: for a room that is not named by a str.
         """
-        return self._for(replace(self._target, except_=self._target.except_ | room_set(rooms)))
+        target = self._target
+        return self._for(Target(target.rooms, target.except_ | room_set(rooms), target.volatile, target.local))
 
     @property
     def local(self) -> Operator:

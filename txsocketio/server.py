@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txsocketio.adapter import MemoryAdapter
+from txsocketio.broadcast import broadcast_event
 from txsocketio.clock import global_reactor
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
@@ -23,7 +24,7 @@ from txsocketio.options import GENERATIONS, split_options
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.service import SocketIOService
-from txsocketio.targets import AdapterState
+from txsocketio.targets import EVERYBODY, AdapterState, Target, check_rooms
 from txsocketio.transports.resource import EngineResource
 from txsocketio.virtsocket import Socket
 
@@ -143,11 +144,7 @@ class SocketIOServer:
         :return: an operator for everybody in the namespace.
         :raises UsageError: for a namespace that is not mounted.
         """
-        mount = self.mounts.get(normalise_name(namespace))
-        if mount is None:
-            known = ", ".join(repr(name or "/") for name in self.mounts) or "nothing"
-            raise UsageError(f"no class is mounted at {namespace!r}; there is {known}")
-        return NamespaceOperator(mount)
+        return NamespaceOperator(self._mount_at(namespace))
 
     def emit(self, event: str, *args: Any, namespace: str = "/", room: Any = None) -> None:
         """
@@ -160,8 +157,8 @@ class SocketIOServer:
         :raises UsageError: for a reserved event, a namespace that is not mounted, or a room not named by a str.
         :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
         """
-        everybody = self.of(namespace)
-        (everybody if room is None else everybody.to(room)).emit(event, *args)
+        target = EVERYBODY if room is None else Target(frozenset(check_rooms(room)))
+        broadcast_event(self._mount_at(namespace), event, args, target)
 
     def start(self) -> None:
         """
@@ -218,6 +215,13 @@ class SocketIOServer:
         namespace = None if quiet or not known else socket.find(endpoint)
         if namespace is not None:
             namespace.deliver(EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message])))
+
+    def _mount_at(self, namespace: str) -> MountedNamespace:
+        mount = self.mounts.get(normalise_name(namespace))
+        if mount is None:
+            known = ", ".join(repr(name or "/") for name in self.mounts) or "nothing"
+            raise UsageError(f"no class is mounted at {namespace!r}; there is {known}")
+        return mount
 
     def _get_reactor(self) -> Any:
         if self._reactor is None:

@@ -159,7 +159,7 @@ def check_rooms(rooms: Any) -> tuple[str, ...]:
     return tuple(check_room(room) for room in rooms)
 
 
-def room_set(rooms: Iterable[Any]) -> frozenset[str]:
+def room_set(rooms: tuple[Any, ...]) -> frozenset[str]:
     """
     Make one set of what an application gives as several arguments.
 
@@ -167,4 +167,6 @@ def room_set(rooms: Iterable[Any]) -> frozenset[str]:
     :return: the names.
     :raises UsageError: for anything else.
     """
+    if len(rooms) == 1:
+        return frozenset(check_rooms(rooms[0]))
     return frozenset(name for given in rooms for name in check_rooms(given))

@@ -114,8 +114,8 @@ def parse_url(url: Any) -> RedisSettings:
         raise UsageError(f"a Redis URL is a str, not {type(url).__name__}")
     try:
         parts = urlsplit(url)
-    except ValueError as error:
-        raise UsageError(f"the Redis URL cannot be read ({error}): use {FORMS}") from None
+    except ValueError:
+        raise UsageError(f"the Redis URL has something else in place of a host and a port: {FORMS}") from None
     kind = _SCHEMES.get(parts.scheme)
     if kind is None:
         raise UsageError(_why_not(parts.scheme))
@@ -202,7 +202,7 @@ def _at_sentinels(places: str, path: str, parameters: dict[str, str]) -> dict[st
 def _address(place: str, default: int) -> tuple[str, int]:
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]/]*))(?::([0-9]{1,5}))?", place, re.ASCII)
     if match is None:
-        # Not shown, here and below: where a password was not encoded, this is a part of it.
+        # Not shown, here and elsewhere: where a password was not encoded, this is a part of it.
         raise UsageError(f"the Redis URL has something else in place of a host and a port: {FORMS}")
     port = int(match[3] or default)
     if not 0 < port < 65536:

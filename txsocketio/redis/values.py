@@ -37,8 +37,8 @@ def pack(value: Any) -> bytes:
         payload: bytes = msgpack.packb(value, default=_plain)
     except UnicodeEncodeError:
         payload = msgpack.packb(_well_formed(value), default=_plain)
-    except OverflowError:
-        raise UnencodableValue("a whole number of more than 64 bits cannot go to the other servers") from None
+    except UnencodableValue:
+        raise
     except (TypeError, ValueError, RecursionError) as error:
         raise UnencodableValue(f"a value cannot go to the other servers: {error}") from error
     return _bounded(payload)
@@ -121,11 +121,13 @@ def _bytes_are_fine(item: Any) -> Any:
 
 def _refuse(item: Any) -> Any:
     if isinstance(item, bytes | bytearray | memoryview):
-        raise TypeError("messages of this kind are JSON, which has no form for bytes; send them as text")
+        raise UnencodableValue("messages of this kind are JSON, which has no form for bytes; send them as text")
     raise TypeError(f"{type(item).__name__} is no JSON value")
 
 
 def _plain(item: Any) -> Any:
+    if isinstance(item, int):
+        raise UnencodableValue("a whole number of more than 64 bits cannot go to the other servers")
     if dataclasses.is_dataclass(item) and not isinstance(item, type):
         names = [field.name for field in dataclasses.fields(item) if not field.name.startswith("_")]
         return {name: getattr(item, name) for name in names}
