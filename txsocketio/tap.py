@@ -79,6 +79,9 @@ class Options(usage.Options):
             _whole,
         ],
         ["workers", None, 1, "Processes that serve behind the same listening sockets.", _whole],
+        ["redis", None, None, "The Redis or Valkey that makes one server of all processes with its URL."],
+        ["redis-key", None, "socket.io", "What the names of its channels begin with."],
+        ["python-socketio-channel", None, None, "A channel of it that publishers of python-socketio use: socketio."],
     ]
 
     def __init__(self) -> None:
@@ -143,7 +146,8 @@ class Options(usage.Options):
             raise usage.UsageError(f"--static={self['static']} is no directory")
         self._check_workers()
         try:
-            self.server = SocketIOServer(load_namespaces(self["namespaces"]), **self._server_options())
+            adapter = self._adapter()
+            self.server = SocketIOServer(load_namespaces(self["namespaces"]), adapter=adapter, **self._server_options())
         except UsageError as error:
             raise usage.UsageError(_one_line(str(error))) from None
 
@@ -196,6 +200,18 @@ class Options(usage.Options):
             directory=os.getcwd(),
             patience=max(server.engine_options.close_timeout, server.options.job_grace) + _GRACE,
         )
+
+    def _adapter(self) -> Any:
+        channel = self["python-socketio-channel"]
+        if self["redis"] is None:
+            if channel is not None:
+                raise UsageError(f"--python-socketio-channel={channel} needs --redis=redis://HOST:PORT, where it is")
+            return None
+        try:
+            from txsocketio.redis import RedisAdapter
+        except ImportError as error:
+            raise UsageError(f"--redis needs {error.name}: install txsocketio[redis]") from None
+        return RedisAdapter(self["redis"], key=self["redis-key"], python_socketio_channel=channel)
 
     def _server_options(self) -> dict[str, Any]:
         names = ("path", "transports", "generations", "ping-interval", "ping-timeout", "max-http-buffer-size")
