@@ -50,6 +50,7 @@ docs: $(VENV)/.dev
 
 # What to measure and how often: make bench BENCH_OPTIONS='--tests=echo,poll --rounds=3'; see benchmarks/README.md.
 bench: bench-load benchmarks/node_modules/.stamp
+	$(BENCHMARKS) check
 	$(BENCHMARKS) run $(BENCH_OPTIONS)
 	$(BENCHMARKS) report
 

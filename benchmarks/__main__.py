@@ -1,15 +1,16 @@
 """
-The command: ``python -m benchmarks run|report|quick|list``.
+The command: ``python -m benchmarks run|report|quick|check|list``.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import load, measure, quick, report, results
+from benchmarks import check, load, measure, quick, report, results
 from benchmarks.cases import QUICK
 from benchmarks.catalogue import CASES, SERVERS
 from benchmarks.load import Settings
@@ -27,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     run = _command(commands, "run", run_command, "measure, and write raw results")
     run.add_argument("--servers", default="", help="names separated by commas, NAME* for several; all by default")
     run.add_argument("--rounds", type=int, default=5, help="of each case; some have fewer (5)")
-    run.add_argument("--retries", type=int, default=1, help="of a measurement that others disturbed (1)")
+    run.add_argument("--retries", type=int, default=40, help="disturbed measurements that may be made again (40)")
     run.add_argument(
         "--resume", action="store_true", help="add what is missing or failed to the results that there are"
     )
@@ -37,8 +38,9 @@ def parser() -> argparse.ArgumentParser:
     _results(make)
     compare = _command(commands, "quick", quick_command, "compare the working tree with an older commit")
     compare.add_argument("--base", default="", help="the commit; by default the one before what is in the working tree")
-    compare.add_argument("--rounds", type=int, default=4, help="of each case (4)")
-    _settings(compare, seconds=0.8, warmup=0.2)
+    compare.add_argument("--rounds", type=int, default=8, help="of each case (8)")
+    _settings(compare, seconds=0.4, warmup=0.15)
+    _command(commands, "check", check_command, "see whether the load generator notices wrong answers")
     _command(commands, "list", list_command, "name the tests and the servers")
     return whole
 
@@ -129,6 +131,13 @@ def quick_command(arguments: argparse.Namespace) -> None:
     print(quick.table(cases, records))
 
 
+def check_command(arguments: argparse.Namespace) -> None:
+    """
+    See whether the generator can be trusted.
+    """
+    print(f"the load generator notices {asyncio.run(check.check())} kinds of wrong answers", file=sys.stderr)
+
+
 def list_command(arguments: argparse.Namespace) -> None:
     """
     Name what there is.
@@ -153,7 +162,7 @@ def main() -> None:
     raise_limits()
     try:
         arguments.function(arguments)
-    except (LookupError, CannotStart, results.OtherRun) as error:
+    except (LookupError, CannotStart, results.OtherRun, check.Unnoticed) as error:
         sys.exit(f"benchmarks: {error.args[0]}")
 
 

@@ -11,7 +11,7 @@ from html import escape
 from benchmarks.figures import Spread, number
 
 _WIDTH, _LABELS, _VALUES = 760, 220, 80
-_BAR, _PITCH, _GROUP, _TOP, _MARGIN = 14, 22, 26, 52, 14
+_BAR, _PITCH, _GROUP, _TOP, _MARGIN = 14, 22, 26, 58, 14
 
 _STYLE = """
   .card { fill: #ffffff; stroke: #d8dee4; }

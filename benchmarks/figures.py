@@ -132,7 +132,13 @@ class Figures:
         else:
             reference = self.best(case, target.reference)
             value = None if reference is None else self.ratio(case, target.server, reference)
-        return Verdict(target, reference, value)
+        rounds = [self.rounds(case, name) for name in (target.server, reference) if name is not None]
+        return Verdict(
+            target,
+            value,
+            failed=any(found.failed for found in rounds),
+            disturbed=any(found.disturbed for found in rounds),
+        )
 
 
 @dataclass(frozen=True)
@@ -140,13 +146,15 @@ class Verdict:
     """
     What became of a target.
 
-    :ivar reference: the server that it was compared with; None without one.
     :ivar value: what must be at most the target; None when it was not measured.
+    :ivar failed: whether a round of it failed.
+    :ivar disturbed: whether others had the machine during most rounds.
     """
 
     target: Target
-    reference: str | None
     value: Spread | None
+    failed: bool
+    disturbed: bool
 
     @property
     def words(self) -> str:
@@ -154,8 +162,9 @@ class Verdict:
         Say it.
         """
         if self.value is None:
-            return "not measured"
-        return "met" if self.value.median <= self.target.at_most else "not met"
+            return "failed" if self.failed else "not measured"
+        words = "met" if self.value.median <= self.target.at_most else "not met"
+        return f"{words}; disturbed" if self.disturbed else words
 
 
 def number(value: float) -> str:

@@ -47,20 +47,13 @@ def measure(case: Case, server: Server, settings: Settings) -> dict[str, Any]:
         return {"error": str(error)}
 
 
-def measure_quietly(case: Case, server: Server, settings: Settings, retries: int) -> dict[str, Any]:
+def choose(first: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
     """
-    Measure, and again when others had the machine meanwhile; the quietest time counts.
+    Choose between a disturbed measurement and its repetition: by what others did meanwhile, never by what was measured.
 
-    Which one counts is decided by what others did, never by what was measured. A failure stays one.
+    A failure stays one.
     """
-    best = measure(case, server, settings)
-    for _ in range(retries):
-        if "error" in best or is_quiet(best):
-            break
-        again = measure(case, server, settings)
-        if "error" in again or _disturbed(again) < _disturbed(best):
-            best = again
-    return best
+    return again if "error" in again or _disturbed(again) < _disturbed(first) else first
 
 
 def _disturbed(record: dict[str, Any]) -> float:
@@ -72,12 +65,15 @@ def perform(plan: Sequence[Turn], settings: Settings, retries: int, add: Callabl
     """
     Measure what is planned.
 
-    :param retries: how often a disturbed measurement is made again.
+    :param retries: how many disturbed measurements may be made again, each once.
     :param add: called with each record.
     """
     begin = time.monotonic()
     for position, (number, case, server) in enumerate(plan, 1):
-        result = measure_quietly(case, server, settings, retries)
+        result = measure(case, server, settings)
+        if retries and "error" not in result and not is_quiet(result):
+            retries -= 1
+            result = choose(result, measure(case, server, settings))
         record = {"case": case.name, "server": server.name, "round": number, **result}
         add(record)
         minutes, seconds = divmod(int(time.monotonic() - begin), 60)

@@ -1,7 +1,7 @@
 """
 A peer: python-socketio. ``python_socketio.py PORT uvicorn|aiohttp [WORD...]``.
 
-Words: ``tuned`` (orjson for JSON, handlers awaited in place), ``tls=DIRECTORY`` (with ``certificate.pem``, ``key.pem``).
+Words: ``tuned`` (orjson for JSON, handlers awaited in place), ``tls=DIRECTORY`` (of ``certificate.pem``, ``key.pem``).
 """
 
 from __future__ import annotations
