@@ -18,6 +18,9 @@ from benchmarks.model import Case, select
 from benchmarks.processes import CannotStart, raise_limits
 from benchmarks.run import Turn, perform, turns
 
+#: What 10,000 connections need, with something to spare.
+_FILES = 12_000
+
 
 def parser() -> argparse.ArgumentParser:
     """
@@ -159,7 +162,9 @@ def main() -> None:
     unsupported = measure.why_unsupported() if measures else ""
     if unsupported:
         sys.exit(unsupported)
-    raise_limits()
+    files = raise_limits()
+    if measures and files < _FILES:
+        print(f"10,000 connections will fail: only {files} files may be open (ulimit -Hn)", file=sys.stderr)
     try:
         arguments.function(arguments)
     except (LookupError, CannotStart, results.OtherRun, check.Unnoticed) as error:

@@ -52,12 +52,15 @@ class Running:
     pids: list[int] = field(default_factory=list)
 
 
-def raise_limits() -> None:
+def raise_limits() -> int:
     """
     Let this process and its children open as many files as they may.
+
+    :return: how many that is.
     """
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def _free_port() -> int:

@@ -19,6 +19,8 @@ from benchmarks.processes import HERE, ROOT
 from benchmarks.servers import NODE, PYTHON_SOCKETIO
 
 MARKDOWN = HERE / "report.md"
+#: Rounds below which a median says little.
+FEWEST = 3
 PAGES = ROOT / "docs" / "project" / "bench"
 
 
@@ -60,10 +62,20 @@ def about_run(about: Mapping[str, Any], records: list[dict[str, Any]]) -> list[B
         Paragraph(
             f"{about['date']}, commit {about['commit']}; {about['cores']} cores ({about['processor']}), "
             f"{about['system']}; {versions}. "
-            f"Rounds of {about['seconds']:g} s after {about['warmup']:g} s of warm-up, {most} at most for each case. "
-            f"{len(records)} measurements, of which {len(records) - len(good)} failed and {noisy} were disturbed."
+            f"Rounds of {about['seconds']:g} s after {about['warmup']:g} s of warm-up, {most} of each test at most. "
+            f"{len(records)} measurements, of which {len(records) - len(good)} failed and {noisy} were disturbed. "
+            + _reservations(most, 2 * noisy > len(good))
         )
     ]
+
+
+def _reservations(rounds: int, mostly_disturbed: bool) -> str:
+    found = []
+    if rounds < FEWEST:
+        found.append(f"Fewer than {FEWEST} rounds: this is a sketch, whose figures decide nothing.")
+    if mostly_disturbed:
+        found.append("Others had the machine during most of it: absolute figures are too high, and ratios uncertain.")
+    return " ".join(found) or "Quiet enough to compare."
 
 
 def targets(figures: Figures) -> Iterator[Block]:

@@ -100,3 +100,11 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(
             (directory / "report.md").read_text("utf-8"), published, "the report is old: make bench-report"
         )
+
+    def test_few_or_disturbed_rounds_are_said_to_be(self) -> None:
+        few = report.about_run(self.about, [record("node", 5)])
+        many = report.about_run(self.about, [record("node", 5, at) for at in range(3)])
+        noisy = report.about_run(self.about, [record("node", 5, at, foreign=1.0) for at in range(3)])
+        self.assertIn("a sketch", str(few))
+        self.assertIn("Quiet enough", str(many))
+        self.assertIn("ratios uncertain", str(noisy))
