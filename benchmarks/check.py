@@ -18,7 +18,7 @@ _QUICK = ("--clients=3", "--seconds=0.1", "--warmup=0.05", "--ramp-limit=3")
 
 #: Lies, by the load under which they are told; an empty one is the truth.
 LIES = {
-    "echo": ("", "another payload", "twice", "another id", "nothing", "another accept key", "goodbye"),
+    "echo": ("", "another payload", "twice", "one lost", "another id", "nothing", "another accept key", "goodbye"),
     "broadcast": ("", "another payload", "twice", "one lost", "nothing"),
 }
 
@@ -78,6 +78,9 @@ class Liar:
         if self.lie == "goodbye":
             writer.close()
         number += self.lie == "another id"
+        self.sent += 1
+        if self.lie == "one lost" and self.sent == 5:
+            return
         for _ in range(self._times()):
             send(writer, f"43{number}" + json.dumps([self._payload(data)]))
 

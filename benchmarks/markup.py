@@ -101,15 +101,26 @@ def _restructured(blocks: Sequence[Block], pictures: str) -> Iterator[str]:
             case Picture(name, words):
                 yield from (f".. image:: {pictures}{name}", f"   :alt: {words}")
             case Table(head, rows):
-                yield from (".. list-table::", "   :header-rows: 1", "   :class: wrapped", "")
+                yield from (".. list-table::", "   :header-rows: 1", "   :class: wrapped")
+                yield from (f"   :widths: {_widths((head, *rows))}", "")
                 for row in (head, *rows):
                     for mark, cell in zip("*" + " " * (len(row) - 1), row, strict=True):
                         yield f"   {mark} - {_plain(cell)}".rstrip()
         yield ""
 
 
+def _widths(rows: Sequence[Sequence[str]]) -> str:
+    """
+    Give columns widths by their longest cells, within reason.
+    """
+    longest = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return " ".join(str(min(max(length + 2, 12), 30)) for length in longest)
+
+
 def _plain(text: str) -> str:
-    # What would be markup is none here.
+    # What would be markup is none here; a dash alone would begin a list.
+    if text == "-":
+        return "\\-"
     for mark in "\\`*_|":
         text = text.replace(mark, "\\" + mark)
     return text

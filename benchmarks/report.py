@@ -82,7 +82,7 @@ def targets(figures: Figures) -> Iterator[Block]:
     """
     Give the table of targets.
     """
-    head = ("Test", "Unit", "txsocketio", "Best python-socketio", "Node", "Compared with", "Ratio", "At most", "")
+    head = ("Test", "txsocketio", "Best python-socketio", "Node", "Compared with", "Ratio", "At most", "")
     rows = [_target_row(figures, case, figures.verdict(case, target)) for case in TARGETED for target in case.targets]
     rows += [_target_row(figures, case, None) for case in TARGETED if not case.targets]
     yield Table(head, rows)
@@ -93,7 +93,12 @@ def _target_row(figures: Figures, case: Case, verdict: Verdict | None) -> tuple[
     best = figures.best(case, PYTHON_SOCKETIO)
     title = case.title if server == "txsocketio" else f"{case.title}; {SERVERS[server].label}"
     python = f"{written(figures.spread(case, best))}, {_short(best)}" if best else "-"
-    cells = (title, case.unit, written(figures.spread(case, server)), python, written(figures.spread(case, *NODE)))
+    cells = (
+        f"{title} ({case.unit})",
+        written(figures.spread(case, server)),
+        python,
+        written(figures.spread(case, *NODE)),
+    )
     if verdict is None:
         ratio = figures.ratio(case, server, *NODE)
         return (*cells, "Node", written(ratio), "-", "shown")

@@ -30,7 +30,7 @@ static const char usage_text[] =
     "  --features     print which of these two were built in\n";
 
 enum { AT_ONCE = 32, STORM_SOURCES = 50, GRACE = 15 };
-static const uint64_t STUCK = 5000000000u;
+static const uint64_t STUCK = 5000000000u, PATIENCE = 10000000000u;
 
 Options options = {.mode_name = "", .path = "/socket.io/", .clients = 50, .in_flight = 1, .outstanding = 1, .sources = 1,
                    .core = -1, .size = 32, .seconds = 5, .warmup = 1, .ramp_limit = 60};
@@ -197,6 +197,26 @@ static void load_until(uint64_t end, double *due) {
   while ((run.now = now_ns()) < end) loaded_turn(due);
 }
 
+// What is still on its way when the window has closed, and must come.
+static uint64_t outstanding(void) {
+  uint64_t count = 0;
+  int asking = options.mode == POLL ? 2 * options.clients : options.clients;
+  for (int i = 0; i < asking; i++) {
+    Connection *c = &connections[i];
+    if (options.mode == BROADCAST) count += run.broadcasts - c->received;
+    else count += (uint64_t)c->in_flight;
+  }
+  return count;
+}
+
+// Send no more, and see that nothing was lost.
+static void drain(void) {
+  if (options.mode == STORM || options.mode == IDLE) return;
+  run.measuring = run.started = false;
+  for (uint64_t end = run.now + PATIENCE; outstanding() && run.now < end;) turn(5);
+  if (outstanding()) error("an answer was lost");
+}
+
 static void report(double ramp_seconds, double seconds, Usage empty, Usage begin, Usage end, double own) {
   double cpu = end.cpu_seconds - begin.cpu_seconds, operations = (double)run.operations;
   printf("{\"mode\":\"%s\",\"seconds\":%.3f,\"operations\":%llu,\"rate\":%.1f,\"cpu_seconds\":%.6f,\"cpu_us\":%.4f,\"busy\":%.3f,",
@@ -226,6 +246,8 @@ int main(int argc, char **argv) {
   load_until(from + (uint64_t)(options.seconds * 1e9), &due);
   double seconds = (double)(now_ns() - from) / 1e9;
   Usage end = server_usage();
-  report(ramp_seconds, seconds, empty, begin, end, own_cpu_seconds() - own);
+  own = own_cpu_seconds() - own;
+  drain();
+  report(ramp_seconds, seconds, empty, begin, end, own);
   return 0;
 }

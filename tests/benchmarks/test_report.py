@@ -70,7 +70,7 @@ class ReportTests(SynchronousTestCase):
         directory = self._write(self.about, list(self._everything()))
         text = (directory / "report.md").read_text("utf-8")
         for case in TARGETED:
-            self.assertIn(f"| {case.title} |", text)
+            self.assertIn(f"| {case.title} (", text)
             self.assertTrue((directory / "bench" / f"{case.name}.svg").exists(), case.name)
         pictures = set(re.findall(r"[\w-]+\.svg", text))
         self.assertEqual(pictures, {path.name for path in (directory / "bench").glob("*.svg")})
