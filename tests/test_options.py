@@ -40,6 +40,7 @@ ENGINE_DEFAULTS = {
     "hold_timeout": 30,
     "close_timeout": 30,
     "fast_reader": True,
+    "fast_polling": True,
 }
 
 SOCKET_DEFAULTS = {
@@ -138,7 +139,7 @@ class ValueTests(Refusals):
         self.refused(SocketOptions, max_attachment_bytes=0)
 
     def test_flags_are_true_or_false(self):
-        for name in ("allow_upgrades", "http_compression", "per_message_deflate", "fast_reader"):
+        for name in ("allow_upgrades", "http_compression", "per_message_deflate", "fast_reader", "fast_polling"):
             for wrong in (1, 0, None, "yes"):
                 self.refused(**{name: wrong})
         self.refused(SocketOptions, debug=1)
