@@ -41,6 +41,7 @@ ENGINE_DEFAULTS = {
     "close_timeout": 30,
     "fast_handshake": True,
     "fast_reader": True,
+    "fast_polling": True,
 }
 
 SOCKET_DEFAULTS = {
@@ -139,7 +140,8 @@ class ValueTests(Refusals):
         self.refused(SocketOptions, max_attachment_bytes=0)
 
     def test_flags_are_true_or_false(self):
-        for name in ("allow_upgrades", "http_compression", "per_message_deflate", "fast_handshake", "fast_reader"):
+        flags = "allow_upgrades", "http_compression", "per_message_deflate"
+        for name in (*flags, "fast_handshake", "fast_reader", "fast_polling"):
             for wrong in (1, 0, None, "yes"):
                 self.refused(**{name: wrong})
         self.refused(SocketOptions, debug=1)

@@ -87,6 +87,12 @@ class Listening(ServiceCase):
         self.assertEqual(site.requestFactory.body_limit, 5000)
         self.assertEqual(site.requestFactory.bounded_path, b"/live/io")
 
+    def test_idle_connections_outlast_a_poll(self):
+        for interval, expected in ((25, 60), (50, 70)):
+            server = SocketIOServer(reactor=MemoryReactorClock(), ping_interval=interval, ping_timeout=20)
+            server.service("tcp:8000").startService()
+            self.assertEqual(server.reactor.tcpServers[0][1].timeOut, expected)
+
     def test_without_an_endpoint(self):
         self.assertRaises(UsageError, self.server.service)
         self.assertRaises(UsageError, self.server.service, 8000)
@@ -141,6 +147,13 @@ class Tree(SynchronousTestCase):
             found, request = self.find(tree, b"live", b"io", *rest)
             self.assertIs(found, self.target)
             self.assertEqual((request.prepath, request.postpath), ([b"live", b"io"], rest))
+
+    def test_it_can_be_walked_by_its_children(self):
+        node = PathResource("/live/io", self.target, Resource())
+        self.assertTrue(node.children_first)
+        for segment in (b"live", b"io"):
+            node = node.children[segment]
+        self.assertIs(node, self.target)
 
     def test_all_else_leads_to_the_rest(self):
         rest = Resource()

@@ -53,7 +53,8 @@ class Busy(RoomsMixin, BaseNamespace):
 LIFE = r"""
 import twisted.internet
 
-options = {"fast_reader": False, "per_message_deflate": True} if "slow" in sys.argv else {}
+slow = {"fast_reader": False, "fast_polling": False, "per_message_deflate": True}
+options = slow if "slow" in sys.argv else {}
 whole = Stack({"/": Busy}, foreign="foreign" in sys.argv, max_unfinished_handlers=3, ping_interval=7, **options)
 offer = [("Sec-WebSocket-Extensions", "permessage-deflate")]
 for kind in (WebSocketPeer, PollingPeer):

@@ -33,9 +33,10 @@ def chunked(body, size=50_000):
 
 class BodiesCase(StackCase):
     foreign = False
+    options = {}
 
     def begin(self, **options):
-        self.whole = self.stack({"/": Keeper}, foreign=self.foreign, **options)
+        self.whole = self.stack({"/": Keeper}, foreign=self.foreign, **self.options, **options)
         peer = PollingPeer(self.whole)
         peer.join()
         self.said  # noqa: B018
@@ -185,6 +186,14 @@ class OurSite(Everywhere, BodiesCase):
             channel.request(self.head(peer, len(body)) + body)
             self.assertEqual(channel.answer().status, 200)
         self.assertEqual(len(self.namespace.kept), 5)
+
+
+class NoFastPolling(OurSite):
+    """
+    The same with every poll handled by twisted.web.
+    """
+
+    options = {"fast_polling": False}
 
 
 class AnotherSite(Everywhere, BodiesCase):

@@ -98,6 +98,38 @@ class Turns(LineTestCase):
         self.assertEqual(states[:5], states[5:])
         self.assertEqual(states[0], "paused")
 
+    def test_a_client_that_takes_answers_again_while_it_polls_is_read_from_after_the_poll(self) -> None:
+        self.serve()
+        for line in self.lines:
+            line.channel.pauseProducing()
+            line.write(get())
+            line.channel.resumeProducing()
+            self.assertEqual(line.transport.producerState, "paused")
+            line.listener.session.send("a")
+            line.server.turn()
+            self.assertEqual(line.transport.producerState, "producing")
+            self.assertBodies(line, b"4a")
+
+    def test_empty_lines_between_requests(self) -> None:
+        self.serve()
+        outcomes = []
+        for line in self.lines:
+            for data in (b"\r\n", post(b"4x"), b"\r\n", post(b"4y"), b"\r\n", b"\r\n", post(b"4z")):
+                line.write(data)
+            outcomes.append(line.outcome())
+        self.assertEqual(*outcomes)
+        self.assertEqual(outcomes[0][1], ["x", "y"])
+
+    def test_the_beginning_of_something_else_before(self) -> None:
+        self.serve()
+        outcomes = []
+        for line in self.lines:
+            line.write(b"X")
+            line.write(post())
+            outcomes.append(line.outcome())
+        self.assertEqual(*outcomes)
+        self.assertEqual(outcomes[0][1], [])
+
     def test_a_post_that_is_held(self) -> None:
         self.serve()
         for line in self.lines:
@@ -227,6 +259,21 @@ class Deadlines(LineTestCase):
             line.server.clock.advance(7)
             line.write(post())
         self.assertEnds(10)
+
+    def test_what_comes_after_the_end_is_not_read(self) -> None:
+        self.serve(make_site=self.make_site)
+        self.assertEnds(10)
+        for line in self.lines:
+            line.write(post())
+            self.assertEqual(line.outcome()[:2], (b"", []))
+
+    def test_nor_after_a_request_to_close(self) -> None:
+        self.serve(make_site=self.make_site)
+        for line in self.lines:
+            line.write(post(b"4x", "Connection: close"))
+            self.assertBodies(line, b"ok")
+            line.write(post())
+            self.assertEqual(line.outcome()[:2], (b"", ["x"]))
 
     def test_none_while_a_poll_waits(self) -> None:
         self.serve(make_site=self.make_site, ping_interval=300)

@@ -37,7 +37,8 @@ class _Encoded(dict[Any, Any]):
         """
         See IEncoded.
         """
-        return sum(len(data) for _, data in self.parts(parser))
+        parts = self.parts(parser)
+        return len(parts[0][1]) if len(parts) == 1 else sum([len(data) for _, data in parts])
 
     def __bool__(self) -> bool:
         """

@@ -103,11 +103,13 @@ class Adoption:
         if not twisted_fits():
             _log.warn("the installed Twisted is unknown to the fast polling: every poll takes the long way")
             return None
-        way = ShortWay(self._engine, site, request.prepath)
-        target = way.target
+        target = site.resource
+        for segment in request.prepath:
+            target = getattr(target, "children", {}).get(segment)
         if not getattr(getattr(type(target), "render", None), "plain", False):
             return None
-        return way if target.isLeaf and "render" not in vars(target) else None
+        way = ShortWay(self._engine, target, request.prepath)
+        return way if target.isLeaf and "render" not in vars(target) and way.leads_there(site) else None
 
 
 def _untouched(thing: Any, base: type, *methods: str) -> bool:

@@ -153,19 +153,16 @@ class ShortChannel(HTTPChannel):
                 return
             data = bytes(self._partial)
             self._partial = None
-        if self._between_requests() and self._taken(data):
-            return
-        super().dataReceived(data)
-
-    def _between_requests(self) -> bool:
-        return not (
-            self.requests
-            or self._buffer
-            or self._busyReceiving
-            or self._HTTPChannel__first_line != 1
-            or not self.persistent
-            or self.transport.disconnecting
+        between_requests = (
+            not self.requests
+            and not self._buffer
+            and not self._busyReceiving
+            and self._HTTPChannel__first_line == 1
+            and self.persistent
+            and not self.transport.disconnecting
         )
+        if not between_requests or not self._taken(data):
+            super().dataReceived(data)
 
     def _taken(self, data: bytes) -> bool:
         way = self.way

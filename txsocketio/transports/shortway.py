@@ -103,16 +103,16 @@ class ShortWay:
 
     __slots__ = ("_longest", "_options", "_segments", "match", "target", "transport_of")
 
-    def __init__(self, engine: Engine, site: Any, segments: Sequence[bytes]) -> None:
+    def __init__(self, engine: Engine, target: Any, segments: Sequence[bytes]) -> None:
         """
         :param engine: with its sessions and options.
-        :param site: a twisted.web Site.
-        :param segments: the path that leads to the engine's resource.
+        :param target: see the class.
+        :param segments: the path that leads to it.
         """
         options = self._options = engine.options
         self._longest = min(options.max_http_buffer_size, _LONGEST_BODY)
         self._segments = tuple(segments)
-        self.target = self._walk(site)
+        self.target = target
         self.transport_of = KnownSessions(engine).of_query
         path = b"".join([b"/" + segment for segment in segments])
         self.match = re.compile(rb"(GET|POST) (%b/?\?([!-~]*)) HTTP/1\.1\r\n" % re.escape(path)).match
@@ -125,19 +125,16 @@ class ShortWay:
         """
         if site._logFile is not None and site._logFormatter is not combinedLogFormatter:
             return False
-        return self._walk(site) is self.target is not None
-
-    def _walk(self, site: Any) -> Any:
         node = site.resource
         for segment in self._segments:
             kind = type(node)
             by_children = getattr(kind, "getChildWithDefault", None) is _BY_CHILDREN
             if not by_children and not getattr(kind, "children_first", False):
-                return None
+                return False
             if node.isLeaf or "getChildWithDefault" in vars(node):
-                return None
+                return False
             node = node.children.get(segment)
-        return node
+        return node is self.target
 
     def head_of(self, method: bytes, data: bytes, start: int, end: int, is_secure: Callable[[], bool]) -> Head | None:
         """
