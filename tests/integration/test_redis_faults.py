@@ -403,6 +403,19 @@ class FailOver(RedisCase):
         self.assertEqual(self.replica.command("ROLE")[0], b"master")
         self.assertIn(b"cmd=ping", self.replica.command("CLIENT", "LIST", "TYPE", "normal"))
 
+    async def test_a_master_that_the_sentinels_have_given_up(self):
+        other = self.server(tcp=True).start()
+        link = self.link(self.url())
+        await link.when_up(5)
+        seen = Seen(link)
+        down, again = seen.next("reconnecting"), seen.next("up")
+        self.sentinel.command("SENTINEL", "REMOVE", "main")
+        self.sentinel.command("SENTINEL", "MONITOR", "main", "127.0.0.1", str(other.port), "1")
+        # The old one is up, and says nothing of it.
+        self.assertIn("another server the master", (await down).error)
+        await again
+        self.assertIn(b"cmd=ping", other.command("CLIENT", "LIST", "TYPE", "normal"))
+
     async def test_sentinels_that_do_not_know(self):
         silent = self.server(sentinel=True).start()
         silent.pause()
