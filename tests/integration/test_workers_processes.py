@@ -5,8 +5,10 @@ Real workers: how they begin, what they survive, and that nothing is left of the
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,9 @@ class WorkersCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir(parents=True)
+        # The paths of UNIX sockets are short.
+        self.directory = Path(tempfile.mkdtemp()).resolve()
+        self.addCleanup(shutil.rmtree, self.directory)
 
     def workers(self, *options: str, **more: Any) -> Workers:
         workers = Workers(self.directory, *(options or (LOCAL,)), **more)
