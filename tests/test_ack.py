@@ -28,6 +28,16 @@ class Tables(SynchronousTestCase):
         self.table.resolve(1, [])
         self.assertEqual(self.expect()[0], 2)
 
+    def test_several_tables_can_give_the_same_id(self):
+        other = AckTable(3, self.debt)
+        self.assertEqual((self.table.last, other.last), (0, 0))
+        other.expect(print)
+        least = max(self.table.last, other.last) + 1
+        self.assertEqual([table.expect(print, least) for table in (self.table, other)], [2, 2])
+        self.assertEqual((self.table.last, other.last), (2, 2))
+        self.table.resolve(2, [1])
+        self.assertEqual(self.table.expect(print, 1), 3)
+
     def test_none_one_and_several_arguments(self):
         for args, result in [([], None), ([None], None), ([[1]], [1]), ([1, 2], (1, 2))]:
             id, deferred = self.expect()

@@ -1,52 +1,39 @@
 """
-Rooms in memory: both indexes, who a broadcast reaches, and what happens to it on the way.
+The members of this process: what every adapter does, both indexes, and what happens to a broadcast on the way.
 """
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
-from zope.interface.verify import verifyObject
 
-from txsocketio.adapter import MemoryAdapter, check_rooms
-from txsocketio.errors import UnencodableValue, UnsupportedByGeneration, UsageError
-from txsocketio.interfaces import IAdapter, IMember
+from tests.adapter_contract import NAME, AdapterContract, Member
+from txsocketio.adapter import MemoryAdapter
+from txsocketio.dispatch import NO_ACK
+from txsocketio.errors import BroadcastTimeout, UnencodableValue, UnsupportedByGeneration
 from txsocketio.protocol.jsoncodec import JSONCodec
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.protocol.socketio_v5 import ParserV5
+from txsocketio.targets import EVERYBODY, Target
 
 PARSER = ParserV5(JSONCodec())
 PACKET = Packet(EVENT, "", None, ["said", "hi"])
 
 
-@implementer(IMember)
-class Member:
-    """
-    Keep what is delivered.
-    """
+class MemoryContract(AdapterContract, SynchronousTestCase):
+    def make_adapters(self):
+        self.clock = Clock()
+        return [MemoryAdapter(NAME, PARSER, lambda: self.clock)]
 
-    def __init__(self, sid, writable=True, then=None):
-        self.sid = sid
-        self.writable = writable
-        self.got = []
-        self.then = then
-
-    def deliver(self, encoded):
-        self.got.append(encoded)
-        if self.then is not None:
-            self.then(encoded)
-
-    # A member with an equality of its own must not be taken for another.
-    def __eq__(self, other):
-        return True
-
-    __hash__ = None
+    def later(self, seconds):
+        self.clock.advance(seconds)
 
 
 class AdapterCase(SynchronousTestCase):
     def setUp(self):
-        self.adapter = MemoryAdapter(PARSER)
+        self.clock = Clock()
+        self.adapter = MemoryAdapter("", PARSER, lambda: self.clock)
         self.ann, self.bob, self.cy = (self.member(name) for name in ("ann", "bob", "cy"))
 
     def member(self, sid, **kw):
@@ -62,10 +49,6 @@ class AdapterCase(SynchronousTestCase):
 
 
 class Rooms(AdapterCase):
-    def test_it_keeps_the_contract(self):
-        verifyObject(IAdapter, self.adapter)
-        verifyObject(IMember, self.ann)
-
     def test_joining_and_leaving(self):
         self.adapter.join(self.ann, "a")
         self.adapter.join(self.ann, "a")
@@ -83,15 +66,6 @@ class Rooms(AdapterCase):
         self.adapter.leave(self.ann, "a")
         self.assertEqual(rooms, {"a"})
 
-    def test_removing_leaves_nothing_behind(self):
-        for member in (self.ann, self.bob, self.cy):
-            self.adapter.join(member, "a")
-            self.adapter.join(member, member.sid + "'s")
-        for member in (self.ann, self.bob, self.cy):
-            self.adapter.remove(member)
-            self.adapter.remove(member)
-        self.assertEqual((self.adapter.members, self.adapter.rooms, self.adapter._joined), ({}, {}, {}))
-
     def test_a_member_that_was_removed_joins_nothing(self):
         self.adapter.remove(self.ann)
         self.adapter.join(self.ann, "a")
@@ -108,11 +82,6 @@ class Rooms(AdapterCase):
         self.adapter.remove(self.ann)
         self.assertIs(self.adapter.members["ann"], successor)
         self.assertEqual(self.adapter.rooms, {})
-
-    def test_rooms_are_named_by_str(self):
-        for room in (7, b"a", None, ("a",)):
-            self.assertIn("processes", str(self.assertRaises(UsageError, self.adapter.join, self.ann, room)))
-            self.assertRaises(UsageError, self.adapter.leave, self.ann, room)
 
     @given(
         st.lists(
@@ -148,45 +117,9 @@ class Rooms(AdapterCase):
 
 
 class Broadcasts(AdapterCase):
-    def test_everybody(self):
-        self.assertEqual(self.reached(), ["ann", "bob", "cy"])
-
-    def test_nobody(self):
-        self.assertEqual(self.reached(()), [])
-        self.assertEqual(self.reached(["empty"]), [])
-
-    def test_a_room_and_the_union_of_rooms(self):
-        self.adapter.join(self.ann, "a")
-        self.adapter.join(self.bob, "a")
-        self.adapter.join(self.bob, "b")
-        self.adapter.join(self.cy, "b")
-        self.assertEqual(self.reached(["a"]), ["ann", "bob"])
-        self.assertEqual(self.reached(["a", "b", "a"]), ["ann", "bob", "cy"])
-        self.assertEqual(self.reached(iter(["a", "b"])), ["ann", "bob", "cy"])
-
-    def test_a_sid_is_a_room_of_one(self):
-        self.assertEqual(self.reached(["bob"]), ["bob"])
-
-    def test_exceptions_are_members(self):
-        self.adapter.join(self.ann, "a")
-        self.adapter.join(self.bob, "a")
-        self.assertEqual(self.reached(None, [self.bob]), ["ann", "cy"])
-        self.assertEqual(self.reached(["a"], [self.bob, self.cy]), ["ann"])
-
-    def test_volatile_leaves_out_who_would_have_to_wait(self):
-        self.bob.writable = False
-        self.assertEqual(self.reached(volatile=True), ["ann", "cy"])
-        self.assertEqual(self.reached(volatile=False), ["ann", "bob", "cy"])
-
     def test_all_get_the_same_encoded_packet(self):
         self.reached()
         self.assertIs(self.ann.got[0], self.bob.got[0])
-
-    def test_who_leaves_meanwhile_breaks_nothing(self):
-        self.ann.then = lambda encoded: [self.adapter.remove(self.ann), self.adapter.remove(self.bob)]
-        self.cy.then = lambda encoded: self.member("late")
-        self.reached()
-        self.assertEqual(list(self.adapter.members), ["cy", "late"])
 
     def test_what_nobody_can_be_sent_reaches_nobody(self):
         packet = Packet(EVENT, "", None, ["said", object()])
@@ -207,13 +140,133 @@ class Broadcasts(AdapterCase):
         self.assertEqual(self.adapter._warned, set())
 
 
-class Names(SynchronousTestCase):
-    def test_one_and_many(self):
-        self.assertEqual(check_rooms("a"), ("a",))
-        self.assertEqual(check_rooms({"a"}), ("a",))
-        self.assertEqual(check_rooms(iter(["a", "b"])), ("a", "b"))
-        self.assertEqual(check_rooms([]), ())
+class Calls(AdapterCase):
+    def setUp(self):
+        super().setUp()
+        for member in self.adapter.members.values():
+            member.answer = member.sid
 
-    def test_everything_else_is_refused(self):
-        for rooms in (None, 7, b"a", ["a", 7], [b"a"]):
-            self.assertRaises(UsageError, check_rooms, rooms)
+    def ask(self, target=EVERYBODY):
+        return self.adapter.broadcast_call(PACKET, target, 5)
+
+    def test_several_arguments_are_a_tuple(self):
+        self.ann.answer = NO_ACK
+        asking = self.ask(Target(frozenset(["ann"])))
+        self.ann.acks.resolve(self.ann.ids[-1], [1, b"2"])
+        self.assertEqual(self.successResultOf(asking), [(1, b"2")])
+
+    def test_one_timer_and_one_encoding_for_all(self):
+        encoded = []
+        for number in range(300):
+            member = self.member(f"m{number}", then=encoded.append)
+            member.debt[0] = number % 7
+            for _ in range(number % 5):
+                member.acks.forget(member.acks.expect(print))
+        asking = self.ask()
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.assertEqual({id(packet) for packet in encoded}, {id(encoded[0])})
+        for member in self.adapter.members.values():
+            if member.answer is NO_ACK:
+                member.answer = 1
+                member.acknowledge()
+        self.assertEqual(len(self.successResultOf(asking)), 303)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.adapter._questions, set())
+
+    def test_ids_are_never_used_twice(self):
+        for _ in range(3):
+            self.ann.acks.expect(print)
+        self.successResultOf(self.ask())
+        self.successResultOf(self.ask(Target(frozenset(["bob"]))))
+        self.assertEqual((self.ann.ids, self.bob.ids, self.cy.ids), ([4], [4, 5], [4]))
+        self.assertEqual(self.cy.acks.expect(print), 5)
+
+    def test_the_packet_that_was_given_stays_as_it_is(self):
+        self.ask()
+        self.assertIsNone(PACKET.id)
+
+    def test_who_owes_too_much_is_not_asked(self):
+        self.bob.debt[0] = 1000
+        with capturedLogs() as events:
+            self.assertEqual(self.successResultOf(self.ask()), ["ann", "cy"])
+        self.assertEqual([event["sid"] for event in events], ["bob"])
+        self.assertEqual(self.bob.got, [])
+
+    def test_who_cannot_carry_it_is_not_asked(self):
+        def refuse(encoded):
+            raise UnsupportedByGeneration("no binary here")
+
+        self.bob.then = refuse
+        with capturedLogs():
+            self.assertEqual(self.successResultOf(self.ask()), ["ann", "cy"])
+        self.assertEqual(self.bob.debt, [0])
+
+    def test_what_fails_on_the_way_is_not_waited_for(self):
+        adapter = MemoryAdapter("")
+        for name in ("ann", "bob"):
+            adapter.add(Member(name, then=lambda encoded: encoded.parts(PARSER)))
+        packet = Packet(EVENT, "", None, ["said", object()])
+        self.assertRaises(UnencodableValue, adapter.broadcast_call, packet, EVERYBODY, 5)
+        self.assertEqual([member.debt for member in adapter.members.values()], [[0], [0]])
+
+    def test_asking_by_callback(self):
+        self.bob.answer = NO_ACK
+        answers = []
+        self.assertEqual(self.adapter.ask(PACKET, EVERYBODY, answers.append, 5).asked, 3)
+        self.assertEqual(answers, ["ann", "cy"])
+        self.clock.advance(5)
+        self.bob.acks.resolve(self.bob.ids[-1], ["late"])
+        self.assertEqual(answers, ["ann", "cy"])
+
+    def test_closing_ends_what_waits(self):
+        self.bob.answer = NO_ACK
+        asking = self.ask()
+        self.adapter.close()
+        self.assertEqual(self.failureResultOf(asking, BroadcastTimeout).value.answers, ["ann", "cy"])
+        self.assertEqual((self.clock.getDelayedCalls(), self.adapter._questions), ([], set()))
+
+    def test_giving_up_forgets_everything(self):
+        self.bob.answer = NO_ACK
+        asking = self.ask()
+        asking.addErrback(lambda _: None)
+        asking.cancel()
+        self.assertEqual((self.clock.getDelayedCalls(), self.adapter._questions, self.bob.debt), ([], set(), [0]))
+
+
+class Operations(AdapterCase):
+    def test_who_has_not_been_accepted_is_not_described(self):
+        self.bob._described = lambda rooms: None
+        self.assertEqual([socket.sid for socket in self.adapter.describe(EVERYBODY)], ["ann", "cy"])
+
+    def test_one_that_cannot_be_disconnected_does_not_keep_the_others(self):
+        self.ann.disconnect = lambda: 1 / 0
+        self.adapter.disconnect_sockets(EVERYBODY)
+        self.assertEqual((self.bob.ended, self.cy.ended), (["namespace"], ["namespace"]))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_listeners_may_change_the_rooms_they_hear_of(self):
+        self.adapter.join(self.ann, "a")
+        self.adapter.join(self.ann, "b")
+        self.adapter.room_listeners.add("leave-room", lambda room, sid: self.adapter.join(self.bob, room))
+        self.adapter.room_listeners.add("join-room", lambda room, sid: self.adapter.join(self.ann, "c"))
+        self.adapter.remove(self.ann)
+        self.assertEqual(
+            {room: list(members) for room, members in self.adapter.rooms.items()}, {"a": ["bob"], "b": ["bob"]}
+        )
+        self.adapter.sockets_join(EVERYBODY, frozenset("d"))
+        self.assertEqual(list(self.adapter.rooms["d"]), ["bob", "cy"])
+
+    def test_where_nobody_listens_nothing_is_asked(self):
+        self.patch(type(self.adapter.room_listeners), "tell", None)
+        self.adapter.join(self.ann, "a")
+        self.adapter.leave(self.ann, "a")
+        self.adapter.join(self.ann, "a")
+        self.adapter.remove(self.ann)
+
+    def test_events_of_other_servers(self):
+        answers = []
+        self.adapter.server_listeners.add("add", lambda *numbers: sum(numbers))
+        self.adapter.server_side_received(["add", 1, 2], answers.append)
+        self.adapter.server_side_received(["add", 1, 2])
+        self.adapter.server_side_received(["else"], answers.append)
+        self.assertEqual(answers, [3])

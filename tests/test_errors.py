@@ -31,6 +31,7 @@ TREE = {
     "NoSuchMethod": "SocketIOError",
     "AckError": "SocketIOError",
     "AckTimeout": "AckError",
+    "BroadcastTimeout": "AckTimeout",
     "AckDisconnected": "AckError",
     "TooManyAcks": "AckError",
     "AdapterError": "SocketIOError",

@@ -26,6 +26,7 @@ import socketio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.internet.defer import Deferred
 from twisted.internet.ssl import Certificate
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -112,6 +113,72 @@ class HandlerTests(ExampleCase):
         )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("PASSED (successes=8)", done.stdout)
+
+
+class BroadcastingTests(ExampleCase):
+    """
+    What the how-to says of sending to many.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.auction = self.load("auction")
+        self.ann = self.connect(self.auction.Auction)
+        self.server = self.ann.server
+        self.lots = self.auction.Lots(self.server)
+        self.bob, self.cy = (self.connect(server=self.server) for _ in "bc")
+        for client, name in ((self.ann, "ann"), (self.bob, "bob"), (self.cy, "cy")):
+            client.emit("enter", "lamp", name)
+        self.assertEqual(self.got()[0], [("entered", ("bob",)), ("entered", ("cy",))])
+
+    def got(self) -> list[Any]:
+        got = [client.received[:] for client in (self.ann, self.bob, self.cy)]
+        for client in (self.ann, self.bob, self.cy):
+            client.received.clear()
+        return got
+
+    def test_handlers(self) -> None:
+        self.cy.namespace.join("press")
+        self.ann.emit("bid", "lamp", 7)
+        self.assertEqual(self.got(), [[], [("bid", ("ann", 7))], [("some bid", (7,))]])
+        self.bob.emit("point", "lamp", 1, 2)
+        self.assertEqual(self.got(), [[("pointed", ("bob", 1, 2))], [], [("pointed", ("bob", 1, 2))]])
+
+    def test_asking(self) -> None:
+        self.bob.answer("question", lambda question: f"{question}? yes")
+        asking = self.ann.call("ask", "lamp", "old")
+        self.ann.advance(9)
+        self.assertNoResult(asking)
+        self.ann.advance(1)
+        self.assertEqual(self.successResultOf(asking), ["old? yes"])
+
+    def test_from_outside(self) -> None:
+        clock = self.auction.Clock(self.server)
+        self.cy.namespace.leave("lamp")
+        clock.tick(3)
+        self.assertEqual(self.got(), [[("left", (3,))]] * 3)
+        clock.last_call("lamp")
+        self.assertEqual(self.got(), [[("going, going", ())]] * 2 + [[]])
+
+    def test_closing_a_lot(self) -> None:
+        self.assertEqual(self.lots.seen, {"lamp"})
+        names = self.successResultOf(Deferred.fromCoroutine(self.auction.close(self.server, "lamp")))
+        self.assertEqual(names, ["ann", "bob", "cy"])
+        self.assertEqual(self.got(), [[("thank you", (name,))] for name in names])
+        self.assertEqual(self.lots.seen, set())
+        self.auction.throw_out(self.server, self.bob.sid)
+        self.assertEqual([client.reason is None for client in (self.ann, self.bob, self.cy)], [True, False, True])
+
+    def test_rates(self) -> None:
+        rates = self.auction.Rates(self.server)
+        rates.heard("EUR", 2)
+        answers: list[Any] = []
+        receive = self.server.mounts["/auction"].local.server_side_received
+        receive(["rate", "GBP", 3])
+        receive(["rates?"], answers.append)
+        self.assertEqual(answers, [{"EUR": 2, "GBP": 3}])
+        self.successResultOf(Deferred.fromCoroutine(rates.ask_the_others()))
+        self.assertEqual(rates.known, {"EUR": 2, "GBP": 3})
 
 
 class AccessTests(ExampleCase):

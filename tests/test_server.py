@@ -3,16 +3,21 @@ The composition: options, mounts, emitting from outside, errors, live sockets, s
 """
 
 from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import IResource
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from txsocketio.adapter import MemoryAdapter
 from txsocketio.errors import OptionError, ReservedEvent, UnencodableValue, UsageError
+from txsocketio.interfaces import ICluster
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
 from txsocketio.server import SocketIOServer
+from txsocketio.targets import AdapterState
 from txsocketio.testing import connect
 
 
@@ -188,3 +193,95 @@ class ShuttingDown(SynchronousTestCase):
         server = SocketIOServer(reactor=Clock())
         self.successResultOf(server.shutdown())
         self.successResultOf(server.shutdown())
+
+
+class Everywhere(MemoryAdapter):
+    """
+    Be the adapter of a cluster that has one server.
+    """
+
+
+@implementer(ICluster)
+class Cluster:
+    """
+    Write down what the server wants.
+    """
+
+    state = AdapterState("connecting", 1.0, "no answer")
+
+    def __init__(self):
+        self.calls = []
+        self.stopped = Deferred()
+
+    def attach(self, server):
+        self.calls.append("attach")
+        self.server = server
+
+    def adapter_for(self, name, local):
+        self.calls.append(("adapter_for", name, local.name))
+        return Everywhere(name)
+
+    def start(self):
+        self.calls.append("start")
+
+    def stop(self):
+        self.calls.append(("stop", len(self.server.sockets)))
+        return self.stopped
+
+
+class Clusters(SynchronousTestCase):
+    def setUp(self):
+        self.cluster = Cluster()
+        self.server = SocketIOServer({"/": Root, "/chat": Chat}, adapter=self.cluster, reactor=Clock())
+
+    def test_it_keeps_the_contract(self):
+        verifyObject(ICluster, self.cluster)
+
+    def test_each_namespace_gets_an_adapter(self):
+        wanted = ["attach", ("adapter_for", "", ""), ("adapter_for", "/chat", "/chat")]
+        self.assertEqual(self.cluster.calls, wanted)
+        self.assertIs(self.cluster.server, self.server)
+        for mount in self.server.mounts.values():
+            self.assertIsInstance(mount.adapter, Everywhere)
+            self.assertIs(type(mount.local), MemoryAdapter)
+        client = self.successResultOf(connect(server=self.server, namespace="/chat"))
+        self.assertEqual(list(self.server.mounts["/chat"].adapter.members), [client.sid])
+        self.server.emit("news", namespace="/chat")
+        self.assertEqual(client.received, [("news", ())])
+
+    def test_its_state_is_the_servers(self):
+        self.assertEqual(self.server.adapter_state, AdapterState("connecting", 1.0, "no answer"))
+        self.cluster.state = AdapterState("up", 2.0)
+        self.assertEqual(self.server.adapter_state.status, "up")
+
+    def test_it_starts_with_the_server(self):
+        self.server.start()
+        self.assertEqual(self.cluster.calls[3:], ["start"])
+
+    def test_it_stops_after_the_sessions(self):
+        self.successResultOf(connect(server=self.server, namespace="/chat"))
+        stopping = self.server.shutdown()
+        self.assertEqual(self.cluster.calls[3:], [("stop", 0)])
+        self.assertNoResult(stopping)
+        self.cluster.stopped.callback(None)
+        self.assertIsNone(self.successResultOf(stopping))
+
+    def test_a_cluster_that_does_not_stop_well(self):
+        self.cluster.stop = lambda: fail(OSError("gone"))
+        self.assertIsNone(self.successResultOf(self.server.shutdown()))
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_alone_it_is_always_up(self):
+        server = SocketIOServer({"/": Root}, reactor=Clock())
+        self.assertEqual((server.adapter_state.status, server.adapter_state.error), ("up", None))
+        self.assertGreater(server.adapter_state.since, 1e9)
+        server.start()
+        self.assertIs(server.mounts[""].adapter, server.mounts[""].local)
+
+    def test_what_is_no_cluster_is_refused_in_words(self):
+        for adapter in ("redis://localhost", Cluster, MemoryAdapter(), 7):
+            error = self.assertRaises(UsageError, SocketIOServer, {"/": Root}, adapter=adapter, reactor=Clock())
+            self.assertIn("RedisAdapter('redis://...')", str(error))
+        self.cluster.adapter_for = lambda name, local: None
+        error = self.assertRaises(UsageError, SocketIOServer, {"/": Root}, adapter=self.cluster, reactor=Clock())
+        self.assertIn("IAdapter", str(error))

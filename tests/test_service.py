@@ -56,6 +56,15 @@ class Listening(ServiceCase):
         self.assertEqual((port, interface), (8000, "127.0.0.1"))
         self.assertIsInstance(site, BoundedSite)
 
+    def test_it_starts_the_server(self):
+        started = []
+        self.patch(self.server, "start", lambda: started.append(list(self.reactor.open)))
+        service = self.server.service("tcp:8000")
+        service.privilegedStartService()
+        self.assertEqual(started, [])
+        service.startService()
+        self.assertEqual(started, [[8000]])
+
     def test_it_listens_once_where_privileges_are_given_up(self):
         service = self.server.service("tcp:8000")
         service.privilegedStartService()

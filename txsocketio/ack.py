@@ -40,19 +40,27 @@ class AckTable:
         """
         return len(self._waiting)
 
-    def expect(self, callback: Callable[..., Any] | Deferred[Any]) -> int:
+    @property
+    def last(self) -> int:
+        """
+        The last id that was given; 0 before the first.
+        """
+        return self._last
+
+    def expect(self, callback: Callable[..., Any] | Deferred[Any], least: int = 0) -> int:
         """
         Wait for an acknowledgement.
 
         :param callback: called with its arguments; or a Deferred, fired with None, the value or a tuple for zero, one
             or several of them.
+        :param least: what the id is at least, for one that several tables are to give.
         :return: the id for the packet.
         :raises TooManyAcks: when the client owes too many.
         """
         if self._debt[0] >= self._limit:
             raise TooManyAcks(f"the client owes {self._limit} acknowledgements already")
         self._debt[0] += 1
-        self._last += 1
+        self._last = least if least > self._last else self._last + 1
         self._waiting[self._last] = callback
         return self._last
 

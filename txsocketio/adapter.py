@@ -1,173 +1,231 @@
 """
-Rooms in this process: who is in which, and the one loop that sends to many.
-
-An index in both directions, so that leaving costs what the member is in and sending costs whom it reaches.
+Everything that operators do to the members in this process, and the one loop that sends to many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txsocketio.errors import UnsupportedByGeneration, UsageError
+from txsocketio.asking import Answers, Question
+from txsocketio.clock import global_reactor
+from txsocketio.errors import TooManyAcks, UnsupportedByGeneration
 from txsocketio.interfaces import IAdapter
+from txsocketio.jobs import guarded
+from txsocketio.listeners import Listeners
 from txsocketio.protocol.encoded import EncodedPacket
+from txsocketio.protocol.packet import Packet
+from txsocketio.rooms import Rooms
+from txsocketio.targets import EVERYBODY, RemoteSocket, Target
 
 _log = Logger()
 
 
 @implementer(IAdapter)
-class MemoryAdapter:
+class MemoryAdapter(Rooms):
     """
-    Keep the members and the rooms of one namespace in dicts.
+    Reach the members of one namespace that are in this process.
 
-    :ivar members: the members that are connecting or connected, by their sid, in the order in which they came.
-    :ivar rooms: for each room the members that are in it, by their sid; a room nobody is in does not exist.
+    :ivar server_listeners: the Listeners to events of other servers.
     """
 
-    def __init__(self, parser: Any = None) -> None:
+    def __init__(self, name: str = "", parser: Any = None, get_clock: Callable[[], Any] = global_reactor) -> None:
         """
+        :param name: the namespace, ``""`` for the root.
         :param parser: an IParser that can carry whatever any client's can, to find a value that nobody can be sent
             before anybody has been; None to find it on the way.
+        :param get_clock: gives the IReactorTime; called when it is needed.
         """
-        self.members: dict[str, Any] = {}
-        self.rooms: dict[str, dict[str, Any]] = {}
-        self._joined: dict[str, set[str]] = {}
+        super().__init__(name)
+        self.server_listeners = Listeners(f"events of other servers in {name or '/'}")
         self._warned: set[str] = set()
         self._parser = parser
-
-    def add(self, member: Any) -> None:
-        """
-        Admit a member; whoever had its sid before is forgotten.
-        """
-        if member.sid in self.members:
-            self.remove(self.members[member.sid])
-        self.members[member.sid] = member
-        self._joined[member.sid] = set()
+        self._get_clock = get_clock
+        self._questions: set[Question] = set()
 
     def remove(self, member: Any) -> None:
         """
         Forget a member and every room it is in; nothing happens for somebody else who has the same sid.
         """
-        sid = member.sid
-        if not self._has(member):
-            return
-        for room in self._joined.pop(sid):
-            self._drop(sid, room)
-        del self.members[sid]
-        self._warned.discard(sid)
+        self._warned.discard(member.sid)
+        super().remove(member)
 
-    def join(self, member: Any, room: str) -> None:
-        """
-        Put a member in a room; nothing happens once it has been removed.
-
-        :raises UsageError: for a room that is not named by a str.
-        """
-        check_room(room)
-        if self._has(member):
-            self.rooms.setdefault(room, {})[member.sid] = member
-            self._joined[member.sid].add(room)
-
-    def leave(self, member: Any, room: str) -> None:
-        """
-        Take a member out of a room; nothing happens when it is not there.
-
-        :raises UsageError: for a room that is not named by a str.
-        """
-        check_room(room)
-        if self._has(member) and room in self._joined[member.sid]:
-            self._joined[member.sid].remove(room)
-            self._drop(member.sid, room)
-
-    def rooms_of(self, member: Any) -> frozenset[str]:
-        """
-        Give the rooms a member is in; none once it has been removed.
-        """
-        if not self._has(member):
-            return frozenset()
-        return frozenset(self._joined[member.sid])
-
-    def broadcast(self, packet: Any, rooms: Any = None, except_: Any = (), volatile: bool = False) -> None:
+    def broadcast(self, packet: Packet, target: Target = EVERYBODY) -> None:
         """
         Send a packet to each member once, encoded once for each wire among them.
 
         Members may leave, and handlers run, while it is being sent: the recipients are those at the beginning.
         """
-        recipients = self._recipients(rooms, except_)
-        if not recipients:
-            return
+        recipients = self._recipients(target)
+        if recipients:
+            self._deliver(self._encode(packet), recipients)
+
+    def ask(self, packet: Packet, target: Target, on_answer: Callable[[Any], Any], timeout: float) -> Question:
+        """
+        Send a packet to each member once and hear what they acknowledge.
+
+        :param packet: a Packet without an id.
+        :param target: whom it is for.
+        :param on_answer: called with each answer (None, the value or a tuple), perhaps before this returns; not after
+            the time is over.
+        :param timeout: seconds.
+        :return: has ``asked``, how many were, and ``cancel()``. Who cannot carry the packet, or owes too many
+            acknowledgements, is not asked.
+        :raises UnencodableValue: before anybody has got anything.
+        """
+        return self._ask(packet, target, timeout, on_answer, _ignore)
+
+    def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[list[Any]]:
+        """
+        Send a packet to each member once and collect what they acknowledge; see IAdapter.
+        """
+        answers = Answers()
+        answers.begin(self._ask(packet, target, timeout, answers.answers.append, answers.finish))
+        return answers.deferred
+
+    def _ask(
+        self,
+        packet: Packet,
+        target: Target,
+        timeout: float,
+        on_answer: Callable[[Any], Any],
+        on_end: Callable[[Question], Any],
+    ) -> Question:
+        recipients = self._recipients(target)
+        question = Question([member._acks_due() for member in recipients], on_answer, on_end)
+        if recipients:
+            encoded = self._encode(Packet(packet.type, packet.namespace, question.id, packet.data))
+            asked = [member for member in recipients if self._expect(question, member)]
+            try:
+                for member in self._deliver(encoded, asked):
+                    question.take_back(member._acks_due())
+            except BaseException:
+                question.cancel()
+                raise
+        question.wait(self._get_clock, timeout, self._questions)
+        return question
+
+    def _expect(self, question: Question, member: Any) -> bool:
+        try:
+            question.put_to(member._acks_due())
+        except TooManyAcks as error:
+            self._warn(member, error)
+            return False
+        return True
+
+    def describe(self, target: Target) -> list[RemoteSocket]:
+        """
+        Describe the members that an operation is for; those that have not been accepted yet are not among them.
+
+        :param target: whom it is for.
+        """
+        described = [member._described(self.rooms_of(member)) for member in self.select(target)]
+        return [socket for socket in described if socket is not None]
+
+    def fetch_sockets(self, target: Target, timeout: float = 0) -> Deferred[list[RemoteSocket]]:
+        """
+        See IAdapter.
+        """
+        return succeed(self.describe(target))
+
+    def sockets_join(self, target: Target, rooms: Iterable[str]) -> None:
+        """
+        See IAdapter.
+        """
+        for member in self.select(target):
+            for room in rooms:
+                self.join(member, room)
+
+    def sockets_leave(self, target: Target, rooms: Iterable[str]) -> None:
+        """
+        See IAdapter.
+        """
+        for member in self.select(target):
+            for room in rooms:
+                self.leave(member, room)
+
+    def disconnect_sockets(self, target: Target, close: bool = False) -> None:
+        """
+        See IAdapter.
+        """
+        for member in self.select(target):
+            guarded(member.socket.disconnect if close else member.disconnect)
+
+    def all_rooms(self, timeout: float = 0) -> Deferred[frozenset[str]]:
+        """
+        See IAdapter.
+        """
+        return succeed(frozenset(self.rooms))
+
+    def server_count(self) -> Deferred[int]:
+        """
+        Give 1.
+        """
+        return succeed(1)
+
+    def server_side_emit(self, args: list[Any]) -> None:
+        """
+        Do nothing: there is no other server.
+        """
+
+    def server_side_call(self, args: list[Any], timeout: float = 0) -> Deferred[list[Any]]:
+        """
+        Give no answers: there is no other server.
+        """
+        return succeed([])
+
+    def server_side_received(self, args: list[Any], answer: Callable[[Any], Any] | None = None) -> None:
+        """
+        Take an event of another server.
+
+        :param args: its name and its arguments.
+        :param answer: called at most once, where something here listens, perhaps later.
+        """
+        self.server_listeners.tell(args[0], args[1:], answer)
+
+    def close(self) -> None:
+        """
+        End what waits for acknowledgements: the server has been shut down.
+        """
+        for question in list(self._questions):
+            question.end()
+
+    def _recipients(self, target: Target) -> list[Any]:
+        found = self.select(target)
+        return [member for member in found if member.writable] if target.volatile else found
+
+    def _encode(self, packet: Packet) -> EncodedPacket:
         encoded = EncodedPacket(packet)
         if self._parser is not None:
-            with suppress(UnsupportedByGeneration):
+            try:  # noqa: SIM105
                 encoded.parts(self._parser)
+            except UnsupportedByGeneration:
+                pass  # suppress() would cost every broadcast two calls.
+        return encoded
+
+    def _deliver(self, encoded: EncodedPacket, recipients: list[Any]) -> list[Any]:
+        """
+        Send to each; give those who cannot carry it.
+        """
+        missed = []
         for member in recipients:
-            if volatile and not member.writable:
-                continue
             try:
                 member.deliver(encoded)
             except UnsupportedByGeneration as error:
                 self._warn(member, error)
+                missed.append(member)
+        return missed
 
-    def _has(self, member: Any) -> bool:
-        return self.members.get(member.sid) is member
-
-    def _recipients(self, rooms: Iterable[str] | None, except_: Iterable[Any]) -> list[Any]:
-        if rooms is None:
-            reached = self.members
-        else:
-            names = tuple(rooms)
-            found = [self.rooms[room] for room in names if room in self.rooms]
-            found += [{sid: self.members[sid]} for sid in names if sid in self.members]
-            reached = found[0] if len(found) == 1 else {sid: member for room in found for sid, member in room.items()}
-        omitted = {member.sid for member in except_}
-        if not omitted:
-            return list(reached.values())
-        return [member for sid, member in reached.items() if sid not in omitted]
-
-    def _drop(self, sid: str, room: str) -> None:
-        members = self.rooms[room]
-        del members[sid]
-        if not members:
-            del self.rooms[room]
-
-    def _warn(self, member: Any, error: UnsupportedByGeneration) -> None:
+    def _warn(self, member: Any, error: Exception) -> None:
         # Once for each connection: a client that can't carry binary would be told of at every broadcast.
         if member.sid not in self._warned:
             self._warned.add(member.sid)
             _log.warn("a broadcast was not sent to {sid}: {reason}", sid=member.sid[:6], reason=str(error))
 
 
-def check_room(room: Any) -> str:
-    """
-    Check the name of a room.
-
-    :param room: the name.
-    :return: it.
-    :raises UsageError: when it is no str. Other values would do in one process, but the names of rooms travel between
-        processes as text, where 7 and "7" are one room.
-    """
-    if not isinstance(room, str):
-        raise UsageError(
-            f"a room is named by a str, not {room!r}: names travel between processes as text, where 7 and '7' would be"
-            f" the same room; write {str(room)!r} or a name of your own"
-        )
-    return room
-
-
-def check_rooms(rooms: Any) -> tuple[str, ...]:
-    """
-    Turn what an application gives for rooms into names.
-
-    :param rooms: a name, or an iterable of names.
-    :return: the names.
-    :raises UsageError: for anything else.
-    """
-    if isinstance(rooms, str):
-        return (rooms,)
-    if not isinstance(rooms, Iterable) or isinstance(rooms, bytes | bytearray):
-        check_room(rooms)
-    return tuple(check_room(room) for room in rooms)
+def _ignore(question: Question) -> None:
+    pass

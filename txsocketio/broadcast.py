@@ -4,11 +4,12 @@ One event to many: checked once, made into one packet, handed to the namespace's
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from txsocketio.errors import ReservedEvent, UsageError
 from txsocketio.protocol.packet import EVENT, RESERVED_EVENTS, Packet
+from txsocketio.targets import EVERYBODY, Target
 
 if TYPE_CHECKING:
     from txsocketio.mounts import MountedNamespace
@@ -32,25 +33,15 @@ def check_event(event: Any) -> str:
     return event
 
 
-def broadcast_event(
-    mount: MountedNamespace,
-    event: str,
-    args: Sequence[Any],
-    rooms: Iterable[str] | None = None,
-    except_: Iterable[Any] = (),
-    volatile: bool = False,
-) -> None:
+def broadcast_event(mount: MountedNamespace, event: str, args: Sequence[Any], target: Target = EVERYBODY) -> None:
     """
     Send one event to members of a namespace, each once.
 
     :param mount: the namespace.
     :param event: the name of the event.
     :param args: JSON values and bytes.
-    :param rooms: names of rooms; None for everybody in the namespace.
-    :param except_: members left out.
-    :param volatile: leave out whom it would have to wait for.
+    :param target: whom it is for.
     :raises UsageError: for a name that cannot be emitted.
     :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
     """
-    packet = Packet(EVENT, mount.name, None, [check_event(event), *args])
-    mount.adapter.broadcast(packet, rooms, except_, volatile)
+    mount.adapter.broadcast(Packet(EVENT, mount.name, None, [check_event(event), *args]), target)

@@ -48,8 +48,12 @@ _INSTANCE_NAMES: Final = frozenset({"auth", "close_reason", "deliver", "server",
 
 #: Where what namespaces inherit from us is defined. Nothing of it is reached by a name that a client chooses.
 _OWN_MODULES: Final = frozenset(
-    f"txsocketio.{name}" for name in ("namespace", "hooks", "sending", "calls", "acl", "credentials", "mixins")
+    f"txsocketio.{name}"
+    for name in ("namespace", "hooks", "sending", "calls", "acl", "credentials", "mixins", "addressing")
 )
+
+#: Where names are defined that an application may give another meaning, and bind to events.
+_FREE_MODULES: Final = frozenset({"txsocketio.addressing"})
 
 
 def event(*names: str) -> Callable[[_Function], _Function]:
@@ -215,7 +219,7 @@ def _bindings(cls: type) -> dict[str, str]:
             for bound in getattr(_function_of(raw), "_event_names", ()):
                 if here.setdefault(bound, name) != name:
                     raise UsageError(f"{base.__qualname__} binds the event {bound!r} to {here[bound]} and to {name}")
-                if name.startswith("recv_") or any(name in vars(other) for other in cls.__mro__ if _is_ours(other)):
+                if name.startswith("recv_") or any(name in vars(other) for other in cls.__mro__ if _is_fixed(other)):
                     raise UsageError(
                         f"{base.__qualname__}.{name} has a meaning of its own and cannot take the event {bound!r};"
                         " give the method another name"
@@ -246,6 +250,10 @@ def refuse_taken_names(cls: type) -> None:
 
 def _is_ours(cls: type) -> bool:
     return cls is object or cls.__module__ in _OWN_MODULES
+
+
+def _is_fixed(cls: type) -> bool:
+    return _is_ours(cls) and cls.__module__ not in _FREE_MODULES
 
 
 def _definer(cls: type, name: str) -> type:

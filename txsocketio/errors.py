@@ -19,15 +19,17 @@ Every exception of txsocketio, in one tree::
     +-- NoSuchMethod            an event that no handler takes
     +-- AckError                an acknowledgement that will not come
     |   +-- AckTimeout              not within the time given
+    |   |   +-- BroadcastTimeout        not by all who were asked (has .answers)
     |   +-- AckDisconnected         the namespace was closed first
     |   +-- TooManyAcks             the client owes more answers than allowed
-    +-- AdapterError            another process could not be reached
+    +-- AdapterError            another process could not be reached (has .answers)
 
 Pure codecs raise only ``ProtocolError`` and ``EncodeError``; each edge maps them once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -184,6 +186,22 @@ class AckTimeout(AckError):
     """
 
 
+class BroadcastTimeout(AckTimeout):
+    """
+    Not all the clients that were asked have acknowledged.
+
+    :ivar answers: the acknowledgements that have come, in that order.
+    """
+
+    def __init__(self, message: str, answers: Sequence[Any] = ()) -> None:
+        """
+        :param message: what happened.
+        :param answers: the acknowledgements that have come.
+        """
+        super().__init__(message)
+        self.answers = list(answers)
+
+
 class AckDisconnected(AckError):
     """
     The namespace was closed before the client acknowledged.
@@ -198,5 +216,15 @@ class TooManyAcks(AckError):
 
 class AdapterError(SocketIOError):
     """
-    The adapter could not reach the other processes of a cluster.
+    The adapter could not reach the other processes of a cluster, or not all of them have answered in time.
+
+    :ivar answers: what those that have answered gave: acknowledgements, answers of servers, or RemoteSockets.
     """
+
+    def __init__(self, message: str, answers: Sequence[Any] = ()) -> None:
+        """
+        :param message: what happened.
+        :param answers: what has come.
+        """
+        super().__init__(message)
+        self.answers = list(answers)

@@ -452,9 +452,13 @@ class IHeartbeat(Interface):
 class IMember(Interface):
     """
     What an adapter keeps in rooms: a namespace instance.
+
+    What adapters need besides gevent-socketio's API has names that begin with an underscore: an application's class
+    is free to use any other.
     """
 
     sid = Attribute("The Socket.IO id; unique in the namespace.")
+    socket = Attribute("What all namespaces of this client share; it has disconnect(), too.")
     writable = Attribute("Whether a volatile packet would leave at once.")
 
     def deliver(encoded: Any) -> None:
@@ -462,11 +466,33 @@ class IMember(Interface):
         Send something encoded to this member: now, or after its CONNECT answer; nothing after the end.
         """
 
+    def disconnect() -> None:
+        """
+        Close this namespace; the client is told.
+        """
+
+    def _acks_due() -> Any:
+        """
+        Give the AckTable of this member.
+        """
+
+    def _described(rooms: frozenset[str]) -> Any:
+        """
+        Give the RemoteSocket of this member, or None while it has not been accepted.
+
+        :param rooms: that it is in.
+        """
+
 
 class IAdapter(Interface):
     """
-    Who is in which room of one namespace; the in-process one keeps it all in dicts.
+    Who is in which room of one namespace, and how operations reach them; the in-process one keeps it all in dicts, one
+    of a cluster wraps that one.
+
+    A Target says whom an operation is for. Names of rooms are str and have been checked.
     """
+
+    name = Attribute("The namespace: the empty text for the root, else as ``/chat``.")
 
     def add(member: Any) -> None:
         """
@@ -493,13 +519,112 @@ class IAdapter(Interface):
         Give the rooms a member is in.
         """
 
-    def broadcast(packet: Any, rooms: Any, except_: Any, volatile: bool) -> None:
+    def broadcast(packet: Any, target: Any) -> None:
         """
-        Send a packet to each member once.
+        Send a packet to each socket of a target once.
 
         :param packet: a Packet without an id.
-        :param rooms: an iterable of room names (or sids); None for everyone in the namespace; empty for nobody.
-        :param except_: an iterable of members (not names) left out.
-        :param volatile: leave out who is not writable.
         :raises UnencodableValue: before anybody has got anything.
+        """
+
+    def broadcast_call(packet: Any, target: Any, timeout: float) -> Any:
+        """
+        Send a packet to each socket of a target once, and collect what they acknowledge.
+
+        :param packet: a Packet without an id.
+        :param timeout: seconds.
+        :return: a Deferred that fires with a list, an answer for each socket that was asked (None, the value or a
+            tuple). It fails with BroadcastTimeout, or with AdapterError; both have the ``answers`` that have come.
+        :raises UnencodableValue: before anybody has got anything.
+        """
+
+    def sockets_join(target: Any, rooms: frozenset[str]) -> None:
+        """
+        Put the sockets of a target in rooms.
+        """
+
+    def sockets_leave(target: Any, rooms: frozenset[str]) -> None:
+        """
+        Take the sockets of a target out of rooms.
+        """
+
+    def disconnect_sockets(target: Any, close: bool) -> None:
+        """
+        Close the namespaces of a target.
+
+        :param close: the whole connections.
+        """
+
+    def fetch_sockets(target: Any, timeout: float) -> Any:
+        """
+        Describe the sockets of a target.
+
+        :param timeout: seconds that others have to answer.
+        :return: a Deferred with a list of RemoteSocket; it fails with AdapterError, which has the ``answers`` so far.
+        """
+
+    def all_rooms(timeout: float) -> Any:
+        """
+        Collect the names of the rooms.
+
+        :param timeout: seconds that others have to answer.
+        :return: a Deferred with a frozenset; it fails with AdapterError.
+        """
+
+    def server_count() -> Any:
+        """
+        Count the processes that serve this namespace.
+
+        :return: a Deferred with the number, this one included.
+        """
+
+    def server_side_emit(args: list[Any]) -> None:
+        """
+        Send an event to the other processes.
+
+        :param args: its name and its arguments.
+        """
+
+    def server_side_call(args: list[Any], timeout: float) -> Any:
+        """
+        Send an event to the other processes and collect their answers.
+
+        :param args: its name and its arguments.
+        :param timeout: seconds.
+        :return: a Deferred with a list, one answer for each; it fails with AdapterError, which has the ``answers`` so
+            far.
+        """
+
+
+class ICluster(Interface):
+    """
+    What the option ``adapter`` takes: it makes one server of several processes.
+    """
+
+    state = Attribute("The AdapterState.")
+
+    def attach(server: Any) -> None:
+        """
+        Learn which SocketIOServer it is for; called once, when that is made. Opens nothing.
+        """
+
+    def adapter_for(name: str, local: Any) -> Any:
+        """
+        Make the adapter of a namespace; called once for each, when the server is made.
+
+        :param name: the empty text for the root, else as ``/chat``.
+        :param local: the MemoryAdapter with the members in this process.
+        :return: an IAdapter.
+        """
+
+    def start() -> None:
+        """
+        Connect, unless that has begun: called when a service starts; the first member or operation must do, too.
+        """
+
+    def stop() -> Any:
+        """
+        Disconnect; called when the sessions have been closed. A second call does nothing.
+
+        :return: a Deferred that fires when nothing is left.
         """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from txsocketio.adapter import MemoryAdapter
 from txsocketio.calls import shown
 from txsocketio.interfaces import ISession
 from txsocketio.jobs import Jobs, guarded
@@ -24,18 +25,15 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
 
-class _Nowhere:
+class _Nowhere(MemoryAdapter):
     """
     Stand for the adapter where nobody can broadcast.
     """
 
     def add(self, member: Any) -> None:
-        pass
-
-    remove = add
-
-    def rooms_of(self, member: Any) -> frozenset[str]:
-        return frozenset()
+        """
+        Admit nobody: clients of every server come by.
+        """
 
 
 #: Where no class is mounted at the root, clients that are joined to it unasked get this: it takes no events.

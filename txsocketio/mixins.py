@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from txsocketio.adapter import check_rooms
 from txsocketio.broadcast import broadcast_event
+from txsocketio.targets import Target, check_rooms
 
 if TYPE_CHECKING:
     from txsocketio.mounts import MountedNamespace
@@ -21,6 +21,7 @@ class RoomsMixin:
     its namespace closes.
     """
 
+    sid: str
     _mount: MountedNamespace
     #: Set when the namespace closes: the rooms it was in.
     _last_rooms: frozenset[str] | None = None
@@ -61,7 +62,8 @@ class RoomsMixin:
         :raises UsageError: for a reserved event, or a room that is not named by a str.
         :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
         """
-        broadcast_event(self._mount, event, args, rooms=check_rooms(room), except_=(self,))
+        others = frozenset((self.sid,))
+        broadcast_event(self._mount, event, args, Target(frozenset(check_rooms(room)), others))
 
 
 class BroadcastMixin:
@@ -69,6 +71,7 @@ class BroadcastMixin:
     Let a namespace send to everybody in it.
     """
 
+    sid: str
     _mount: MountedNamespace
 
     def broadcast_event(self, event: str, *args: Any) -> None:
@@ -91,4 +94,4 @@ class BroadcastMixin:
         :raises UsageError: for a reserved event.
         :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
         """
-        broadcast_event(self._mount, event, args, except_=(self,))
+        broadcast_event(self._mount, event, args, Target(None, frozenset((self.sid,))))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from txsocketio.acl import verify_access
+from txsocketio.adapter import MemoryAdapter
 from txsocketio.dispatch import HandlerTable
 from txsocketio.errors import UsageError
 from txsocketio.namespace import BaseNamespace
@@ -20,21 +21,24 @@ class MountedNamespace:
     :ivar name: ``""`` for the root, else ``"/chat"``.
     :ivar cls: the BaseNamespace subclass; each client gets an instance.
     :ivar table: the HandlerTable of the class.
-    :ivar adapter: the IAdapter: members and rooms.
+    :ivar local: the MemoryAdapter: the members in this process.
+    :ivar adapter: the IAdapter, which is the same in a server that is one process.
     """
 
-    __slots__ = ("adapter", "cls", "name", "table")
+    __slots__ = ("adapter", "cls", "local", "name", "table")
 
-    def __init__(self, name: str, cls: type[BaseNamespace], adapter: Any) -> None:
+    def __init__(self, name: str, cls: type[BaseNamespace], local: MemoryAdapter, adapter: Any = None) -> None:
         """
         :param name: normalised.
         :param cls: verified.
-        :param adapter: an IAdapter of its own.
+        :param local: a MemoryAdapter of its own.
+        :param adapter: the IAdapter made of it, or None.
         """
         self.name = name
         self.cls = cls
         self.table: HandlerTable = cls._table
-        self.adapter = adapter
+        self.local = local
+        self.adapter: Any = local if adapter is None else adapter
 
 
 def normalise_name(name: Any) -> str:
@@ -53,12 +57,12 @@ def normalise_name(name: Any) -> str:
     return f"/{name}" if name else ""
 
 
-def mount_namespaces(namespaces: Any, new_adapter: Callable[[], Any]) -> dict[str, MountedNamespace]:
+def mount_namespaces(namespaces: Any, new_adapter: Callable[[str], MemoryAdapter]) -> dict[str, MountedNamespace]:
     """
     Verify a mapping of names to classes and mount them.
 
     :param namespaces: ``{"/chat": Chat}``, or None for none.
-    :param new_adapter: called once for each name.
+    :param new_adapter: gives the members of a namespace; called once with each normalised name.
     :return: the mounted namespaces by normalised name.
     :raises UsageError: for anything but classes made from BaseNamespace under names that differ; for a class that
         breaks the Interfaces it declares.
@@ -75,5 +79,5 @@ def mount_namespaces(namespaces: Any, new_adapter: Callable[[], Any]) -> dict[st
         if not isinstance(cls, type) or not issubclass(cls, BaseNamespace):
             raise UsageError(f"what is mounted at {name or '/'!r} must be a subclass of BaseNamespace, not {cls!r}")
         verify_access(cls)
-        mounts[name] = MountedNamespace(name, cls, new_adapter())
+        mounts[name] = MountedNamespace(name, cls, new_adapter(name))
     return mounts

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.defer import Deferred
 
 from txsocketio.acl import AccessMixin
+from txsocketio.addressing import Addressing
 from txsocketio.credentials import CredentialsMixin
 from txsocketio.decorated import DecoratedCall
 from txsocketio.dispatch import NO_ACK, HandlerTable, refuse_taken_names
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from txsocketio.virtsocket import Socket
 
 
-class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin):
+class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin, Addressing):
     """
     One client in one namespace: derive from it, write ``on_<event>`` methods and override ``recv_*``.
 

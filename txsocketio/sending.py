@@ -109,13 +109,6 @@ class Sending:
             self._acks = AckTable(self.socket.server.options.max_pending_acks, self.socket.owed_acks)
         return self._acks
 
-    @property
-    def volatile(self) -> Volatile:
-        """
-        ``self.volatile.emit(...)``: an event that is dropped when it would have to wait.
-        """
-        return Volatile(self)
-
     def error(self, error_name: str, error_message: str, msg_id: int | None = None, quiet: bool = False) -> None:
         """
         Tell of an error: to the server's ``error_handler``, by default to the client as the event ``error``.
@@ -148,30 +141,3 @@ class Sending:
             namespace=f"{type(self).__qualname__} at {self.ns_name or '/'}",
             sid=self.socket.sessid[:6],
         )
-
-
-class Volatile:
-    """
-    Send what may be lost: to one client, only if it leaves at once.
-    """
-
-    __slots__ = ("_namespace",)
-
-    def __init__(self, namespace: Sending) -> None:
-        """
-        :param namespace: of the client.
-        """
-        self._namespace = namespace
-
-    def emit(self, event: str, *args: Any) -> None:
-        """
-        Send an event, or drop it when the client is not writable.
-
-        :param event: its name.
-        :param args: JSON values and bytes.
-        :raises UsageError: as Sending.emit().
-        """
-        if self._namespace.writable:
-            self._namespace.emit(event, *args)
-        else:
-            check_event(event)

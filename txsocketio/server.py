@@ -5,21 +5,26 @@ The composition root: namespaces, the engine and its transports, put together.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import time
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import gatherResults, maybeDeferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from txsocketio.adapter import MemoryAdapter, check_rooms
+from txsocketio.adapter import MemoryAdapter
 from txsocketio.broadcast import broadcast_event
 from txsocketio.clock import global_reactor
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
+from txsocketio.interfaces import IAdapter, ICluster
 from txsocketio.mounts import MountedNamespace, mount_namespaces, normalise_name
+from txsocketio.operators import NamespaceOperator
 from txsocketio.options import GENERATIONS, split_options
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.service import SocketIOService
+from txsocketio.targets import EVERYBODY, AdapterState, Target, check_rooms
 from txsocketio.transports.resource import EngineResource
 from txsocketio.virtsocket import Socket
 
@@ -46,21 +51,35 @@ class SocketIOServer:
     """
 
     def __init__(
-        self, namespaces: Mapping[str, type[BaseNamespace]] | None = None, *, reactor: Any = None, **options: Any
+        self,
+        namespaces: Mapping[str, type[BaseNamespace]] | None = None,
+        *,
+        adapter: Any = None,
+        reactor: Any = None,
+        **options: Any,
     ) -> None:
         """
         :param namespaces: the BaseNamespace subclass to serve under each name: ``{"/chat": Chat}``.
+        :param adapter: an ICluster, which makes one server of several processes; None for this process alone.
         :param reactor: the reactor, or an IReactorTime for tests; None for the global one, asked for when it is needed.
         :param options: the fields of EngineOptions and SocketOptions.
         :raises OptionError: for an option that does not exist or a value that does not hold.
-        :raises UsageError: for namespaces that cannot be mounted.
+        :raises UsageError: for namespaces that cannot be mounted, or an adapter that is none.
         """
         self.engine_options, self.options = split_options(options)
         self._reactor = reactor
         self.engine = Engine(self.engine_options, self._session_opened, self._get_reactor)
         newest = next(name for name in GENERATIONS if name in self.engine_options.generations)
         parser = self.engine.generations.by_name[newest].parser
-        self.mounts: dict[str, MountedNamespace] = mount_namespaces(namespaces, lambda: MemoryAdapter(parser))
+        self._cluster = _check_cluster(adapter)
+        self.mounts: dict[str, MountedNamespace] = mount_namespaces(
+            namespaces, lambda name: MemoryAdapter(name, parser, self._get_reactor)
+        )
+        self._alone = AdapterState("up", time())
+        if self._cluster is not None:
+            self._cluster.attach(self)
+            for name, mount in self.mounts.items():
+                mount.adapter = _check_adapter(self._cluster.adapter_for(name, mount.local))
         self._resource: EngineResource | None = None
 
     @property
@@ -76,6 +95,14 @@ class SocketIOServer:
         The twisted.cred Portal that namespaces log in through, or None.
         """
         return self.options.portal
+
+    @property
+    def adapter_state(self) -> AdapterState:
+        """
+        How the connection to the other servers of the cluster is; always up where there is none.
+        """
+        state: AdapterState = self._alone if self._cluster is None else self._cluster.state
+        return state
 
     @property
     def sockets(self) -> dict[str, Socket]:
@@ -108,6 +135,17 @@ class SocketIOServer:
         """
         return SocketIOService(self, descriptions, root)
 
+    def of(self, namespace: str = "/") -> NamespaceOperator:
+        """
+        Begin to say whom something is for: ``server.of("/chat").to("lobby").emit("news")``. Call it, and what it gives,
+        in the reactor's thread.
+
+        :param namespace: the name of a namespace.
+        :return: an operator for everybody in the namespace.
+        :raises UsageError: for a namespace that is not mounted.
+        """
+        return NamespaceOperator(self._mount_at(namespace))
+
     def emit(self, event: str, *args: Any, namespace: str = "/", room: Any = None) -> None:
         """
         Send an event to clients, from outside any namespace. Call it in the reactor's thread.
@@ -119,21 +157,35 @@ class SocketIOServer:
         :raises UsageError: for a reserved event, a namespace that is not mounted, or a room not named by a str.
         :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
         """
-        mount = self.mounts.get(normalise_name(namespace))
-        if mount is None:
-            known = ", ".join(repr(name or "/") for name in self.mounts) or "nothing"
-            raise UsageError(f"no class is mounted at {namespace!r}; there is {known}")
-        broadcast_event(mount, event, args, None if room is None else check_rooms(room))
+        target = EVERYBODY if room is None else Target(frozenset(check_rooms(room)))
+        broadcast_event(self._mount_at(namespace), event, args, target)
+
+    def start(self) -> None:
+        """
+        Connect to the other servers of the cluster, where there is one. A service does so when it starts; a resource
+        in a site of your own when its first client comes.
+        """
+        if self._cluster is not None:
+            self._cluster.start()
 
     def shutdown(self) -> Deferred[Any]:
         """
-        Close every session with the reason "server shutting down", and take no new ones.
+        Close every session with the reason "server shutting down", and take no new ones; then leave the cluster.
 
         :return: a Deferred that fires when they are gone, and the jobs of their namespaces are done or cancelled; it
-            takes the greater of ``close_timeout`` and ``job_grace`` at most.
+            takes the greater of ``close_timeout`` and ``job_grace`` at most, and what leaving the cluster takes.
         """
         ends: list[Deferred[Any]] = [socket.whenClosed() for socket in self.sockets.values()]
-        return gatherResults([*ends, self.engine.shutdown()]).addCallback(lambda _: None)
+        return gatherResults([*ends, self.engine.shutdown()]).addBoth(self._sessions_closed)
+
+    def _sessions_closed(self, result: Any) -> Any:
+        for mount in self.mounts.values():
+            mount.local.close()
+        if self._cluster is None:
+            return result if isinstance(result, Failure) else None
+        stopping = maybeDeferred(self._cluster.stop)
+        stopping.addErrback(lambda failure: _log.failure("leaving the cluster failed", failure))
+        return stopping.addCallback(lambda _: result if isinstance(result, Failure) else None)
 
     def report_error(
         self, socket: Any, error_name: str, error_message: str, endpoint: str, msg_id: int | None, quiet: bool
@@ -164,6 +216,13 @@ class SocketIOServer:
         if namespace is not None:
             namespace.deliver(EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message])))
 
+    def _mount_at(self, namespace: str) -> MountedNamespace:
+        mount = self.mounts.get(normalise_name(namespace))
+        if mount is None:
+            known = ", ".join(repr(name or "/") for name in self.mounts) or "nothing"
+            raise UsageError(f"no class is mounted at {namespace!r}; there is {known}")
+        return mount
+
     def _get_reactor(self) -> Any:
         if self._reactor is None:
             self._reactor = global_reactor()
@@ -171,3 +230,18 @@ class SocketIOServer:
 
     def _session_opened(self, session: ISession) -> Socket:
         return Socket(session, self)
+
+
+def _check_cluster(adapter: Any) -> Any:
+    if adapter is not None and not ICluster.providedBy(adapter):
+        raise UsageError(
+            "adapter is an object that provides txsocketio.interfaces.ICluster, such as RedisAdapter('redis://...'),"
+            f" not {adapter!r}"
+        )
+    return adapter
+
+
+def _check_adapter(made: Any) -> Any:
+    if not IAdapter.providedBy(made):
+        raise UsageError(f"adapter_for() of a cluster gives what provides txsocketio.interfaces.IAdapter, not {made!r}")
+    return made

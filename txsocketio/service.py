@@ -126,6 +126,7 @@ class SocketIOService(Service):
         """
         if not self._listening:
             self._listen()
+        self.server.start()
         super().startService()  # type: ignore[no-untyped-call]
 
     def stopService(self) -> Deferred[Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from time import time
 from typing import Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
@@ -44,10 +45,11 @@ class Socket(Membership):
     :ivar request: the IHandshakeRequest.
     :ivar active_ns: the namespaces that the client has joined, by name (``""`` for the root). One whose
         ``recv_connect`` has not succeeded yet is not among them.
+    :ivar opened_at: when the connection was opened, in seconds since 1970.
     :ivar owed_acks: how many acknowledgements the client owes: a list of that one number.
     """
 
-    __slots__ = ("__weakref__", "owed_acks", "request", "session")
+    __slots__ = ("__weakref__", "opened_at", "owed_acks", "request", "session")
 
     GLOBAL_NS: ClassVar[str] = GLOBAL_NS
 
@@ -59,6 +61,7 @@ class Socket(Membership):
         super().__init__(session, server)
         self.session: dict[Any, Any] = {}
         self.request = session.request
+        self.opened_at = time()
         self.owed_acks = [0]
         self._open()
 

@@ -7,7 +7,7 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
-from txsocketio.errors import AckDisconnected, AckTimeout, ConnectionRefused, OptionError, UsageError
+from txsocketio.errors import AckDisconnected, AckTimeout, BroadcastTimeout, ConnectionRefused, OptionError, UsageError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
 from txsocketio.server import SocketIOServer
@@ -145,6 +145,24 @@ class Talking(KitCase):
         client = self.connect()
         client.server.emit("news", 1, namespace="/chat", room="lobby")
         self.assertEqual(client.received, [("news", (1,))])
+
+    def test_the_operators(self):
+        ann = self.connect()
+        bob = self.connect(server=ann.server)
+        everybody = ann.server.of("/chat")
+        everybody.to(bob.sid).sockets_join("bar")
+        ann.namespace.to("bar").emit("said", "to bob")
+        everybody.except_("bar").emit("said", "to ann")
+        self.assertEqual((ann.received, bob.received), ([("said", ("to ann",))], [("said", ("to bob",))]))
+        bob.answer("are you there", lambda: "yes")
+        asking = everybody.timeout(5).broadcast_call("are you there")
+        self.assertNoResult(asking)
+        ann.advance(5)
+        self.assertEqual(self.failureResultOf(asking, BroadcastTimeout).value.answers, ["yes"])
+        found = {socket.sid: socket.rooms for socket in self.successResultOf(everybody.fetch_sockets())}
+        self.assertEqual(found, {ann.sid: {"lobby"}, bob.sid: {"bar", "lobby"}})
+        everybody.to("bar").disconnect_sockets()
+        self.assertEqual((ann.reason, bob.reason.client), (None, "io server disconnect"))
 
     def test_what_a_client_does_when_it_gets_an_event_comes_after_it(self):
         ann = self.connect(auth={"nick": "ann"})

@@ -1,0 +1,172 @@
+"""
+What operators and adapters hand each other: whom an operation is for, who was found, how a cluster is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+
+from txsocketio.errors import AckDisconnected, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    Say whom an operation in one namespace is for.
+
+    :ivar rooms: names of rooms, or sids: whoever is in any of them, once; None for everybody, empty for nobody.
+    :ivar except_: names of rooms, or sids: whoever is in any of them is left out.
+    :ivar volatile: whether who would have to wait is left out.
+    :ivar local: whether other processes are left out.
+    """
+
+    rooms: frozenset[str] | None = None
+    except_: frozenset[str] = frozenset()
+    volatile: bool = False
+    local: bool = False
+
+
+#: Everybody in the namespace, in every process.
+EVERYBODY: Final = Target()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSocket:
+    """
+    Hold what another process, or this one, tells of a client in a namespace; its methods reach the client wherever
+    it is.
+
+    :ivar sid: the Socket.IO id.
+    :ivar handshake: what opened the connection: ``headers`` (lower case), ``time``, ``address``, ``xdomain``,
+        ``secure``, ``issued`` (milliseconds), ``url``, ``query`` and ``auth``.
+    :ivar rooms: the rooms that it is in. Its own id is not among them.
+    :ivar data: what the namespace had in ``self.data``.
+    """
+
+    sid: str
+    handshake: Mapping[str, Any]
+    rooms: frozenset[str]
+    data: Mapping[str, Any]
+    #: What reaches this client alone; filled in by who hands it to the application.
+    _operator: Any = field(default=None, repr=False, compare=False)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """
+        Send it an event.
+
+        :param event: the name of the event.
+        :param args: JSON values and bytes.
+        :raises UsageError: for a reserved event.
+        :raises UnencodableValue: when an argument cannot be sent to anybody.
+        """
+        self._operator.emit(event, *args)
+
+    def call(self, event: str, *args: Any, timeout: float = 60) -> Deferred[Any]:
+        """
+        Send it an event and wait for its acknowledgement.
+
+        :param event: the name of the event.
+        :param args: JSON values and bytes.
+        :param timeout: seconds.
+        :return: a Deferred that fires with None, the value or a tuple for zero, one or several arguments; it fails with
+            BroadcastTimeout, with AckDisconnected when the client has left, or with AdapterError.
+        :raises UsageError: for a reserved event.
+        """
+        answers: Deferred[Any] = self._operator.timeout(timeout).broadcast_call(event, *args)
+        return answers.addCallback(_only)
+
+    def join(self, *rooms: str | Iterable[str]) -> None:
+        """
+        Put it in rooms.
+
+        :param rooms: names, or iterables of names.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        self._operator.sockets_join(*rooms)
+
+    def leave(self, *rooms: str | Iterable[str]) -> None:
+        """
+        Take it out of rooms.
+
+        :param rooms: names, or iterables of names.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        self._operator.sockets_leave(*rooms)
+
+    def disconnect(self, close: bool = False) -> None:
+        """
+        Close its namespace.
+
+        :param close: whether to close its whole connection.
+        """
+        self._operator.disconnect_sockets(close)
+
+
+def _only(answers: list[Any]) -> Any:
+    if not answers:
+        raise AckDisconnected("the client has left")
+    return answers[0]
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterState:
+    """
+    Say how the connection to the other processes is.
+
+    :ivar status: ``up``, ``connecting``, ``reconnecting`` or ``stopped``.
+    :ivar since: when that began, in seconds since 1970.
+    :ivar error: what went wrong last, in words, or None.
+    """
+
+    status: str
+    since: float
+    error: str | None = None
+
+
+def check_room(room: Any) -> str:
+    """
+    Check the name of a room.
+
+    :param room: the name.
+    :return: it.
+    :raises UsageError: when it is no str. Other values would do in one process, but the names of rooms travel between
+        processes as text, where 7 and "7" are one room.
+    """
+    if not isinstance(room, str):
+        raise UsageError(
+            f"a room is named by a str, not {room!r}: names travel between processes as text, where 7 and '7' would be"
+            f" the same room; write {str(room)!r} or a name of your own"
+        )
+    return room
+
+
+def check_rooms(rooms: Any) -> tuple[str, ...]:
+    """
+    Turn what an application gives for rooms into names.
+
+    :param rooms: a name, or an iterable of names.
+    :return: the names.
+    :raises UsageError: for anything else.
+    """
+    if isinstance(rooms, str):
+        return (rooms,)
+    if not isinstance(rooms, Iterable) or isinstance(rooms, bytes | bytearray):
+        check_room(rooms)
+    return tuple(check_room(room) for room in rooms)
+
+
+def room_set(rooms: tuple[Any, ...]) -> frozenset[str]:
+    """
+    Make one set of what an application gives as several arguments.
+
+    :param rooms: names, and iterables of names.
+    :return: the names.
+    :raises UsageError: for anything else.
+    """
+    if len(rooms) == 1:
+        return frozenset(check_rooms(rooms[0]))
+    return frozenset(name for given in rooms for name in check_rooms(given))
