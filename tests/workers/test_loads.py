@@ -19,15 +19,15 @@ class Table(SynchronousTestCase):
 
     def test_a_few_more_do_not_matter(self):
         self.two.set(2, 0)
-        self.one.set(1, 4)
+        self.one.set(1, 1)
         self.assertFalse(self.one.has_more(1))
-        self.one.set(1, 5)
+        self.one.set(1, 2)
         self.assertTrue(self.one.has_more(1))
         self.assertFalse(self.two.has_more(2))
         self.two.set(2, 1600)
-        self.one.set(1, 1704)
+        self.one.set(1, 1701)
         self.assertFalse(self.one.has_more(1))
-        self.one.set(1, 1705)
+        self.one.set(1, 1702)
         self.assertTrue(self.one.has_more(1))
 
     def test_who_has_gone_is_not_waited_for(self):

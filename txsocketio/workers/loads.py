@@ -14,7 +14,7 @@ from typing import Final
 #: Of a worker that is not there.
 ABSENT: Final = 0xFFFFFFFF
 #: How many sessions more than another a worker may have, besides a sixteenth.
-_SLACK: Final = 4
+_SLACK: Final = 1
 
 
 class Loads:
