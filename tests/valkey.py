@@ -6,10 +6,12 @@ Where the machine has a redis-server, tests that say so run against it too.
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,11 @@ def programs() -> dict[str, str]:
     found = {"valkey": str(get_binary_path())}
     redis = shutil.which("redis-server")
     return found if redis is None else {**found, "redis": redis}
+
+
+def _die_with_parent() -> None:
+    # PR_SET_PDEATHSIG: tests that are killed clean nothing up.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class RawClient:
@@ -129,7 +136,12 @@ class Valkey:
         """
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self._directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command,
+                cwd=self._directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         deadline = time.monotonic() + PATIENCE
         while not self._answers():

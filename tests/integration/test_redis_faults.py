@@ -4,6 +4,7 @@ Tests of what becomes of a link when its server fails: stopped, killed, silent, 
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from itertools import count
@@ -20,7 +21,7 @@ from twisted.internet.task import LoopingCall
 from twisted.protocols.portforward import ProxyFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.redis_kit import Heard, RedisCase, Seen, until
+from tests.integration.redis_kit import BRISK, Heard, RedisCase, Seen, until
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.link import LinkLimits, RedisLink, retry_delay
 
@@ -102,6 +103,19 @@ class Outages(RedisCase):
             await heard.next()
             await link.stop()
 
+    async def test_what_was_on_its_way_is_lost_when_the_server_is_killed(self):
+        link = await self.up(self.valkey)
+        self.valkey.pause()
+        publishing = [link.publish(b"c", b"x") for _ in range(3)]
+        publishing[0].addErrback(lambda failure: (link.state, str(failure.value)))
+        self.valkey.kill()
+        state, words = await publishing[0]
+        self.assertEqual(state, "reconnecting")
+        self.assertIn("Redis", words)
+        for each in publishing[1:]:
+            await self.assertFailure(each, AdapterError)
+        self.assertEqual(link.dropped, 3)
+
     async def test_a_subscription_made_meanwhile(self):
         link, heard = await self.up(self.valkey), Heard()
         await link.subscribe(b"given up", heard)
@@ -153,6 +167,16 @@ class Silence(RedisCase):
         client = self.valkey.client()
         client._socket.sendall(b"*3\r\n$5\r\nDEBUG\r\n$5\r\nSLEEP\r\n$1\r\n%d\r\n" % seconds)
         return client
+
+    async def test_a_server_is_not_blamed_for_a_process_that_was_busy(self):
+        link = await self.up(self.valkey)
+        seen = Seen(link)
+        publishing = link.publish(b"c", b"x")
+        begun = time.monotonic()
+        while time.monotonic() - begun < 3 * BRISK.reply_timeout:
+            pass
+        self.assertEqual(await publishing, 0)
+        self.assertEqual(seen.changes, [])
 
     async def test_a_short_nap_is_waited_for(self):
         link = await self.up(self.valkey, LinkLimits(ping_interval=0.2))
@@ -378,6 +402,19 @@ class FailOver(RedisCase):
         await again
         self.assertEqual(self.replica.command("ROLE")[0], b"master")
         self.assertIn(b"cmd=ping", self.replica.command("CLIENT", "LIST", "TYPE", "normal"))
+
+    async def test_a_master_that_the_sentinels_have_given_up(self):
+        other = self.server(tcp=True).start()
+        link = self.link(self.url())
+        await link.when_up(5)
+        seen = Seen(link)
+        down, again = seen.next("reconnecting"), seen.next("up")
+        self.sentinel.command("SENTINEL", "REMOVE", "main")
+        self.sentinel.command("SENTINEL", "MONITOR", "main", "127.0.0.1", str(other.port), "1")
+        # The old one is up, and says nothing of it.
+        self.assertIn("another server the master", (await down).error)
+        await again
+        self.assertIn(b"cmd=ping", other.command("CLIENT", "LIST", "TYPE", "normal"))
 
     async def test_sentinels_that_do_not_know(self):
         silent = self.server(sentinel=True).start()

@@ -154,6 +154,7 @@ class Hostile(SynchronousTestCase):
             b"\xdd\xff\xff\xff\xff" * 1000,
             b"\xdf\xff\xff\xff\xff" * 1000,
             b"\xdd\x00\x00\xff\xff" * 1000 + b"\xc0" * 100_000,
+            b"\xdd\x00\x04\x00\x00" * 1000 + b"\xc0" * 300_000,
             b"\xc6\xff\xff\xff\xff",
             b'{"type":' * 100_000,
             b'{"type":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
@@ -277,6 +278,9 @@ class NeverPublished(SynchronousTestCase):
 
     def test_too_much(self):
         self.refused("too many", data=["e", b"x" * (64 * 1024 * 1024)])
+        self.refused("could not read it", data=["e", [1] * (256 * 1024 + 1)])
+        fits = replace(EVENT, data=["e", [1] * (256 * 1024), b"x" * 1_000_000])
+        self.assertEqual(wire.decode_broadcast(wire.encode_broadcast(fits)), fits)
         self.assertRaises(WireError, wire.decode_broadcast, bytes(64 * 1024 * 1024 + 1))
 
     def test_bytes_in_json(self):

@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError, ConnectionClosed, ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
-from txredisapi import RedisError, RedisProtocol, ResponseError, SubscriberProtocol
+from txredisapi import RedisError, RedisProtocol
 
 from txsocketio.errors import AdapterError
 
@@ -26,36 +26,36 @@ _ADVICE = {
 }
 
 OnMessage = Callable[[bytes | None, bytes, bytes], None]
+Answered = Callable[[Any], None]
 
 
-class Asking(RedisProtocol):  # type: ignore[misc]
+class Replies(RedisProtocol):  # type: ignore[misc]
     """
-    Ask and publish; remember why the connection was lost.
+    Read what Redis says, and hand it on in order.
+
+    txredisapi's own queue of Deferreds is left empty: it costs more than all the rest of a published message.
+
+    :ivar on_reply: called with each answer, which may be an exception.
+    :ivar on_message: called with what is published; None where nothing is subscribed.
+    :ivar loss: why the connection was lost; None while it has not been.
     """
 
+    on_reply: Callable[[Any], None]
+    on_message: OnMessage | None = None
     loss: Failure | None = None
 
-    def connectionLost(self, why: Failure) -> None:
+    def replyReceived(self, reply: Any) -> None:
         """
-        See Protocol.
+        See RedisProtocol.
         """
-        self.loss = why
-        super().connectionLost(why)
-
-
-class Subscribing(SubscriberProtocol):  # type: ignore[misc]
-    """
-    Hand on what is published; remember why the connection was lost.
-    """
-
-    loss: Failure | None = None
-    on_message: OnMessage
-
-    def messageReceived(self, pattern: bytes | None, channel: bytes, message: bytes) -> None:
-        """
-        See SubscriberProtocol.
-        """
-        self.on_message(pattern, channel, message)
+        if self.on_message is not None and isinstance(reply, list) and len(reply) > 2:
+            if reply[0] == b"message":
+                self.on_message(None, reply[1], reply[2])
+                return
+            if reply[0] == b"pmessage":
+                self.on_message(reply[1], reply[2], reply[3])
+                return
+        self.on_reply(reply)
 
     def connectionLost(self, why: Failure) -> None:
         """
@@ -72,14 +72,11 @@ class _Raw(Factory):
 
     noisy = False
 
-    def __init__(self, protocol: type) -> None:
-        self.make = protocol
-
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """
         See Factory.
         """
-        protocol = self.make(charset=None, convertNumbers=False)
+        protocol = Replies(charset=None, convertNumbers=False)
         protocol.factory = self
         return protocol
 
@@ -90,7 +87,7 @@ class Connection:
 
     :ivar lost: fires with None when the connection is gone.
     :ivar unanswered_bytes: the size of what has not been answered.
-    :ivar verdict: why this side gave the connection up, in words; None while it has not.
+    :ivar verdict: why it was given up, in words, where that is known better than from its end.
     """
 
     verdict: str | None = None
@@ -100,11 +97,13 @@ class Connection:
         :param protocol: connected.
         :param seconds: the clock.
         """
-        self._protocol = protocol
         self.unanswered_bytes = 0
+        self._protocol = protocol
         self._seconds = seconds
-        self._asked: deque[float] = deque()
-        self.lost: Deferred[None] = protocol.whenDisconnected().addCallback(lambda _: None)
+        self._asked: deque[tuple[float, int, Answered]] = deque()
+        self.lost: Deferred[None] = Deferred()
+        protocol.whenDisconnected().addCallback(self._gone)
+        protocol.on_reply = self._answer
         # Else a small message would wait for the acknowledgement of the one before it.
         set_no_delay = getattr(protocol.transport, "setTcpNoDelay", None)
         if set_no_delay is not None:
@@ -121,23 +120,31 @@ class Connection:
         """
         Give the seconds that the oldest unanswered command has been waiting; 0 where there is none.
         """
-        return self._seconds() - self._asked[0] if self._asked else 0.0
+        return self._seconds() - self._asked[0][0] if self._asked else 0.0
 
-    def command(self, *arguments: bytes | str | int, size: int = 0) -> Deferred[Any]:
+    def command(self, *words: bytes | str | int) -> Deferred[Any]:
         """
         Send a command.
 
-        :param arguments: its words.
-        :param size: what to count in ``unanswered_bytes``.
+        :param words: the command.
         :return: the answer; fails with an AdapterError in words.
         """
-        try:
-            answered: Deferred[Any] = self._protocol.execute_command(*arguments)
-        except RedisError:
-            return fail(AdapterError(self.why_lost()))
-        self._asked.append(self._seconds())
-        self.unanswered_bytes += size
-        return answered.addBoth(self._answered, size)
+        answered: Deferred[Any] = Deferred()
+        encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        written = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded])
+        self._ask(b"*%d\r\n%b" % (len(encoded), written), 0, answered.callback)
+        return answered.addCallback(_raised)
+
+    def publish(self, channel: bytes, payload: bytes, answered: Answered) -> None:
+        """
+        Publish a message.
+
+        :param channel: where.
+        :param payload: what; counted in ``unanswered_bytes``.
+        :param answered: called with the number of receivers, or with an AdapterError.
+        """
+        words = (len(channel), channel, len(payload), payload)
+        self._ask(b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % words, len(payload), answered)
 
     def why_lost(self) -> str:
         """
@@ -169,17 +176,39 @@ class Connection:
         if self._protocol.connected:
             self._protocol.transport.abortConnection()
 
-    def _answered(self, answer: Any, size: int) -> Any:
-        # Answers come in the order of the commands.
-        self._asked.popleft()
-        self.unanswered_bytes -= size
-        if not isinstance(answer, Failure):
-            return answer
-        if answer.check(ResponseError):
-            raise AdapterError(_refusal(str(answer.value)))
-        if answer.check(RedisError):
-            raise AdapterError(self.why_lost())
-        return answer
+    def _ask(self, written: bytes, size: int, answered: Answered) -> None:
+        if not self._protocol.connected:
+            answered(AdapterError(self.why_lost()))
+            return
+        self._asked.append((self._seconds(), size, answered))
+        self.unanswered_bytes += size
+        self._protocol.transport.write(written)
+
+    def _answer(self, reply: Any) -> None:
+        if isinstance(reply, RedisError):
+            reply = AdapterError(_refusal(str(reply)))
+        if self._asked:
+            # Answers come in the order of the commands.
+            _, size, answered = self._asked.popleft()
+            self.unanswered_bytes -= size
+            answered(reply)
+        elif isinstance(reply, AdapterError):
+            # With an error that nobody asked for Redis throws a client out.
+            self.verdict = str(reply)
+
+    def _gone(self, _: object) -> None:
+        unanswered, self._asked = self._asked, deque()
+        self.unanswered_bytes = 0
+        # First, so that who learns that his message was lost finds the link in its new state.
+        self.lost.callback(None)
+        for _, _, answered in unanswered:
+            answered(AdapterError(self.why_lost()))
+
+
+def _raised(answer: Any) -> Any:
+    if isinstance(answer, AdapterError):
+        raise answer
+    return answer
 
 
 def _refusal(text: str) -> str:
@@ -198,13 +227,12 @@ async def connect(endpoint: Any, seconds: Callable[[], float], on_message: OnMes
     :raises AdapterError: when it cannot be reached.
     """
     try:
-        protocol = await endpoint.connect(_Raw(Asking if on_message is None else Subscribing))
+        protocol = await endpoint.connect(_Raw())
     except (CancelledError, ConnectingCancelledError):
         raise AdapterError("Redis cannot be reached: no answer") from None
     except Exception as error:
         raise AdapterError(f"Redis cannot be reached: {str(error) or type(error).__name__}") from error
-    if on_message is not None:
-        protocol.on_message = on_message
+    protocol.on_message = on_message
     return Connection(protocol, seconds)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from txsocketio.clock import global_reactor
 from txsocketio.errors import AdapterError, UsageError
@@ -202,18 +201,9 @@ class RedisLink:
         :return: how many connections Redis gave it to; fails with an AdapterError when the link is not up, Redis does
             not keep up, refuses, or is lost before it answers: then nobody knows whether it was published.
         """
-        session = self._session
-        if session is None:
-            return self._drop(self._standing.why_not_up())
-        asking, size = session.asking, len(payload)
-        full = asking.unanswered_bytes and asking.unanswered_bytes + size > self._limits.max_unanswered_bytes
-        if full or asking.unanswered >= self._limits.max_unanswered:
-            return self._drop(
-                f"Redis does not keep up: {asking.unanswered} messages of {asking.unanswered_bytes} bytes in all are"
-                " unanswered"
-            )
-        publishing: Deferred[Any] = asking.command("PUBLISH", channel, payload, size=size)
-        return publishing.addCallbacks(self._taken, self._lost)
+        published: Deferred[Any] = Deferred()
+        self._publish(channel, payload, published.callback)
+        return published.addCallback(_raised)
 
     def send(self, channel: bytes, payload: bytes) -> bool:
         """
@@ -224,10 +214,7 @@ class RedisLink:
         :return: whether it was handed to Redis. What it did not take is counted in ``dropped``, and the first one of
             a kind is logged.
         """
-        publishing = self.publish(channel, payload)
-        handed = not isinstance(publishing.result, Failure) if publishing.called else True
-        publishing.addErrback(self._tell)
-        return handed
+        return self._publish(channel, payload, self._tell)
 
     def count_subscribers(self, channel: bytes) -> Deferred[int]:
         """
@@ -333,23 +320,42 @@ class RedisLink:
             except Exception:
                 _log.failure("the receiver of a channel failed")
 
-    def _drop(self, why: str) -> Deferred[int]:
-        self.dropped += 1
-        return fail(AdapterError(why))
+    def _publish(self, channel: bytes, payload: bytes, then: Callable[[Any], None]) -> bool:
+        why_not = self._why_not(len(payload))
+        if why_not is not None:
+            self.dropped += 1
+            then(AdapterError(why_not))
+            return False
 
-    def _taken(self, receivers: int) -> int:
-        self.published += 1
-        return receivers
+        def answered(answer: Any) -> None:
+            if isinstance(answer, AdapterError):
+                self.dropped += 1
+            else:
+                self.published += 1
+            then(answer)
 
-    def _lost(self, failure: Failure) -> Failure:
-        self.dropped += 1
-        return failure
+        self._session.asking.publish(channel, payload, answered)
+        return True
 
-    def _tell(self, failure: Failure) -> None:
+    def _why_not(self, size: int) -> str | None:
+        if self._session is None:
+            return self._standing.why_not_up()
+        asking = self._session.asking
+        count, total = asking.unanswered, asking.unanswered_bytes
+        if count >= self._limits.max_unanswered or (total and total + size > self._limits.max_unanswered_bytes):
+            return f"Redis does not keep up: {count} messages of {total} bytes in all are unanswered"
+        return None
+
+    def _tell(self, answer: Any) -> None:
         # While it is not up the change of state was logged, and the number will be.
-        failure.trap(AdapterError)
-        if self.state == UP:
-            kind = str(failure.value).split(":")[0]
+        if isinstance(answer, AdapterError) and self.state == UP:
+            kind = str(answer).split(":")[0]
             self._standing.tell(
-                kind, "a message was not published, others like it are only counted: {error}", error=str(failure.value)
+                kind, "a message was not published, others like it are only counted: {error}", error=str(answer)
             )
+
+
+def _raised(answer: Any) -> Any:
+    if isinstance(answer, AdapterError):
+        raise answer
+    return answer

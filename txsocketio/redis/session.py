@@ -44,6 +44,8 @@ class Session:
         self._reactor = reactor
         self._reply_timeout = reply_timeout
         self._looking: LoopingCall | None = None
+        self._finding: Deferred[tuple[str, int]] | None = None
+        self._excused = False
         for connection in self._both():
             connection.lost.addCallback(self._connection_lost, connection)
 
@@ -81,10 +83,11 @@ class Session:
         self._ping_interval = ping_interval
         self._settings = settings
         self._address = address
+        self._interval = min(LOOK, self._reply_timeout / 2)
         self._looked = self._pinged = self._reactor.seconds()
         self._looking = LoopingCall(self._look)
         self._looking.clock = self._reactor
-        self._looking.start(min(LOOK, self._reply_timeout / 2), now=False)
+        self._looking.start(self._interval, now=False)
 
     def end(self, why: str) -> None:
         """
@@ -96,6 +99,8 @@ class Session:
             return
         if self._looking is not None:
             self._looking.stop()
+        if self._finding is not None:
+            self._finding.cancel()
         for connection in self._both():
             connection.abort(why)
         self.lost.callback(why)
@@ -135,11 +140,13 @@ class Session:
 
     def _look(self) -> None:
         now = self._reactor.seconds()
-        late = now - self._looked > 4 * LOOK
+        late = now - self._looked > 2 * self._interval
         self._looked = now
-        if late:
-            # This process did not run, and what Redis said meanwhile is unread.
+        if late and not self._excused:
+            # This process was busy, and what Redis said meanwhile is unread.
+            self._excused = True
             return
+        self._excused = False
         waiting = max(connection.waiting_for() for connection in self._both())
         if waiting > self._reply_timeout:
             self.end(f"Redis has not answered for {waiting:.1f} seconds")
@@ -151,9 +158,11 @@ class Session:
         for connection in self._both():
             connection.command("PING").addErrback(lambda _: None)
         if self._settings.service is not None:
-            finding = Deferred.fromCoroutine(find_master(self._reactor, self._settings))
+            if self._finding is not None:
+                self._finding.cancel()
+            self._finding = Deferred.fromCoroutine(find_master(self._reactor, self._settings))
             # Sentinels that do not answer are no reason to leave a master that does.
-            finding.addCallbacks(self._master_found, lambda _: None)
+            self._finding.addCallbacks(self._master_found, lambda _: None)
 
     def _master_found(self, address: tuple[str, int]) -> None:
         if address != self._address:

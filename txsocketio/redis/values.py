@@ -16,6 +16,8 @@ from txsocketio.protocol.jsoncodec import JSONCodec, pairs
 
 #: Bytes that one message may have, either way.
 MAX_PAYLOAD: Final = 64 * 1024 * 1024
+#: Items that one list or dict of MessagePack may have: a few bytes can claim any number of them, in each other.
+MAX_ITEMS: Final = 256 * 1024
 
 #: As clients are sent it.
 JSON: Final = JSONCodec()
@@ -41,7 +43,13 @@ def pack(value: Any) -> bytes:
         raise
     except (TypeError, ValueError, RecursionError) as error:
         raise UnencodableValue(f"a value cannot go to the other servers: {error}") from error
-    return _bounded(payload)
+    if len(payload) > MAX_ITEMS:
+        # Only then can there be too many items.
+        try:
+            unpack(_bounded(payload))
+        except WireError as error:
+            raise UnencodableValue(f"the other servers could not read it: {error}") from None
+    return payload
 
 
 def unpack(payload: bytes) -> Any:
@@ -54,7 +62,13 @@ def unpack(payload: bytes) -> Any:
     _measure(payload)
     try:
         value = msgpack.unpackb(
-            payload, unicode_errors="replace", strict_map_key=False, timestamp=0, ext_hook=_extension
+            payload,
+            unicode_errors="replace",
+            strict_map_key=False,
+            timestamp=0,
+            ext_hook=_extension,
+            max_array_len=MAX_ITEMS,
+            max_map_len=MAX_ITEMS,
         )
     except WireError:
         raise
@@ -172,4 +186,4 @@ def _date(milliseconds: int) -> str | None:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z".rjust(24, "0")
 
 
-__all__ = ["JSON", "MAX_PAYLOAD", "as_buffer", "dump", "load", "pack", "unpack"]
+__all__ = ["JSON", "MAX_ITEMS", "MAX_PAYLOAD", "as_buffer", "dump", "load", "pack", "unpack"]
