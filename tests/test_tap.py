@@ -14,6 +14,7 @@ from typing import Any
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
+from txsocketio.redis.adapter import NamespaceAdapter
 from txsocketio.tap import Options
 
 NAMESPACE = "from txsocketio.namespace import BaseNamespace\n"
@@ -308,6 +309,8 @@ class OptionsTests(InDirectory):
             "--listen=ssl:0:privateKey=nowhere.pem": "is no endpoint",
             "--static=nowhere": "is no directory",
             "--pigeon=1": "pigeon",
+            "--redis=http://127.0.0.1": "http is no scheme of a Redis URL",
+            "--python-socketio-channel=socketio": "needs --redis=redis://HOST:PORT",
             "chat": "--namespaces=chat",
         }.items():
             self.assertIn(words, self.refused("--namespaces=sample", argument), argument)
@@ -333,6 +336,21 @@ class OptionsTests(InDirectory):
         self.assertEqual((plan.options, plan.arguments), ("txsocketio.tap.Options", arguments))
         self.assertEqual((plan.directory, plan.descriptions), (str(self.directory), ["tcp:8000"]))
         self.assertEqual(plan.patience, 35)
+
+    def test_redis(self) -> None:
+        self.assertEqual(self.parse("--namespaces=sample").server.adapter_state.status, "up")
+        given = ("--redis=redis://127.0.0.1:1", "--redis-key=mine", "--python-socketio-channel=socketio")
+        server = self.parse("--namespaces=sample", *given).server
+        self.assertEqual(server.adapter_state.status, "connecting")
+        adapter = server.mounts["/chat"].adapter
+        self.assertIsInstance(adapter, NamespaceAdapter)
+        self.assertIsNot(adapter, server.mounts["/chat"].local)
+
+    def test_redis_without_what_it_needs(self) -> None:
+        known = sys.modules["txsocketio.redis"]
+        self.addCleanup(sys.modules.__setitem__, "txsocketio.redis", known)
+        sys.modules["txsocketio.redis"] = None  # type: ignore[assignment]
+        self.assertIn("install txsocketio[redis]", self.refused("--namespaces=sample", "--redis=redis://127.0.0.1"))
 
     def test_help_explains_every_option(self) -> None:
         output = io.StringIO()

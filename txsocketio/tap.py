@@ -79,9 +79,14 @@ class Options(usage.Options):
             _whole,
         ],
         ["workers", None, 1, "Processes that serve behind the same listening sockets.", _whole],
-        ["redis", None, None, "The Redis or Valkey that makes one server of all processes with its URL."],
+        ["redis", None, None, "The URL of a Redis or Valkey that makes one server of all processes that use it."],
         ["redis-key", None, "socket.io", "What the names of its channels begin with."],
-        ["python-socketio-channel", None, None, "A channel of it that publishers of python-socketio use: socketio."],
+        [
+            "python-socketio-channel",
+            None,
+            None,
+            "A channel on it that publishers of python-socketio use, mostly socketio.",
+        ],
     ]
 
     def __init__(self) -> None:

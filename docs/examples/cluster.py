@@ -6,6 +6,8 @@ from txsocketio.redis import RedisAdapter
 
 
 class Chat(RoomsMixin, BaseNamespace):
+    ns_name = "/chat"
+
     def on_enter(self, room: str) -> None:
         self.join(room)
 

@@ -52,6 +52,15 @@ class Client:
         return where
 
 
+async def listens(url: str) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
+
+
 class Balanced(SynchronousTestCase):
     """
     Clients by polling and by WebSocket, over a balancer, on two servers.
@@ -102,6 +111,8 @@ class Balanced(SynchronousTestCase):
         self.assertEqual(len(set(places)), 2, "both serve")
 
     async def talk(self, url: str) -> list[int]:
+        while not await listens(url):
+            await asyncio.sleep(0.02)
         clients = [Client(number) for number in range(CLIENTS)]
         async with AsyncExitStack() as stack:
             places = [await client.connect(url, stack) for client in clients]
@@ -136,7 +147,7 @@ class Balanced(SynchronousTestCase):
 
         def write(port: int) -> tuple[tuple[str, ...], str]:
             configuration = self.directory / "haproxy.cfg"
-            configuration.write_text("global\n    log stderr local0 debug\n" + self.example("haproxy.cfg", port))
+            configuration.write_text(self.example("haproxy.cfg", port))
             return (self.program("haproxy"), "-f", str(configuration), "-db", "-V"), "as the polling mechanism"
 
         self.balance(write)
