@@ -14,7 +14,6 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from tests.adapter_contract import NAME
-from tests.integration.redis_kit import BRISK
 from tests.valkey import Valkey
 from txsocketio import BaseNamespace
 from txsocketio.redis import RedisAdapter
@@ -69,7 +68,7 @@ class AdapterKit:
         self.ios: list[SocketIOServer] = []
         self.clusters: list[RedisAdapter] = []
         for index in range(self.servers):
-            cluster = RedisAdapter(self.valkey().url, key=self.key, limits=BRISK, **self.options)
+            cluster = RedisAdapter(self.valkey().url, key=self.key, **self.options)
             server = SocketIOServer({NAME: BaseNamespace}, adapter=cluster)
             cluster.link.subscribe(self._mark(index), self._arrived)
             server.start()

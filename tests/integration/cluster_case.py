@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from tests.integration.clusters import NodePeer, Them, Us
-from tests.integration.redis_kit import BRISK, RedisCase
+from tests.integration.redis_kit import RedisCase
 from txsocketio import BaseNamespace, RoomsMixin
 from txsocketio.redis import RedisAdapter
 from txsocketio.server import SocketIOServer
@@ -43,7 +43,7 @@ class ClusterCase(RedisCase):
 
         :return: it, and its port.
         """
-        adapter = RedisAdapter(url, limits=BRISK, **options)
+        adapter = RedisAdapter(url, **options)
         server = SocketIOServer({"/": Hall, "/chat": Hall}, adapter=adapter)
         service = server.service("tcp:0:interface=127.0.0.1")
         service.privilegedStartService()

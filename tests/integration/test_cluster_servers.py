@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.adapter_contract import NAME, Member, said, to
 from tests.integration.adapter_kit import AdapterKit, shared_valkey
-from tests.integration.redis_kit import BRISK, RedisCase, until
+from tests.integration.redis_kit import RedisCase, until
 from txsocketio import BaseNamespace
 from txsocketio.errors import AdapterError, UnencodableValue, UsageError
 from txsocketio.redis import RedisAdapter
@@ -421,7 +421,7 @@ class OddNamesTests(AdapterKit, TestCase):
         got: dict[str, list[Any]] = {}
         ios = []
         for _ in range(2):
-            cluster = RedisAdapter(shared_valkey().url, key=key, limits=BRISK)
+            cluster = RedisAdapter(shared_valkey().url, key=key)
             io = SocketIOServer({"/a*": BaseNamespace, "/a[b]": BaseNamespace, "/ab": BaseNamespace}, adapter=cluster)
             io.start()
             self.addCleanup(io.shutdown)
@@ -444,7 +444,7 @@ class BeginningTests(RedisCase):
         A server without a service connects when its first client comes.
         """
         valkey = self.server().start()
-        cluster = RedisAdapter(valkey.url, limits=BRISK)
+        cluster = RedisAdapter(valkey.url)
         server = SocketIOServer({"/": BaseNamespace}, adapter=cluster, reactor=Clock())
         self.addCleanup(cluster.stop)
         self.assertEqual(server.adapter_state.status, "connecting")
@@ -502,7 +502,7 @@ class BeginningTests(RedisCase):
         url = f"unix://node:secret@{valkey.path}"
         ios = []
         for _ in range(2):
-            cluster = RedisAdapter(url, limits=BRISK, python_socketio_channel="socketio")
+            cluster = RedisAdapter(url, python_socketio_channel="socketio")
             ios.append(SocketIOServer({"/": BaseNamespace, "/chat": BaseNamespace}, adapter=cluster))
             ios[-1].start()
             self.addCleanup(ios[-1].shutdown)
