@@ -23,7 +23,7 @@ from twisted.python.reflect import namedAny
 from txsocketio.clock import global_reactor
 from txsocketio.workers.inherited import Inheritance
 from txsocketio.workers.loads import Loads
-from txsocketio.workers.process import REPORTS
+from txsocketio.workers.process import REPORTS, STOP
 from txsocketio.workers.reports import Reporter
 from txsocketio.workers.sharing import Sharing, loads_path
 
@@ -56,7 +56,7 @@ def main(settings: dict[str, Any]) -> None:
     worker.reactor.callWhenRunning(ending.listen_to_signals)
     worker.reactor.callWhenRunning(reporter.ready)
     worker.reactor.run()
-    if os.getppid() != settings["parent"]:
+    if lifeline.orphaned:
         # Nobody else will do it. All but the last find that it is not empty.
         with suppress(OSError):
             os.unlink(loads_path(settings["sockets"]))
@@ -70,6 +70,7 @@ class Lifeline:
 
     :ivar cut: called then, in the thread; what has not ended after the patience is ended. None before there is
         anything to end in order.
+    :ivar orphaned: whether the parent has let go without a word.
     """
 
     def __init__(self, patience: float) -> None:
@@ -77,6 +78,7 @@ class Lifeline:
         :param patience: seconds.
         """
         self.cut: Callable[[], Any] | None = None
+        self.orphaned = False
         self._patience = patience
         self._descriptor = os.dup(0)
         with open(os.devnull, "rb") as nothing:
@@ -84,8 +86,7 @@ class Lifeline:
         threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
 
     def _watch(self) -> None:
-        while os.read(self._descriptor, 4096):
-            pass
+        self.orphaned = os.read(self._descriptor, len(STOP)) != STOP
         if self.cut is not None:
             self.cut()
             time.sleep(self._patience)

@@ -3,7 +3,7 @@ A worker's process, from the parent's side: how it is started, what it says and 
 
 What a worker finds at its start::
 
-    0    one line of settings; then nothing until the parent ends, or wants the worker to end: end of file
+    0    one line of settings; then nothing until the parent wants the worker to end: STOP, or ends: end of file
     1 2  what is printed by others than Python goes to the parent's log
     3    reports
     4 -  the listening sockets, in the order of the endpoints
@@ -31,6 +31,7 @@ from txsocketio.workers.reports import MAX_TEXT, Lines
 
 REPORTS: Final = 3
 FIRST_SOCKET: Final = 4
+STOP: Final = b"."
 
 #: Seconds in which what a process has said is still read when it has ended; others may hold its pipes open.
 _LINGER: Final = 1.0
@@ -79,7 +80,6 @@ def launch(reactor: Any, plan: Plan, sockets: str, descriptors: Sequence[int], k
     :raises OSError: when the system does not start it.
     """
     settings = {
-        "parent": os.getpid(),
         "path": sys.path,
         "argv": sys.argv,
         "directory": plan.directory,
@@ -133,7 +133,9 @@ class WorkerProcess(ProcessProtocol):
         """
         Have it close its sessions and end.
         """
-        self._process().closeChildFD(0)
+        # A process that has ended has no pipe any more.
+        with suppress(KeyError):
+            self._process().writeToChild(0, STOP)
 
     def kill(self) -> None:
         """
