@@ -177,12 +177,16 @@ class Outages(RedisCase):
         """
         await self.check_together()
         since = self.status().since
-        # Nobody listens to it there, so that it is under way for as long as it may be.
+        # It has arrived there, and is under way for as long as it may be.
+        asked: list[str] = []
+        self.second.local.server_listeners.add("question", lambda: asked.append("now") or Deferred())
         under_way = self.first.server_side_call(["question"], PATIENCE)
+        await until(lambda: asked)
+        await self.first.server_count()
         breaks()
         begun = reactor.seconds()
         self.assertEqual((await self.assertFailure(under_way, AdapterError)).answers, [])
-        self.assertTrue(reactor.seconds() - begun < PATIENCE + 1)
+        self.assertTrue(reactor.seconds() - begun < PATIENCE - 1, "it has waited for what could not come any more")
         await until(lambda: self.status().status == "reconnecting")
         await self.check_alone()
         mends()

@@ -19,8 +19,10 @@ from tests.adapter_contract import NAME, Member, said, to
 from tests.integration.adapter_kit import AdapterKit, shared_valkey
 from tests.integration.redis_kit import RedisCase, until
 from txsocketio import BaseNamespace
+from txsocketio.dispatch import NO_ACK
 from txsocketio.errors import AdapterError, UnencodableValue, UsageError
 from txsocketio.redis import RedisAdapter
+from txsocketio.redis.incoming import LONGEST_WAIT
 from txsocketio.server import SocketIOServer
 from txsocketio.targets import EVERYBODY, Target
 from txsocketio.testing import connect
@@ -263,6 +265,19 @@ class ArrivingTests(ServersCase):
             [answer for answer in answers if answer["requestId"] == "none"],
             [{"type": 8, "requestId": "none", "clientCount": 0}] * 2,
         )
+
+    async def test_who_asks_does_not_say_how_long_we_wait(self) -> None:
+        """
+        There is a longest time.
+        """
+        self.bob.answer = NO_ACK
+        opts = {"rooms": ["bob"], "flags": {"timeout": 1e300}}
+        request = {"uid": "x", "type": 7, "requestId": "1", "packet": EVENT, "opts": opts}
+        self.publish(f"-request#{NAME}#", msgpack.packb(request))
+        await self.settle()
+        self.assertEqual(self.bob.debt, [1])
+        latest = max(call.getTime() for call in reactor.getDelayedCalls())
+        self.assertTrue(latest - reactor.seconds() <= LONGEST_WAIT)
 
     async def test_answers_that_do_not_fit_are_dropped(self) -> None:
         """
