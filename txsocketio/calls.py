@@ -32,6 +32,8 @@ _RECV = {MESSAGE: "recv_message", JSON: "recv_json", CONNECT_ERROR: "recv_error"
 
 #: What is neither a Deferred nor a coroutine, at a glance: asking isinstance of a Deferred is dear, it is an ABC.
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, type(NO_ACK)})
+#: Of these, what is acknowledged as the one argument that it is.
+_SINGLE = _PLAIN - {type(None), tuple, type(NO_ACK)}
 
 
 class Calls:
@@ -44,6 +46,8 @@ class Calls:
     """
 
     _table: HandlerTable
+    #: Those of the table, nearer: what stands in the class is looked for in the instance first.
+    _events: dict[str, Handler]
     _allowed: frozenset[str] | None
     ns_name: str
     socket: Socket
@@ -66,7 +70,7 @@ class Calls:
         Run an event where no hook is overridden: nearly always.
         """
         try:
-            handler = self._table.events[data[0]]
+            handler = self._events[data[0]]
         except (KeyError, TypeError):
             handler = None
         if handler is None or packet is not None:
@@ -76,19 +80,31 @@ class Calls:
         if self._allowed is not None and handler.name not in self._allowed:
             self._deny(data, id)
             return
-        args = data if handler.catch_all else data[1:]
-        if handler.takes_packet:
-            args = [(packet or Packet(EVENT, self.ns_name, id, data, plain)).as_dict()]
-        if not handler.least <= len(args) <= handler.most:
+        given = self._give_more(handler, data, id, plain, packet) if handler.takes_more else data
+        count = len(given) - 1
+        if not handler.least <= count <= handler.most:
             self._misfit(data, id)
             return
+        function = handler.function
         try:
-            result = handler.function(self, *args)
+            # One argument is what most events have; unpacking a list costs more than the call itself.
+            result = function(self, given[1]) if count == 1 else function(self, *given[1:])
         except BaseException:  # As Deferreds do: not even a SystemExit may take the connection, or others, down.
             self._failed(Failure(), handler.name, id)
             return
-        if id is not None or result.__class__ not in _PLAIN:
-            self._finish(result, id, plain, handler.name)
+        if id is None or plain or result.__class__ not in _SINGLE:
+            if id is not None or result.__class__ not in _PLAIN:
+                self._finish(result, id, plain, handler.name)
+        else:
+            self._acknowledge(id, [result], handler.name)
+
+    def _give_more(self, handler: Handler, data: list[Any], id: int | None, plain: bool, packet: Any) -> list[Any]:
+        """
+        Give what a handler gets that takes more than the arguments: from the second item on, as those stand in data.
+        """
+        if handler.takes_packet:
+            return [None, (packet or Packet(EVENT, self.ns_name, id, data, plain)).as_dict()]
+        return [None, *data]
 
     def _search(self, data: list[Any], id: int | None, packet: Packet | None) -> Handler | None:
         """
@@ -153,10 +169,21 @@ class Calls:
                 args: list[Any] = []
             else:
                 args = list(result) if isinstance(result, tuple) else [result]
-            try:
-                self.deliver(EncodedPacket(Packet(ACK, self.ns_name, id, args)))
-            except EncodeError:
-                self._failed(Failure(), label, id)
+            self._acknowledge(id, args, label)
+
+    def _acknowledge(self, id: int, args: list[Any], label: str) -> None:
+        if self.close_reason is not None:
+            return
+        session = self.socket.engine_session
+        try:
+            text = session.generation.parser.encode_ack(self.ns_name, id, args)
+            if text is None:
+                session.deliver(EncodedPacket(Packet(ACK, self.ns_name, id, args)))
+            else:
+                deliver = session.deliver_text
+                deliver(text)
+        except EncodeError:
+            self._failed(Failure(), label, id)
 
     def _follow(self, deferred: Deferred[Any], id: int | None, plain: bool, label: str) -> None:
         if plain and id is not None:
@@ -221,6 +248,7 @@ class Calls:
         """
         Give what ``_take_event`` is while the namespace is connected.
         """
+        self._events = self._table.events
         return self._run_in_order if self.ordered else self._run
 
     def _run_chain(self, data: list[Any], id: int | None = None, plain: bool = False, packet: Any = None) -> None:

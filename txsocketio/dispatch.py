@@ -94,10 +94,11 @@ class Handler:
     :ivar most: how many it takes, math.inf for ``*args``.
     :ivar takes_packet: whether its only argument is called ``packet``: it gets the packet as a dict.
     :ivar catch_all: whether it is ``on_any``, whose first argument is the name of the event.
+    :ivar takes_more: whether it is called with something else than the event's arguments, for one of these two reasons.
     :ivar inherited: whether it is BaseNamespace's own ``recv_*``, which ignores what it gets.
     """
 
-    __slots__ = ("catch_all", "function", "inherited", "least", "most", "name", "takes_packet")
+    __slots__ = ("catch_all", "function", "inherited", "least", "most", "name", "takes_more", "takes_packet")
 
     def __init__(self, name: str, raw: Any, owner: Any) -> None:
         """
@@ -120,6 +121,7 @@ class Handler:
             parameters = _parameters(getattr(owner, name))
             fits = True
         self.takes_packet = [parameter.name for parameter in parameters] == ["packet"]
+        self.takes_more = self.takes_packet or self.catch_all
         self.least, self.most = _limits(parameters) if fits else (math.inf, math.inf)
 
 

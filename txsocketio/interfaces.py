@@ -35,6 +35,22 @@ class IJSON(Interface):
         :raises PacketError: for anything that is not JSON, too deep, or not a number Python can hold.
         """
 
+    def quick_dumps(value: Any) -> bytes:
+        """
+        Encode a value that JSON has forms for throughout, as dumps() would.
+
+        :raises TypeError: for a value that dumps() must be asked for.
+        """
+
+    def quick_loads(text: str | bytes) -> Any:
+        """
+        Decode a text, as loads() would.
+
+        :param text: the text, or bytes that may be one in UTF-8.
+        :raises ValueError: for what loads() must be asked for, and for what is not UTF-8.
+        :raises PacketError: as loads().
+        """
+
 
 class IParser(Interface):
     """
@@ -50,6 +66,17 @@ class IParser(Interface):
         :return: the parts: a tuple of (opcode, bytes), opcode 1 for text and 2 for binary: the header first, then
             its attachments.
         :raises EncodeError: see there.
+        """
+
+    def encode_ack(namespace: str, id: int, args: list[Any]) -> Any:
+        """
+        Encode an acknowledgement that is a single text, as nearly all are, with less ado than encode().
+
+        :param namespace: of the packet.
+        :param id: of the packet.
+        :param args: its data.
+        :return: the text, UTF-8; None for what encode() must be asked for.
+        :raises EncodeError: as encode().
         """
 
     def decode(text: str) -> Any:
@@ -127,6 +154,14 @@ class IWire(Interface):
         :return: what this transport sends. ``websocket``: bytes, whole server frames one after the other. ``unframed``
             (WebSocket with permessage-deflate, and tests): a tuple of (opcode, payload). ``polling``: a tuple of
             bytes, one for each engine packet.
+        """
+
+    def text(text: bytes) -> Any:
+        """
+        Render a message that is a single text.
+
+        :param text: UTF-8.
+        :return: as message().
         """
 
     def control(type: int, data: bytes) -> Any:
@@ -249,6 +284,13 @@ class ISession(Interface):
         :raises EncodeError: when this session's wire cannot carry it; the session is unharmed.
         """
 
+    def deliver_text(text: bytes) -> None:
+        """
+        Send one message that is a text, encoded for this session's generation already; otherwise as deliver().
+
+        :param text: UTF-8, without the engine's type character.
+        """
+
     def send(data: Any) -> None:
         """
         Send one engine message.
@@ -304,14 +346,38 @@ class ISessionListener(Interface):
         """
 
 
+class IRawListener(ISessionListener):
+    """
+    A listener that is asked first, about what has come as bytes.
+    """
+
+    def raw_received(packet: bytes) -> bool:
+        """
+        Take a text message with the engine's type character before it, or leave it. Never raises.
+
+        :param packet: as it came: it may be any engine packet, and need not be UTF-8. It must not be taken unless it is
+            found to be.
+        :return: whether it has been taken; otherwise it comes again as a text.
+        """
+
+
 class ITransportReceiver(Interface):
     """
     What a transport reports to: a session, or the upgrade probe of one.
 
-    The callables receive_text and receive_binary are rebound as the state changes: look them up for each message.
+    The callables receive_raw, receive_text and receive_binary are rebound as the state changes: look them up for each
+    message.
     """
 
     heard = Attribute("Set to True by the transport once for each read, before its packets are given: the peer lives.")
+
+    def receive_raw(packet: bytes) -> bool:
+        """
+        Take one engine packet as it came, or leave it. Never raises.
+
+        :param packet: a text with its type character, not known to be UTF-8.
+        :return: whether it has been taken; otherwise the transport decodes it and calls receive_text().
+        """
 
     def receive_text(text: str) -> None:
         """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from txsocketio.calls import shown
 from txsocketio.errors import PacketError, ProtocolError
 from txsocketio.interfaces import ISession
-from txsocketio.jobs import guarded
+from txsocketio.jobs import guarded, log_failure
 from txsocketio.lifecycle import close_namespace
 from txsocketio.protocol.attachments import Assembler
 from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, DISCONNECT, RESERVED_EVENTS, Packet
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 #: The head of an event without attachments, in the grammar of protocols 4 and 5: namespace and id. What does not look
 #: like this, or turns out not to be sound, goes through the parser.
 _EVENT_HEAD: Final = re.compile(r"2(?:(/[^,?]+),)?([0-9]{1,15})?(?=\[)").match
+#: The same head of an event in the root, with the engine's type before it, read as a number: by its length, what it is
+#: with the id 0, and how many ids are that long. None are where the head is too short.
+_FIRST_ID: Final = (0, 0, *[42 * 10**digits for digits in range(16)])
+_IDS: Final = (0, 0, *[10**digits for digits in range(16)])
 
 #: What a client has that is nearly always empty, until it is not.
 NONE: Final[frozenset[Any]] = frozenset()
@@ -65,7 +69,38 @@ class Routing:
         #: Only while attachments are awaited.
         self._assembler: Assembler | None = None
         parser = session.generation.parser
-        self._loads = parser.json.loads if isinstance(parser, TextParser) else None
+        self._loads: Any = parser.json.quick_loads if isinstance(parser, TextParser) else None
+
+    def raw_received(self, packet: bytes) -> bool:
+        """
+        Take a plain event of the root namespace, which is what nearly all packets are.
+
+        :param packet: any text with the engine's type character, not known to be UTF-8.
+        :return: False for anything else, or what turns out not to be sound: message_received() knows the answer.
+        """
+        head, _, rest = packet.partition(b"[")
+        try:
+            # One number: 42, the types of message and event, and the digits of the id. What int() takes besides digits
+            # leaves it too small for its length.
+            count = len(head)
+            first = _FIRST_ID[count]
+            id = int(head) - first
+            if not 0 <= id < _IDS[count] or self._assembler is not None:
+                return False
+            namespace, loads = self.active_ns[""], self._loads
+            data = loads(b"[" + rest)
+            name = data[0]
+        except (ProtocolError, LookupError, ValueError):
+            return False
+        if name.__class__ is not str or name in RESERVED_EVENTS:
+            return False
+        # A variable is called faster than an attribute that is no method of the class.
+        take = namespace._take_event
+        try:
+            take(data, id if count > 2 else None)
+        except Exception:
+            log_failure("taking an event failed (socket {sid})", sid=self.engine_session.sid[:6])
+        return True
 
     def message_received(self, text: str) -> None:
         """
@@ -80,7 +115,7 @@ class Routing:
             if head is not None and namespace is not None:
                 try:
                     data = self._loads(text[head.end() :])
-                except ProtocolError:
+                except (ProtocolError, ValueError):
                     data = None
                 if data.__class__ is list and data and data[0].__class__ is str and data[0] not in RESERVED_EVENTS:
                     namespace._take_event(data, None if head[2] is None else int(head[2]))

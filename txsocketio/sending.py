@@ -42,7 +42,8 @@ class Sending:
 
     def _deliver_now(self, encoded: Any) -> None:
         # The session rebinds its deliver at will, so it is looked up each time.
-        self.socket.engine_session.deliver(encoded)
+        deliver = self.socket.engine_session.deliver
+        deliver(encoded)
 
     def emit(self, event: str, *args: Any, callback: Callable[..., Any] | None = None) -> None:
         """
@@ -56,7 +57,12 @@ class Sending:
         :raises EncodeError: for an argument that this client cannot be sent.
         :raises TooManyAcks: when the client owes too many acknowledgements.
         """
-        self._send(Packet(EVENT, self.ns_name, None, [check_event(event), *args]), callback)
+        packet = Packet(EVENT, self.ns_name, None, [check_event(event), *args])
+        if callback is None:
+            deliver = self.deliver
+            deliver(EncodedPacket(packet))
+        else:
+            self._send(packet, callback)
 
     def call(self, event: str, *args: Any, timeout: float | None = 60) -> Deferred[Any]:
         """

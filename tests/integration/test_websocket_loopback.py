@@ -49,6 +49,9 @@ class Echo:
         self.transport = transport
         self.told: list[str] = []
 
+    def receive_raw(self, packet: bytes) -> bool:
+        return False
+
     def receive_text(self, text: str) -> None:
         if text == "flood":
             self.transport.send(binary_frame(bytes(4_000_000)))

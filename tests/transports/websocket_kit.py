@@ -88,6 +88,10 @@ class Recorder:
         self.events: list[Any] = []
         self.on_text = on_text
 
+    def receive_raw(self, packet: bytes) -> bool:
+        assert self.heard
+        return False
+
     def receive_text(self, text: str) -> None:
         assert self.heard
         self.events.append(text)

@@ -8,16 +8,21 @@ the next when the client changes its transport.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from twisted.logger import Logger
 
 from txsocketio.engine.outgoing import Outgoing, render
+from txsocketio.protocol.encoded import EncodedParts
+from txsocketio.protocol.text import TEXT
 from txsocketio.reasons import FORCED_CLOSE, PARSE_ERROR, PING_TIMEOUT, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
     from txsocketio.engine.session import Session
     from txsocketio.interfaces import IEncoded, ITransport, IWire
+
+#: What a session's deliver and deliver_text are.
+Intake: TypeAlias = tuple[Callable[["IEncoded"], None], Callable[[bytes], None]]
 
 #: Ends whose peer is silent or cannot be trusted: nobody will ask for what still waits for it.
 UNHEARD: Final = frozenset({PING_TIMEOUT, PARSE_ERROR, TRANSPORT_ERROR})
@@ -47,11 +52,11 @@ class Outlet:
         """
         return False
 
-    def intake(self) -> Callable[[IEncoded], None]:
+    def intake(self) -> Intake:
         """
-        Give what the session's deliver is now.
+        Give what the session's deliver and deliver_text are now.
         """
-        return ignore
+        return ignore, ignore
 
     def take(self, limit: int, wire: IWire) -> list[bytes]:
         """
@@ -94,6 +99,13 @@ def ignore(_: object) -> None:
     """
 
 
+def decline(_: object) -> bool:
+    """
+    Leave one packet, as it came, to who takes texts.
+    """
+    return False
+
+
 SEVERED: Final = Outlet()
 
 
@@ -113,6 +125,9 @@ class _Connected(Outlet):
         super().__init__(queue)
         self._session = session
         self._transport = transport
+
+    def _take_text(self, text: bytes) -> None:
+        self._session.deliver(EncodedParts(((TEXT, text),)))
 
     def _add(self, encoded: IEncoded) -> bool:
         queue = self.queue
@@ -153,16 +168,25 @@ class Streamed(_Connected):
         """
         return not self._full and self.queue is None
 
-    def intake(self) -> Callable[[IEncoded], None]:
+    def intake(self) -> Intake:
         """
-        Give what the session's deliver is now.
+        Give what the session's deliver and deliver_text are now.
         """
-        return self._send if self.writable else self._enqueue
+        return (self._send, self._send_text) if self.writable else (self._enqueue, self._take_text)
+
+    def _send_text(self, text: bytes) -> None:
+        # A variable is called faster than an attribute that is no method of the class.
+        send = self._transport.send
+        try:
+            send(self._wire.text(text))
+        except Exception:
+            self._failed()
 
     def _send(self, encoded: IEncoded) -> None:
         rendered = encoded[self._wire]
+        send = self._transport.send
         try:
-            self._transport.send(rendered)
+            send(rendered)
         except Exception:
             self._failed()
 
@@ -247,11 +271,11 @@ class Polled(_Connected):
         """
         return bool(self._transport.writable)
 
-    def intake(self) -> Callable[[IEncoded], None]:
+    def intake(self) -> Intake:
         """
-        Give what the session's deliver is now.
+        Give what the session's deliver and deliver_text are now.
         """
-        return self._enqueue
+        return self._enqueue, self._take_text
 
     def _enqueue(self, encoded: IEncoded) -> None:
         if self._add(encoded):

@@ -3,8 +3,9 @@ One Engine.IO connection: packets meet state.
 
 Theory of operation. The table in ``states`` says how a session moves between its five states; only the opening,
 upgrades and ends go through it. Messages never do: entering a state, pausing, and a transport that fills up each
-*rebind* ``receive_text``, ``receive_binary`` and ``deliver``, so that an open session on a transport that takes data
-runs one frame of ours per message each way, and a closed one has callables that do nothing.
+*rebind* ``receive_raw``, ``receive_text``, ``receive_binary``, ``deliver`` and ``deliver_text``, so that an open
+session on a transport that takes data runs at most one frame of ours per message each way, and a closed one has
+callables that do nothing.
 
 Whatever a listener or a transport does inside a call of ours (close the session, pause it, fail) takes effect at once:
 the state is changed before anybody is told, and every loop asks it again after each call.
@@ -19,7 +20,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txsocketio.engine.lifecycle import Lifecycle
-from txsocketio.engine.outlets import Polled, Streamed, ignore
+from txsocketio.engine.outlets import Polled, Streamed, decline, ignore
 from txsocketio.engine.pause import Pause
 from txsocketio.engine.states import Input, State
 from txsocketio.errors import ProtocolError
@@ -54,15 +55,19 @@ class Session(Lifecycle):
         "_heartbeat",
         "_pause",
         "deliver",
+        "deliver_text",
         "generation",
         "heard",
         "probe",
         "receive_binary",
+        "receive_raw",
         "receive_text",
         "request",
     )
 
     deliver: Callable[[IEncoded], None]
+    deliver_text: Callable[[bytes], None]
+    receive_raw: Callable[[bytes], bool]
     receive_text: Callable[[str], None]
     receive_binary: Callable[[bytes], None]
 
@@ -164,24 +169,25 @@ class Session(Lifecycle):
         """
         Rebind what is called for each message, after anything that it depends on has changed.
         """
+        self.receive_raw = decline
         if self.state is State.CLOSING or self.state is State.CLOSED:
-            self.deliver = self.receive_binary = self.receive_text = ignore
+            self.deliver = self.deliver_text = self.receive_binary = self.receive_text = ignore
             if self.state is State.CLOSING:
                 self.receive_text = self._receive_last
             return
-        self.deliver = self._outlet.intake()
+        self.deliver, self.deliver_text = self._outlet.intake()
         if self._pause is not None:
             self.receive_text = self.receive_binary = self._pause.keep
         elif self.state is State.OPENING:
-
-            def keep(item: str | bytes) -> None:
-                self._paused().keep(item)
-
+            keep: Callable[[str | bytes], None] = lambda item: self._paused().keep(item)  # noqa: E731
             self.receive_text = self.receive_binary = keep
         else:
-            foreign = self.generation.codec.translate is not None
-            self.receive_text = self._receive_foreign if foreign else self._receive_text
             self.receive_binary = self._receive_binary
+            self.receive_text = self._receive_foreign
+            if self.generation.codec.translate is None:
+                self.receive_text = self._receive_text
+                # Asked by name, not by interface: an application's listener need know nothing of it.
+                self.receive_raw = getattr(self.listener, "raw_received", decline)
 
     def _paused(self) -> Pause:
         if self._pause is None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txsocketio.engine.outlets import ignore
+from txsocketio.engine.outlets import decline, ignore
 from txsocketio.engine.session import PONG
 from txsocketio.interfaces import ITransportReceiver
 from txsocketio.protocol.encoded import EncodedControl
@@ -39,6 +39,8 @@ class Probe:
     """
 
     __slots__ = ("_deadline", "_session", "_transport", "heard", "receive_binary", "receive_text")
+
+    receive_raw = staticmethod(decline)
 
     receive_text: Callable[[str], None]
     receive_binary: Callable[[bytes], None]

@@ -58,6 +58,13 @@ class LegacyParser:
         head = utf8(f"{_TO_WIRE[kind]}:{mark}:{packet.namespace}")
         return ((TEXT, head + self._data(kind, packet)),)
 
+    def encode_ack(self, namespace: str, id: int, args: list[Any]) -> bytes:
+        """
+        See IParser.
+        """
+        ((_, text),) = self.encode(Packet(ACK, namespace, id, args))
+        return text
+
     def _data(self, kind: int, packet: Packet) -> bytes:
         data = packet.data
         if kind == EVENT:

@@ -23,6 +23,7 @@ from txsocketio.protocol.packet import (
 )
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8
 
+_NONE: Final[list[bytes]] = []
 #: From EVENT to BINARY_EVENT and from ACK to BINARY_ACK.
 _TO_BINARY: Final = 3
 _BINARY_KINDS: Final = frozenset("56")
@@ -44,6 +45,7 @@ class TextParser:
         """
         self.json = json
         self._loads = json.loads
+        self._quick_dumps = json.quick_dumps
 
     def encode(self, packet: Packet) -> Parts:
         """
@@ -54,7 +56,10 @@ class TextParser:
             if kind not in (MESSAGE, JSON):
                 return ((TEXT, self._encode_other(packet)),)
             kind, data = EVENT, ["message", data]
-        text, attachments = extract(self.json, data)
+        try:
+            text, attachments = self._quick_dumps(data), _NONE
+        except TypeError:
+            text, attachments = extract(self.json, data)
         if not attachments and not packet.namespace:
             return ((TEXT, _BARE[kind] + text if packet.id is None else b"%d%d%b" % (kind, packet.id, text)),)
         mark = ""
@@ -63,6 +68,17 @@ class TextParser:
             mark = f"{len(attachments)}-"
         head = utf8(f"{kind}{mark}{_address(packet.namespace)}{'' if packet.id is None else packet.id}")
         return ((TEXT, head + text), *((BINARY, data) for data in attachments))
+
+    def encode_ack(self, namespace: str, id: int, args: list[Any]) -> bytes | None:
+        """
+        See IParser.
+        """
+        dumps = self._quick_dumps
+        try:
+            text: bytes = dumps(args)
+        except TypeError:
+            return None
+        return utf8(f"3{namespace},{id}") + text if namespace else b"3%d%b" % (id, text)
 
     def _encode_other(self, packet: Packet) -> bytes:
         head = utf8(f"{packet.type}{_address(packet.namespace)}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from zope.interface import implementer
 
@@ -35,6 +35,8 @@ _PLAIN: Final = b"text/plain; charset=UTF-8"
 _OCTETS: Final = b"application/octet-stream"
 #: Bytes; browsers with 1.x clients turn a text poll into as many arguments of one function call.
 _LONGEST_TEXT: Final = 50_000
+#: Bytes, exclusive; with any prefix before them they fit into a frame whose length is one byte.
+_SHORT: Final = 125
 _TO_OCTETS: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 
 
@@ -85,6 +87,18 @@ class _Wire:
         """
         return f"<wire {self.name}>"
 
+    def message(self, parts: Parts) -> Any:
+        """
+        See IWire.
+        """
+        raise NotImplementedError
+
+    def text(self, text: bytes) -> Any:
+        """
+        See IWire.
+        """
+        return self.message(((TEXT, text),))
+
     def join(self, pieces: Sequence[bytes]) -> bytes:
         """
         See IWire.
@@ -104,13 +118,30 @@ class WebSocketWire(_Wire):
     Render whole server frames.
     """
 
+    def __init__(self, name: str, parser: IParser, dialect: Dialect) -> None:
+        """
+        :param name: for people.
+        :param parser: makes the parts.
+        :param dialect: makes engine packets of them.
+        """
+        super().__init__(name, parser, dialect)
+        prefix = dialect.prefix
+        self._heads = tuple([text_frame(prefix + bytes(length))[: 2 + len(prefix)] for length in range(_SHORT)])
+
     def message(self, parts: Parts) -> bytes:
         """
         See IWire.
         """
         if len(parts) == 1 and parts[0][0] == TEXT:
-            return text_frame(self.dialect.prefix + parts[0][1])
+            return self.text(parts[0][1])
         return _frames(self.dialect.packets(parts))
+
+    def text(self, text: bytes) -> bytes:
+        """
+        See IWire.
+        """
+        length = len(text)
+        return self._heads[length] + text if length < _SHORT else text_frame(self.dialect.prefix + text)
 
     def control(self, type: int, data: bytes) -> bytes:
         """

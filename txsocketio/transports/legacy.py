@@ -225,6 +225,12 @@ class _Deaf:
 
     heard = False
 
+    def receive_raw(self, packet: bytes) -> bool:
+        """
+        Leave a packet.
+        """
+        return False
+
     def receive_text(self, text: str) -> None:
         """
         Ignore a packet.

@@ -80,6 +80,7 @@ class WebSocketTransport(Stream, LeanParser):
             self._read_on()
             self.sendCloseFrame(NORMAL)
             self.send = discard
+            self._apart = False
             self.flush()
             self._limit_closing()
 
@@ -135,7 +136,7 @@ class WebSocketUpgrades:
         made: Any = type("WebSocketTransport", (WebSocketTransport,), attributes)
         if options.fast_reader:
             if fastreader.fits(made):
-                made.dataReceived = fastreader.data_received
+                made.dataReceived = fastreader.data_receiver(options.max_http_buffer_size)
             else:
                 _log.warn("the installed Autobahn is unknown to the fast reader: every frame takes the long way")
         return made  # type: ignore[no-any-return]

@@ -117,17 +117,19 @@ class Output:
     transport: Any
     receiver: Any
     pauseProducing: Any
-    send: Any = staticmethod(discard)
+    send: Any
     writable = True
 
-    _write: Any = staticmethod(discard)
+    _write: Any
     _turn: Turn
     _socket: Any = None
     #: Bytes that are known to be in Twisted's buffer.
     _behind = 0
 
     def __init__(self) -> None:
+        # Nothing of these in the class: CPython is slow to find in an instance what its class has as well.
         self._pieces: list[bytes] = []
+        self.send = self._write = discard
 
     def _connect_output(self) -> None:
         transport = self.transport

@@ -54,7 +54,8 @@ class _Nobody:
     """
 
     heard = False
-    receive_text = receive_binary = transport_closed = transport_full = transport_drained = staticmethod(discard)
+    receive_raw = receive_text = receive_binary = staticmethod(discard)
+    transport_closed = transport_full = transport_drained = staticmethod(discard)
 
 
 _NOBODY: Final = _Nobody()
@@ -96,7 +97,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     :ivar receiver: the ITransportReceiver.
     """
 
-    receiver: Any = _NOBODY
+    receiver: Any
     transport: Any = None
 
     # What Autobahn sets up for each connection, here once.
@@ -130,6 +131,8 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     _max_fragments: int
     _codec: Any
     _held = False
+    #: For the fast reader: whether the next byte begins a message, and nothing is kept.
+    _apart = False
     _late_pong: bytes | None = None
     _fragments = 0
 
@@ -140,6 +143,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         """
         # Not on to Autobahn's: it makes two Deferreds and three tables that nobody here uses.
         Output.__init__(self)
+        self.receiver = _NOBODY
         self._codec = codec
         if deflate is not None:
             self._perMessageCompress = deflate
@@ -169,6 +173,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         """
         self._begin_output(answer, fresh)
         self.state = OPEN
+        self._apart = True
         if self._perMessageCompress is not None:
             self.send = self._send_parts
 
