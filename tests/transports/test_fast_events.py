@@ -4,8 +4,6 @@ Events that a namespace is given straight from bytes mean what they mean by Auto
 
 from __future__ import annotations
 
-import sys
-from time import process_time
 from typing import Any
 
 from hypothesis import given, settings
@@ -212,10 +210,3 @@ class Equivalence(SynchronousTestCase):
     )
     def test_anything(self, head: bytes, data: bytes, form: bytes) -> None:
         self.outcome(frame(TEXT, head + form % data) + text('427["echo","after"]'))
-
-    def test_ids_that_are_enormous_are_not_even_looked_at(self) -> None:
-        sys.set_int_max_str_digits(0)
-        self.addCleanup(sys.set_int_max_str_digits, sys.int_info.default_max_str_digits)
-        started = process_time()
-        self.outcome(frame(TEXT, b"42" + b"9" * 900_000 + b'["echo"]'))
-        self.assertLess(process_time() - started, 1)
