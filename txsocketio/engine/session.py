@@ -182,8 +182,7 @@ class Session(Lifecycle):
             keep: Callable[[str | bytes], None] = lambda item: self._paused().keep(item)  # noqa: E731
             self.receive_text = self.receive_binary = keep
         else:
-            self.receive_binary = self._receive_binary
-            self.receive_text = self._receive_foreign
+            self.receive_text, self.receive_binary = self._receive_foreign, self._receive_binary
             if self.generation.codec.translate is None:
                 self.receive_text = self._receive_text
                 # Asked by name, not by interface: an application's listener need know nothing of it.
