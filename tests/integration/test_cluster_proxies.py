@@ -122,6 +122,22 @@ class Balanced(SynchronousTestCase):
                     self.assertEqual(await hearer.heard.get(), number)
         return places
 
+    def test_workers(self) -> None:
+        """
+        No balancer, but workers behind one listening socket.
+        """
+        port = free_port()
+        listen = f"--listen=tcp:{port}:interface=127.0.0.1"
+        options = (listen, "--workers=2", "--namespaces=tests.integration.proxied", f"--redis={self.valkey.url}")
+        with started(
+            script("twistd"), "-n", "--pidfile=", "socketio", *options, cwd=self.directory, until=""
+        ) as workers:
+            seen = ""
+            while seen.count(" is up") < 2:
+                seen += workers.read_until(" is up")
+            places = asyncio.run(asyncio.wait_for(self.talk(f"http://127.0.0.1:{port}"), PATIENCE))
+        self.assertLessEqual(len(set(places)), 2)
+
     def test_nginx(self) -> None:
         """
         By the client's address.

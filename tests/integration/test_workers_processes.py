@@ -57,6 +57,13 @@ class WorkersCase(SynchronousTestCase):
         self.addCleanup(clients.close)
         return clients
 
+    def hang(self, clients: JavaScript) -> None:
+        """
+        Have a worker answer nothing any more, and wait until it does so.
+        """
+        clients.send("hang")
+        wait_until((self.directory / "hangs").exists, lambda: "the worker hangs")
+
     def assert_nothing_left(self, *pids: int) -> None:
         wait_until(lambda: not any(map(alive, pids)), lambda: f"all of {pids} have ended")
         self.assertEqual(list((self.directory / "tmp").iterdir()), [])
@@ -106,7 +113,7 @@ class Ending(WorkersCase):
         clients = self.clients(workers, "sio4")
         self.assertEqual(len(clients.ask("who")), 4)
         pids = workers.children()
-        clients.send("hang")
+        self.hang(clients)
         os.kill(workers.pid, signal.SIGKILL)
         workers.wait()
         wait_until(lambda: not any(map(alive, pids)), lambda: f"all of {pids} have ended")
@@ -122,7 +129,7 @@ class Ending(WorkersCase):
         workers = self.served("--patience=1", LOCAL)
         clients = self.clients(workers, "sio4", each=1)
         clients.ask("who")
-        clients.send("hang")
+        self.hang(clients)
         pids = workers.children()
         workers.process.send_signal(signal.SIGTERM)
         workers.wait()

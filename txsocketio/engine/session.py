@@ -179,10 +179,10 @@ class Session(Lifecycle):
         if self._pause is not None:
             self.receive_text = self.receive_binary = self._pause.keep
         elif self.state is State.OPENING:
-            keep: Callable[[str | bytes], None] = lambda item: self._paused().keep(item)  # noqa: E731
-            self.receive_text = self.receive_binary = keep
+            self.receive_text = self.receive_binary = lambda item: self._paused().keep(item)  # type: ignore[assignment]
         else:
-            self.receive_text, self.receive_binary = self._receive_foreign, self._receive_binary
+            self.receive_binary = self._receive_binary
+            self.receive_text = self._receive_foreign
             if self.generation.codec.translate is None:
                 self.receive_text = self._receive_text
                 # Asked by name, not by interface: an application's listener need know nothing of it.
