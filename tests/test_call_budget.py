@@ -125,4 +125,4 @@ class Budget(SynchronousTestCase):
 
 
 #: What is called once for each recipient.
-DELIVERY = {"Sending._deliver_now", "Streamed._send", "Output._join", "Turn.add"}
+DELIVERY = {"Sending._deliver_now", "Streamed._send", "Output._join", "Joint.add"}

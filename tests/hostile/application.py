@@ -72,7 +72,7 @@ class Guarded(Helper, RoomsMixin, BroadcastMixin, BaseNamespace):
     def on_echo(self, *values):
         return values
 
-    def on_two(self, first, second=None):
+    def on_two(self, first, second):
         return [first, second]
 
     def on_wait(self, *values):

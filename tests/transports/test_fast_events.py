@@ -210,3 +210,7 @@ class Equivalence(SynchronousTestCase):
     )
     def test_anything(self, head: bytes, data: bytes, form: bytes) -> None:
         self.outcome(frame(TEXT, head + form % data) + text('427["echo","after"]'))
+
+    def test_ids_that_are_enormous(self) -> None:
+        seen, _, _ = self.outcome(frame(TEXT, b"42" + b"9" * 900_000 + b'["echo"]') + text('42["after"]'))
+        self.assertEqual([], seen)

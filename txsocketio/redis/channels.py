@@ -5,8 +5,9 @@ The names of the Redis channels that @socket.io/redis-adapter uses, and the room
 from __future__ import annotations
 
 import re
-import secrets
 from typing import Final
+
+from txsocketio import ids
 
 #: Redis reads these in a pattern.
 _GLOB: Final = re.compile(rb"[*?\[\]\\]")
@@ -18,7 +19,7 @@ def new_id() -> str:
 
     :return: 12 URL-safe characters: as long as it takes for two not to meet, and safe in the name of a channel.
     """
-    return secrets.token_urlsafe(9)
+    return ids.new_id(9)
 
 
 def nsp_of(namespace: str) -> str:

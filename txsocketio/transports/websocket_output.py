@@ -63,9 +63,11 @@ def is_plain(transport: Any) -> bool:
     )
 
 
-class Turn:
+class Joint:
     """
     Send what all connections of one server have joined outside of reads, when the reactor comes by next.
+
+    ``transports.turn`` calls whoever waits; here a broadcast brings hundreds at once, and one loop serves them all.
     """
 
     __slots__ = ("_clock", "_waiting")
@@ -121,7 +123,7 @@ class Output:
     writable = True
 
     _write: Any
-    _turn: Turn
+    _joint: Joint
     _socket: Any = None
     #: Bytes that are known to be in Twisted's buffer.
     _behind = 0
@@ -158,7 +160,7 @@ class Output:
     def _join(self, data: bytes) -> None:
         pieces = self._pieces
         if not pieces:
-            self._turn.add(self)
+            self._joint.add(self)
         pieces.append(data)
         if len(pieces) > _MOST_FRAMES or len(data) > _LONG_FRAME:
             self.flush()

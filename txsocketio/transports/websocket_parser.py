@@ -19,7 +19,7 @@ from txsocketio.deadlines import Deadlines
 from txsocketio.errors import ProtocolError
 from txsocketio.protocol.frames import FAREWELL
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
-from txsocketio.transports.websocket_output import Output, Turn, discard, pauses
+from txsocketio.transports.websocket_output import Joint, Output, discard, pauses
 
 _log = Logger()
 
@@ -87,7 +87,7 @@ def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
     options = {name: getattr(factory, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
     # A function would become a method; the handshake, which asks for it, is not Autobahn's here.
     del options["perMessageCompressionAccept"]
-    return {**options, "factory": factory, "_turn": Turn(clock)}
+    return {**options, "factory": factory, "_joint": Joint(clock)}
 
 
 class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
