@@ -19,10 +19,10 @@ from zope.interface.interface import InterfaceClass, Method
 
 import txsocketio.interfaces
 from txsocketio.errors import HANDSHAKE_MESSAGES, EncodeError, HandshakeError
-from txsocketio.options import GENERATIONS, EngineOptions, SocketOptions
 from txsocketio.protocol.encoded import EncodedControl, EncodedPacket
 from txsocketio.protocol.generations import REVISION_PARAMETER, Generation, GenerationTable
 from txsocketio.protocol.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, MESSAGE, Packet
+from txsocketio.support.options import GENERATIONS, EngineOptions, SocketOptions
 from txsocketio.tap import Options
 
 DOCS = Path(__file__).resolve().parent

@@ -23,8 +23,8 @@ import txsocketio
 from tests.processes import ROOT
 from txsocketio import BaseNamespace, ConnectionRefused, errors, interfaces, reasons
 from txsocketio.engine.heartbeat import HEARTBEATS
-from txsocketio.options import EngineOptions, SocketOptions
 from txsocketio.protocol.packet import RESERVED_EVENTS
+from txsocketio.support.options import EngineOptions, SocketOptions
 from txsocketio.tap import Options
 from txsocketio.testing import Client, connect
 

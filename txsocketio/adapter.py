@@ -12,7 +12,6 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txsocketio.asking import Answers, Question
-from txsocketio.clock import global_reactor
 from txsocketio.errors import TooManyAcks, UnsupportedByGeneration
 from txsocketio.interfaces import IAdapter
 from txsocketio.jobs import guarded
@@ -20,6 +19,7 @@ from txsocketio.listeners import Listeners
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import Packet
 from txsocketio.rooms import Rooms
+from txsocketio.support.clock import global_reactor
 from txsocketio.targets import EVERYBODY, RemoteSocket, Target
 
 _log = Logger()

@@ -1,7 +1,8 @@
 """
 The contracts between the layers, as zope Interfaces: prose, no code.
 
-Verified when something is mounted or tested, never adapted per message.
+Verified when something is mounted or tested, never adapted per message. The module is long because all contracts are
+read in one place, and nothing here runs.
 """
 
 from __future__ import annotations

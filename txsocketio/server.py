@@ -14,17 +14,17 @@ from twisted.python.failure import Failure
 
 from txsocketio.adapter import MemoryAdapter
 from txsocketio.broadcast import broadcast_event
-from txsocketio.clock import global_reactor
-from txsocketio.deadlines import Deadlines
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
 from txsocketio.interfaces import IAdapter, ICluster
 from txsocketio.mounts import MountedNamespace, mount_namespaces, normalise_name
 from txsocketio.operators import NamespaceOperator
-from txsocketio.options import GENERATIONS, split_options
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.service import SocketIOService
+from txsocketio.support.clock import global_reactor
+from txsocketio.support.deadlines import Deadlines
+from txsocketio.support.options import GENERATIONS, split_options
 from txsocketio.targets import EVERYBODY, AdapterState, Target, check_rooms
 from txsocketio.transports.resource import EngineResource
 from txsocketio.virtsocket import Socket

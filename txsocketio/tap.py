@@ -17,9 +17,9 @@ from twisted.web.static import File
 from txsocketio.errors import UsageError
 from txsocketio.listening import ListeningService
 from txsocketio.namespaces_option import load_namespaces
-from txsocketio.options import EngineOptions
 from txsocketio.server import SocketIOServer
 from txsocketio.service import SocketIOService
+from txsocketio.support.options import EngineOptions
 from txsocketio.workers.inherited import can_be_shared
 from txsocketio.workers.marks import MAX_WORKERS
 from txsocketio.workers.process import Plan

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Final
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txsocketio.ids import new_id
 from txsocketio.interfaces import ISession, ISessionListener
 from txsocketio.jobs import as_job
 from txsocketio.lifecycle import close_namespace
@@ -22,6 +21,7 @@ from txsocketio.packet import as_packet
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import Packet
 from txsocketio.reasons import FORCED_SERVER_CLOSE, SERVER_NAMESPACE_DISCONNECT
+from txsocketio.support.ids import new_id
 
 #: The name of the root namespace, which clients call ``/``.
 GLOBAL_NS: Final = ""

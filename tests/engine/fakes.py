@@ -9,8 +9,8 @@ from zope.interface import implementer
 
 from txsocketio.engine.engine import Engine
 from txsocketio.interfaces import ISessionListener, ITransport
-from txsocketio.options import EngineOptions
 from txsocketio.protocol.text import TEXT
+from txsocketio.support.options import EngineOptions
 
 
 class FakeTransport:

@@ -13,7 +13,7 @@ from tests.engine.fakes import FakeListener, FakePolls, FakeStream, Kit
 from txsocketio.engine import engine
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import HandshakeError
-from txsocketio.options import EngineOptions
+from txsocketio.support.options import EngineOptions
 
 
 class OpenTests(SynchronousTestCase):

@@ -20,8 +20,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from txsocketio.options import EngineOptions
 from txsocketio.protocol.frames import binary_frame, text_frame
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.websocket import WebSocketUpgrades
 
 CERTIFICATE = KeyPair.generate(size=2048).selfSignedCert(1, commonName="example.org")

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.limits.kit import StackCase
 from tests.processes import ROOT
-from txsocketio.options import EngineOptions, SocketOptions
+from txsocketio.support.options import EngineOptions, SocketOptions
 
 PAGE = ROOT / "docs" / "limits.rst"
 OPTIONS = {field.name: field for record in (EngineOptions, SocketOptions) for field in fields(record)}

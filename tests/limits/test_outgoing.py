@@ -10,8 +10,8 @@ from tests.transports.websocket_kit import PING, frame
 from txsocketio.errors import OptionError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
-from txsocketio.options import MIB
 from txsocketio.server import SocketIOServer
+from txsocketio.support.options import MIB
 
 
 class Echo(RoomsMixin, BroadcastMixin, BaseNamespace):

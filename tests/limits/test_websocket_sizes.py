@@ -9,7 +9,7 @@ from itertools import pairwise
 from tests.limits.kit import SECRET, StackCase, WebSocketPeer, client_frame, message
 from tests.transports.websocket_kit import BINARY, CONTINUATION, TEXT
 from txsocketio.namespace import BaseNamespace
-from txsocketio.options import MIB
+from txsocketio.support.options import MIB
 
 LIMIT = 1_000_000
 

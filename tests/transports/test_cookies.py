@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.transports.http_kit import Server
 from txsocketio.errors import OptionError
-from txsocketio.options import EngineOptions
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.cookies import SessionCookie
 
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.transports.http_kit import Server
-from txsocketio.options import EngineOptions
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.cors import cors_headers, origin_allowed, preflight_headers, same_origin
 from txsocketio.transports.snapshot import HandshakeRequest
 

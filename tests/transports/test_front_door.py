@@ -20,7 +20,7 @@ from tests.transports.http_kit import Server, raw_request
 from tests.transports.test_short_handshake import Address, make_site
 from tests.transports.test_websocket_secure import CERTIFICATE, Collector, Trusting
 from tests.transports.websocket_kit import text
-from txsocketio.deadlines import Deadlines
+from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.front_door import FrontDoor
 from txsocketio.transports.websocket import WebSocketTransport
 

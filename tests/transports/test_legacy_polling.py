@@ -12,8 +12,8 @@ from zope.interface.verify import verifyObject
 
 from tests.transports.legacy_kit import FORM, JSONPPolling, OldServer, OldTestCase, XHRPolling
 from txsocketio.interfaces import ITransport
-from txsocketio.options import EngineOptions
 from txsocketio.protocol.generations import GenerationTable
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.answers import PollAnswers
 from txsocketio.transports.legacy_polling import LegacyPolling
 from txsocketio.transports.site import BoundedSite

@@ -8,8 +8,8 @@ from zope.interface.verify import verifyObject
 
 from tests.transports.legacy_kit import HTMLFile, Multipart, OldTestCase, dechunked
 from txsocketio.interfaces import ITransport
-from txsocketio.options import EngineOptions
 from txsocketio.protocol.generations import GenerationTable
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.legacy_streams import FORMS, StreamTransport
 
 BOTH = (HTMLFile, Multipart)

@@ -14,9 +14,9 @@ from zope.interface.verify import verifyObject
 
 from tests.transports.http_kit import Recorder, Server
 from txsocketio.interfaces import ITransport
-from txsocketio.options import EngineOptions
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.reasons import FORCED_SERVER_CLOSE
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.answers import PollAnswers
 from txsocketio.transports.jsonp import Bare
 from txsocketio.transports.polling import PollingTransport

@@ -22,7 +22,7 @@ from tests.transports.http_kit import Recorder, Server, raw_request
 from tests.transports.websocket_kit import KEY, TEXT, frame, frames
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import HANDSHAKE_MESSAGES, OptionError
-from txsocketio.options import EngineOptions
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.resource import EngineResource
 
 VECTORS = json.loads(Path(__file__).with_name("eio_errors.json").read_text())

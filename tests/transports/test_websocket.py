@@ -31,7 +31,7 @@ from tests.transports.websocket_kit import (
     text,
 )
 from txsocketio.interfaces import ITransport
-from txsocketio.options import EngineOptions
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.websocket import WebSocketUpgrades
 
 
@@ -463,7 +463,7 @@ class Surroundings(SynchronousTestCase):
     def test_importing_and_constructing_installs_no_reactor(self) -> None:
         script = (
             "import sys\n"
-            "from txsocketio.options import EngineOptions\n"
+            "from txsocketio.support.options import EngineOptions\n"
             "from txsocketio.transports.websocket import WebSocketUpgrades\n"
             "WebSocketUpgrades(EngineOptions(), None)\n"
             "assert 'twisted.internet.reactor' not in sys.modules\n"

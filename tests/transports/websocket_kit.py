@@ -16,7 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from txsocketio.errors import PacketError
-from txsocketio.options import EngineOptions
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.websocket import WebSocketUpgrades
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10

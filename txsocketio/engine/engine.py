@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Final
 from twisted.internet import defer
 from twisted.logger import Logger
 
-from txsocketio.deadlines import Deadlines
 from txsocketio.engine.heartbeat import HEARTBEATS, beats_for
 from txsocketio.engine.lifecycle import NOBODY, Lifecycle
 from txsocketio.engine.session import Session
 from txsocketio.engine.upgrade import Probe
 from txsocketio.errors import HandshakeError
-from txsocketio.ids import new_id
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.reasons import FORCED_CLOSE, SERVER_SHUTTING_DOWN
+from txsocketio.support.deadlines import Deadlines
+from txsocketio.support.ids import new_id
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from txsocketio.interfaces import IHandshakeRequest, IHeartbeat, ISessionListener, ITransport
-    from txsocketio.options import EngineOptions
     from txsocketio.protocol.generations import Generation
+    from txsocketio.support.options import EngineOptions
 
 OPEN: Final = 0
 CLOSE: Final = 1

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from zope.interface import implementer
 
-from txsocketio.deadlines import Deadlines
 from txsocketio.interfaces import IHeartbeat
 from txsocketio.reasons import PING_TIMEOUT
+from txsocketio.support.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
     from txsocketio.engine.engine import Engine
     from txsocketio.engine.session import Session
-    from txsocketio.options import EngineOptions
+    from txsocketio.support.options import EngineOptions
 
 #: A delayed call that fires this much early, by rounding, is on time.
 _ROUNDING: Final = 0.001

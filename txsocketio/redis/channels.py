@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from txsocketio import ids
+from txsocketio.support import ids
 
 #: Redis reads these in a pattern.
 _GLOB: Final = re.compile(rb"[*?\[\]\\]")

@@ -10,7 +10,6 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txsocketio.clock import global_reactor
 from txsocketio.errors import UsageError
 from txsocketio.interfaces import ICluster
 from txsocketio.redis.adapter import NamespaceAdapter
@@ -19,6 +18,7 @@ from txsocketio.redis.link import LinkLimits, RedisLink
 from txsocketio.redis.listener import PythonSocketIOListener
 from txsocketio.redis.status import UP, LinkStatus
 from txsocketio.redis.url import parse_url
+from txsocketio.support.clock import global_reactor
 from txsocketio.targets import AdapterState
 
 

@@ -14,12 +14,12 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail,
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from txsocketio.clock import global_reactor
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.endpoints import tls_options
 from txsocketio.redis.status import STOPPED, UP, LinkStatus, Standing
 from txsocketio.redis.subscription import Receiver, Subscription
 from txsocketio.redis.url import RedisSettings, parse_url
+from txsocketio.support.clock import global_reactor
 
 _log = Logger()
 

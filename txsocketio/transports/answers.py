@@ -28,7 +28,7 @@ from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
 from txsocketio.errors import HandshakeError
-from txsocketio.options import EngineOptions
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.compression import choose_coding, compress
 from txsocketio.transports.exchange import Exchange, Extra, WebExchange
 from txsocketio.transports.turn import Turn

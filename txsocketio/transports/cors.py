@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from txsocketio.options import EngineOptions
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.snapshot import HandshakeRequest
 
 _log = Logger()

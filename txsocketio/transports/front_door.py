@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txsocketio.deadlines import Deadlines
+from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.websocket_takeover import replace
 
 _log = Logger()

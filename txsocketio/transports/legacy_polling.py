@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from txsocketio.options import EngineOptions
 from txsocketio.reasons import TRANSPORT_CLOSE
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.answers import TEXT_PLAIN, PollAnswers
 from txsocketio.transports.exchange import Exchange
 from txsocketio.transports.jsonp import Bare, Shape

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from zope.interface import implementer
 
 from txsocketio.interfaces import ITransport
-from txsocketio.options import EngineOptions
 from txsocketio.protocol.jsonp import wrap_htmlfile
 from txsocketio.reasons import TRANSPORT_CLOSE
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.answers import begin_stream, drop_connection
 from txsocketio.transports.legacy_polling import THANKS
 from txsocketio.transports.stream import Stream

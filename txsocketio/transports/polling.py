@@ -16,8 +16,8 @@ from zope.interface import implementer
 
 from txsocketio.errors import HandshakeError
 from txsocketio.interfaces import ITransport
-from txsocketio.options import EngineOptions
 from txsocketio.reasons import TRANSPORT_CLOSE
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.answers import PollAnswers, deny
 from txsocketio.transports.exchange import Exchange
 from txsocketio.transports.jsonp import Shape

@@ -14,13 +14,13 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from txsocketio.clock import global_reactor
 from txsocketio.engine.engine import Engine
 from txsocketio.engine.session import Session
 from txsocketio.errors import HandshakeError
-from txsocketio.options import EngineOptions, make_options
 from txsocketio.protocol.generations import Generation
 from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.support.clock import global_reactor
+from txsocketio.support.options import EngineOptions, make_options
 from txsocketio.transports.adoption import Adoption, plain
 from txsocketio.transports.answers import PollAnswers, answer, answer_error, refuse, serve
 from txsocketio.transports.cookies import SessionCookie

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
-from txsocketio.deadlines import Deadlines
+from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.front_door import FrontDoor
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.logger import Logger
 
 from txsocketio.errors import HandshakeError, PayloadTooLarge, ProtocolError
-from txsocketio.options import EngineOptions
 from txsocketio.reasons import PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR
+from txsocketio.support.options import EngineOptions
 from txsocketio.transports.answers import TEXT_HTML, deny
 from txsocketio.transports.exchange import Exchange
 from txsocketio.transports.jsonp import Shape

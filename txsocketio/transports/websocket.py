@@ -18,9 +18,9 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from txsocketio.deadlines import Deadlines
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports import fastreader, websocket_takeover
 from txsocketio.transports.stream import Stream
 from txsocketio.transports.websocket_deflate import negotiate
@@ -28,8 +28,8 @@ from txsocketio.transports.websocket_output import discard
 from txsocketio.transports.websocket_parser import NORMAL, OPEN, OUR_FAULT, LeanParser, lean_options
 
 if TYPE_CHECKING:
-    from txsocketio.options import EngineOptions
     from txsocketio.protocol.generations import Generation
+    from txsocketio.support.options import EngineOptions
 
 #: The codec of permessage-deflate or None, and the head of the 101.
 Agreed: TypeAlias = tuple[Any, bytes]

@@ -15,10 +15,10 @@ from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketPr
 from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
-from txsocketio.deadlines import Deadlines
 from txsocketio.errors import ProtocolError
 from txsocketio.protocol.frames import FAREWELL
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.websocket_output import Joint, Output, discard, pauses
 
 _log = Logger()

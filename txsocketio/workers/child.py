@@ -20,7 +20,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.reflect import namedAny
 
-from txsocketio.clock import global_reactor
+from txsocketio.support.clock import global_reactor
 from txsocketio.workers.inherited import Inheritance
 from txsocketio.workers.loads import Loads
 from txsocketio.workers.process import REPORTS, STOP

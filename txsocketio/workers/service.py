@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorFDSet, IReactorProcess, IReactorSocket, IReactorUNIX
 from twisted.logger import Logger
 
-from txsocketio.clock import global_reactor
 from txsocketio.errors import UsageError
+from txsocketio.support.clock import global_reactor
 from txsocketio.workers.inherited import SharedPorts
 from txsocketio.workers.keeper import Keeper
 from txsocketio.workers.loads import ABSENT, Loads

@@ -1,5 +1,5 @@
 """
-Tests of txsocketio.deadlines.
+Tests of txsocketio.support.deadlines.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txsocketio.deadlines import Deadlines
+from txsocketio.support.deadlines import Deadlines
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["start", "stop", "wait"]), st.sampled_from("abc"), st.integers(0, 7)), max_size=40

@@ -1,5 +1,5 @@
 """
-Tests of txsocketio.ids.
+Tests of txsocketio.support.ids.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from base64 import urlsafe_b64decode
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txsocketio.ids import new_id
+from txsocketio.support.ids import new_id
 
 
 class Ids(SynchronousTestCase):

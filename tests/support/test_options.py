@@ -12,7 +12,7 @@ from twisted.cred.portal import Portal
 from twisted.trial.unittest import SynchronousTestCase
 
 from txsocketio.errors import OptionError
-from txsocketio.options import EngineOptions, SocketOptions, make_options, split_options
+from txsocketio.support.options import EngineOptions, SocketOptions, make_options, split_options
 
 MIB = 1024 * 1024
 

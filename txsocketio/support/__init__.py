@@ -1,0 +1,3 @@
+"""
+The ground that every layer stands on: options, clocks, deadlines, ids.
+"""
