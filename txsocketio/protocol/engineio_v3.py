@@ -4,6 +4,7 @@ Engine.IO 3: packets of a POST after their lengths, as text counted in UTF-16 un
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from zope.interface import implementer
@@ -15,7 +16,13 @@ from txsocketio.protocol.text import UnitReader, digits_end
 
 _LENGTH_DIGITS: Final = 10
 _BINARY_MESSAGE: Final = b"\x04"
-_DOUBLE: Final = {"polling-b64": "polling-b64-double", "polling-b64-double": "polling-b64"}
+_UNKNOWN: Final = "polling-b64"
+_SINGLE: Final = "polling-b64-single"
+_DOUBLE: Final = "polling-b64-double"
+_AMBIGUOUS: Final = "polling-b64-ambiguous"
+_MAYBE_DOUBLE: Final = frozenset({_UNKNOWN, _AMBIGUOUS, _DOUBLE})
+#: A control character that no keyboard and no text has, and that half of all characters leave when encoded twice.
+_CONTROL: Final = re.compile("[\x80-\x9f]").search
 
 
 @implementer(IEngineCodec)
@@ -23,20 +30,29 @@ class CodecV3:
     """
     Split what clients 1.x and 2.x post.
 
-    Both say ``EIO=3``, yet 1.x encodes text to UTF-8 twice. A text body of characters below U+0100 which, taken as
-    bytes, is valid UTF-8 is read as doubly encoded.
+    Both say ``EIO=3``, yet 1.x encodes text to UTF-8 twice. Which of the two a client does is a property of its
+    session, kept in the name of its container:
+
+    * ``polling``: it takes octets. 1.x then posts nothing else, so what is text is 2.x's, encoded once.
+    * ``polling-b64``: not known yet. Text that can only be encoded once settles it, and so does text that can only be
+      encoded twice. Text that makes sense both ways is read as encoded twice, which it nearly always is, and settles
+      nothing: the container is ``polling-b64-ambiguous`` then.
+    * ``polling-b64-single`` and ``polling-b64-double``: settled. What is encoded once for certain is read so even
+      after ``double``, and corrects it: there is no other way to read it.
     """
 
     translate = None
 
-    def decode_payload(self, body: bytes, content_type: bytes, limit: int) -> list[str | bytes]:
+    def decode_payload(
+        self, body: bytes, content_type: bytes, limit: int, container: str = _UNKNOWN
+    ) -> list[str | bytes]:
         """
         See IEngineCodec.
         """
         if content_type == b"application/octet-stream":
             return self._decode_octets(body, limit)
         text = decode_body(body)
-        double = _is_double(text)
+        double = container in _MAYBE_DOUBLE and _may_be_double(text)
         packets: list[str | bytes] = []
         reader = UnitReader(text)
         while reader.position < len(text):
@@ -46,8 +62,7 @@ class CodecV3:
             if end == reader.position or text[end : end + 1] != ":":
                 raise PayloadError("a packet without its length")
             packet = reader.take(end + 1, int(text[reader.position : end]))
-            # Cannot fail: between two packets stands an ASCII length, which no UTF-8 sequence spans.
-            packets.append(self._packet(packet.encode("latin-1").decode() if double else packet))
+            packets.append(self._packet(_decode_again(packet) if double else packet))
         if not packets:
             raise PayloadError("an empty body")
         return packets
@@ -101,10 +116,12 @@ class CodecV3:
         """
         See IEngineCodec.
         """
-        if container not in _DOUBLE or body.isascii():
+        if container not in _MAYBE_DOUBLE or body.isascii():
             return container
-        double = container == "polling-b64-double"
-        return container if double is _is_double(decode_body(body)) else _DOUBLE[container]
+        text = decode_body(body)
+        if not _may_be_double(text):
+            return _SINGLE
+        return _DOUBLE if container == _DOUBLE or _CONTROL(text) else _AMBIGUOUS
 
 
 def _octet_length(digits: bytes) -> int:
@@ -116,7 +133,7 @@ def _octet_length(digits: bytes) -> int:
     return length
 
 
-def _is_double(text: str) -> bool:
+def _may_be_double(text: str) -> bool:
     if text.isascii():
         return False
     try:
@@ -124,3 +141,11 @@ def _is_double(text: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _decode_again(packet: str) -> str:
+    # The whole body is UTF-8 underneath, but a length may cut a character of it.
+    try:
+        return packet.encode("latin-1").decode()
+    except UnicodeError:
+        raise PayloadError("a length that cuts a character") from None

@@ -48,7 +48,9 @@ class LegacyCodec:
             return "6"
         return "1" if packet in _ROOT_DISCONNECTS else "4" + packet
 
-    def decode_payload(self, body: bytes, content_type: bytes, limit: int) -> list[str | bytes]:
+    def decode_payload(
+        self, body: bytes, content_type: bytes, limit: int, container: str = "polling"
+    ) -> list[str | bytes]:
         """
         See IEngineCodec.
         """
