@@ -99,7 +99,7 @@ class IEngineCodec(Interface):
         " packet that form: 0.9's heartbeat becomes '3', its noop '6', its root disconnect '1', all else '4' + packet."
     )
 
-    def decode_payload(body: bytes, content_type: bytes, limit: int, container: str) -> list[str | bytes]:
+    def decode_payload(body: bytes, content_type: bytes, limit: int, container: str = "") -> list[str | bytes]:
         """
         Split the body of a POST.
 
