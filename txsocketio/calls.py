@@ -309,5 +309,8 @@ def shown(name: Any) -> str:
     :param name: anything.
     :return: a short text without line breaks.
     """
+    if isinstance(name, str):
+        # Cut before it is written out: each character may become ten.
+        name = name[:81]
     text = ascii(name) if isinstance(name, str | int | float) else f"a {type(name).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."

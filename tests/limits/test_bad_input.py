@@ -2,6 +2,9 @@
 What clients must not send: each gets its answer, one line is logged, and nothing else happens.
 """
 
+import gzip
+import zlib
+
 from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame
 from tests.transports.http_kit import Response
 from tests.transports.websocket_kit import CLOSE, CONTINUATION, PING, TEXT, frame
@@ -269,6 +272,13 @@ class Posts(BadInputCase):
         peer.send('421["echo"]', "4x")
         self.assertEqual(peer.status, 400)
         self.assertEqual(Echo.reasons, ["parse error"])
+
+    def test_a_compressed_body_is_not_inflated(self):
+        for coding, compress in (("gzip", gzip.compress), ("deflate", zlib.compress)):
+            peer = self.begin()
+            peer.raw(compress(b"4" * 900_000), ("Content-Encoding", coding))
+            self.assertEqual(peer.status, 400)
+            self.ended(peer, "parse error", coding)
 
     def test_octets(self):
         peer = self.begin()

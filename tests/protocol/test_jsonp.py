@@ -7,14 +7,16 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from typing import Any
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.protocol.kit import modest, steps, texts
+from tests.protocol.kit import modest, steps, texts, values
 from txsocketio.errors import PayloadError
+from txsocketio.protocol.jsoncodec import JSONCodec
 from txsocketio.protocol.jsonp import (
     index,
     read_form,
@@ -56,6 +58,20 @@ class ScriptTests(SynchronousTestCase):
             self.assertFalse(set("\u2028\u2029\n\r") & set(literal.decode()))
         self.assertNotIn(b"</", literal)
 
+    @modest
+    @given(texts)
+    def test_how_much_longer_a_literal_gets(self, payload: str) -> None:
+        longest = len(payload.encode())
+        for slashes in (False, True):
+            self.assertLessEqual(len(script_string(payload.encode(), slashes)), 6 * longest + 2)
+
+    @modest
+    @given(values)
+    def test_json_gets_twice_as_long_at_most(self, value: Any) -> None:
+        text = JSONCodec().dumps(value, repr)
+        for slashes in (False, True):
+            self.assertLessEqual(len(script_string(text, slashes)), 2 * len(text) + 2)
+
 
 def as_client_3(payload: str) -> bytes:
     """
@@ -83,6 +99,8 @@ class FormTests(SynchronousTestCase):
             self.assertRaises(PayloadError, read_form, b"d=" + stray * 1001)
 
     def test_a_long_form_costs_no_more_steps(self) -> None:
+        # What Python loads when it is first needed does not count.
+        self.read(b"d=%41")
         for field in (b"%41", b"%", b"%zz", b"+", b"a", b"\\", b"%5Cn", b"&", b"x&", b"\\n", b"\\\\n"):
             few, many = (steps(self.read, b"x&d=" + field * count) for count in (2000, 20_000))
             self.assertEqual(few, many, field)

@@ -158,25 +158,24 @@ class PollingTests(EngineIO3TestCase):
         self.assertAnswer(poll, 200, answer, PLAIN)
 
     def test_who_has_sent_ascii_only_gets_ascii(self):
-        for query in ({"b64": "1"}, {"b64": "1", "x": "2"}):
-            self.query = {"EIO": "3", **query}
-            self.begin()
-            sent = counted('420["echo","h\\u00e9 \\ud83d\\ude00"]')
-            self.exchange(sent, counted('430["h\\u00e9 \\ud83d\\ude00"]'))
+        self.query = {"EIO": "3", "b64": "1"}
+        self.begin()
+        sent = counted('420["echo","h\\u00e9 \\ud83d\\ude00"]')
+        self.exchange(sent, counted('430["h\\u00e9 \\ud83d\\ude00"]'))
 
     def test_text_that_can_only_be_encoded_once_settles_it_for_good(self):
         self.query = {"EIO": "3", "b64": "1"}
         self.begin()
         self.exchange(counted('420["echo","h€"]'), counted('430["h€"]'))
-        for text in ("Ã©", "é", "â\x82¬"):
-            self.exchange(counted(f'420["echo","{text}"]'), counted(f'430["{text}"]'))
+        for value in ("Ã©", "é", "â\x82¬"):
+            self.exchange(counted(f'420["echo","{value}"]'), counted(f'430["{value}"]'))
 
     def test_text_that_can_only_be_encoded_twice_settles_it_for_good(self):
         self.query = {"EIO": "3", "b64": "1"}
         self.begin()
         self.exchange(twice('420["echo","h€"]'), twice('430["h€"]'))
-        for text in ("Ã©", "é", "€"):
-            self.exchange(twice(f'420["echo","{text}"]'), twice(f'430["{text}"]'))
+        for value in ("Ã©", "é", "€"):
+            self.exchange(twice(f'420["echo","{value}"]'), twice(f'430["{value}"]'))
 
     def test_text_that_can_be_either_is_answered_so_that_either_reads_it(self):
         self.query = {"EIO": "3", "b64": "1"}
