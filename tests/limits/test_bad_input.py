@@ -230,7 +230,9 @@ class Frames(BadInputCase):
         first.send("2probe", "5", '421["echo"]')
         self.assertEqual(first.take(), ["3probe", "431[]"])
         third = WebSocketPeer(self.whole, sid=peer.sid)
-        self.assertEqual((third.response.status, third.response.body), (400, b"Bad request"))
+        self.assertEqual(third.response.status, 101)
+        third.send("2probe")
+        self.assertEqual((third.take(), third.open, third.close_code), ([], False, 1000))
         first.say("echo", id=2)
         self.assertEqual(first.take(), ["432[]"])
 
@@ -250,11 +252,13 @@ class Posts(BadInputCase):
         b"\x1e" + b'42["echo"]',
         b"\xff\xfe",
         b'42["echo","\xed\xa0\x80"]',
-        b"b",
         b"b*",
         b"bQQ",
         b"b\xc3\xa9",
         SECRET.encode(),
+        b"9",
+        b"2",
+        b'42["echo"]\x1e9',
     ]
 
     def test_each_is_answered_400_and_closes_the_session(self):
@@ -267,8 +271,49 @@ class Posts(BadInputCase):
     def test_what_came_before_the_mistake_has_been_served(self):
         peer = self.begin()
         peer.send('421["echo"]', "4x")
-        self.assertEqual(peer.status, 400)
+        self.assertEqual(peer.status, 200)
         self.assertEqual(Echo.reasons, ["parse error"])
+
+    def test_what_was_queued_before_a_violation_of_socketio_can_be_fetched(self):
+        for violation in (
+            "40",
+            '42/elsewhere,["echo"]',
+            "4abc",
+            "47",
+            "4",
+            '44{"message":"x"}',
+            b"nobody announced this",
+        ):
+            for polls in (False, True):
+                peer = self.begin()
+                if polls:
+                    peer.take()
+                else:
+                    peer.stall()
+                    peer.take()
+                    peer.socket["/"].emit("there", 0)
+                    peer.take()
+                peer.socket["/"].emit("first", SECRET)
+                peer.send('421["echo"]', violation)
+                self.assertEqual(peer.status, 200, violation)
+                self.assertEqual(peer.take(), [f'42["first","{SECRET}"]', "431[]", "1"], violation)
+                gone = self.whole.request("GET", peer.query)
+                self.assertEqual((gone.status, gone.json["code"]), (400, 1), violation)
+                self.assertEqual(Echo.reasons, ["parse error"])
+                Echo.reasons.clear()
+
+    def test_nobody_knows_a_session_whose_client_broke_the_protocol_below(self):
+        for body in (b"9", b"2", b"b*", b"\xff"):
+            peer = self.begin()
+            peer.stall()
+            peer.take()
+            peer.socket["/"].emit("there", 0)
+            peer.take()
+            peer.socket["/"].emit("lost", 0)
+            peer.raw(body)
+            self.assertEqual(peer.status, 400, body)
+            gone = self.whole.request("GET", peer.query)
+            self.assertEqual((gone.status, gone.json["code"]), (400, 1), body)
 
     def test_octets(self):
         peer = self.begin()
