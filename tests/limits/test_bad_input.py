@@ -236,6 +236,28 @@ class Frames(BadInputCase):
         first.say("echo", id=2)
         self.assertEqual(first.take(), ["432[]"])
 
+    def test_a_second_websocket_for_a_session_is_closed_and_the_first_lives(self):
+        for revision, short in (("4", True), ("4", False), ("3", True), ("3", False)):
+            self.whole = self.stack({"/": Echo}, fast_handshake=short)
+            first = WebSocketPeer(self.whole, EIO=revision)
+            if revision == "4":
+                first.send("40")
+            first.take()
+            for talks in (False, True):
+                second = WebSocketPeer(self.whole, sid=first.sid, EIO=revision)
+                self.assertEqual(second.response.status, 101)
+                if talks:
+                    second.send("2probe", "5", '421["echo"]')
+                self.assertEqual((second.take(), second.open, second.close_code), ([], False, 1000))
+                first.say("echo", id=1)
+                self.assertEqual(first.take(), ["431[]"])
+            for sid in ("unknown", first.sid[:-1]):
+                refused = WebSocketPeer(self.whole, sid=sid, EIO=revision)
+                self.assertEqual((refused.response.status, refused.response.body), (400, b"Session ID unknown"))
+            other = WebSocketPeer(self.whole, sid=first.sid, EIO="7" if revision == "4" else "4")
+            self.assertEqual(other.response.status, 400)
+            self.assertEqual(Echo.reasons, [])
+
 
 class Posts(BadInputCase):
     """
