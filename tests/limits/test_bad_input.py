@@ -2,7 +2,7 @@
 What clients must not send: each gets its answer, one line is logged, and nothing else happens.
 """
 
-from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame
+from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame, events
 from tests.transports.http_kit import Response
 from tests.transports.websocket_kit import CLOSE, CONTINUATION, PING, TEXT, frame
 from txsocketio.namespace import BaseNamespace
@@ -170,6 +170,41 @@ class Packets:
 
 class PacketsOverWebSocket(Packets, BadInputCase):
     kind = WebSocketPeer
+
+    def test_what_was_sent_before_a_violation_arrives_before_the_close(self):
+        for violation in ("40", "4abc", "47", "9", b"nobody announced this"):
+            peer = self.begin()
+            peer.socket["/"].emit("first", 0)
+            peer.send('421["echo"]', violation)
+            self.assertEqual(peer.take(), ['42["first",0]', "431[]"], violation)
+            self.assertEqual((peer.close_code, peer.open), (1000, False))
+
+    def test_what_waits_for_a_client_that_is_slow_arrives_as_well(self):
+        for violation in ("40", "4abc", "9"):
+            peer = self.begin()
+            peer.stall()
+            for number in range(4):
+                peer.socket["/"].emit("n", number, "x" * 100_000)
+            peer.send('421["echo"]', violation)
+            self.assertGreater(peer.session.queued, 2)
+            peer.line.reading = True
+            self.whole.turn()
+            came = peer.take()
+            self.assertEqual([number for _, number, _ in events(came)], [0, 1, 2, 3])
+            self.assertEqual((came[-1], peer.close_code), ("431[]", 1000), violation)
+
+    def test_a_client_that_does_not_read_has_the_close_timeout(self):
+        self.whole = self.stack({"/": Echo}, close_timeout=7)
+        peer = WebSocketPeer(self.whole)
+        peer.join()
+        peer.stall()
+        for number in range(4):
+            peer.socket["/"].emit("n", number, "x" * 100_000)
+        peer.send("4abc")
+        self.assertFalse(peer.line.lost)
+        self.whole.advance(7.1)
+        self.assertTrue(peer.line.lost)
+        self.assertEqual(self.whole.engine.backlog.size, 0)
 
 
 class PacketsOverPolling(Packets, BadInputCase):
