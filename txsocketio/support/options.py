@@ -91,8 +91,8 @@ class EngineOptions:
         What is sent back may be longer than it came: numbers up to 4 times, text for 1.x clients up to 3 times,
         attachments come on top. An application that sends back big messages needs 5 times max_http_buffer_size.
     :ivar max_total_outgoing_bytes: bytes that may wait for all clients of one process, what a broadcast sends to many
-        counted once; None for the greater of 1 GiB and max_outgoing_bytes. No less than max_outgoing_bytes. For whom most
-        waits is closed when there is more.
+        counted once; None for the greater of 1 GiB and max_outgoing_bytes. No less than max_outgoing_bytes. When there
+        is more, the client for whom most waits is closed.
     :ivar max_fragments: frames that one WebSocket message may come in.
     :ivar hold_timeout: seconds that reading from a client may stay paused before its session is closed.
     :ivar close_timeout: seconds that a closing session may take to flush.
