@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -274,6 +275,21 @@ class Closing(SynchronousTestCase):
                     self.feed(data[cut:])
                     answered = frames(self.connection.value())
                     self.assertEqual([(0x88, code.to_bytes(2, "big"))], answered, (code, words, before, cut))
+
+    def test_the_log_says_in_words_what_the_peer_gets_as_a_code(self) -> None:
+        for data, code, words in (
+            (frame(TEXT, b"x", mask=None), 1002, "unmasked"),
+            (b"\x81\xff" + (1 << 30).to_bytes(8, "big") + bytes(4), 1009, "exceeds"),
+            (frame(TEXT, b"\xff"), 1007, "UTF-8"),
+            (close_frame(999), 1002, "invalid close code 999"),
+            (frame(BINARY, b"?"), 1002, "not a packet"),
+        ):
+            self.setUp()
+            with capturedLogs() as events:
+                self.feed(data)
+            self.assertEqual([(0x88, code.to_bytes(2, "big"))], frames(self.connection.value()))
+            self.assertEqual(1, len(events))
+            self.assertIn(words, events[0]["text"])
 
     def test_by_a_peer_that_gives_no_code(self) -> None:
         for before in (b"", frame(PONG)):
