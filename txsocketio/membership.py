@@ -103,7 +103,8 @@ class Membership(Routing):
         # What comes with a CONNECT stays as long as the namespace: of all of them together no more than of one message.
         for namespaces in (self.active_ns, self._joining):
             size += sum([namespace._connect_bytes for namespace in namespaces.values()])
-        return size <= self.server.engine_options.max_http_buffer_size
+        most: int = self.server.engine_options.max_http_buffer_size
+        return size <= most
 
     def _instantiate(self, mount: MountedNamespace, packet: Packet) -> None:
         name = packet.namespace
