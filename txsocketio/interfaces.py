@@ -122,12 +122,13 @@ class IEngineCodec(Interface):
         :raises PacketError: when it is not one.
         """
 
-    def container_for(container: str, body: bytes) -> str:
+    def container_for(container: str, body: bytes, content_type: bytes = b"") -> str:
         """
         Settle what kind of client polls by what it posts, where only that tells 1.x from 2.x.
 
         :param container: the session's so far: a key of Generation.wires.
-        :param body: of a POST, of text.
+        :param body: of a POST.
+        :param content_type: of that POST, as decode_payload() takes it.
         :return: the session's from now on; usually the same.
         :raises PayloadError: for a body that is not UTF-8.
         """

@@ -88,8 +88,8 @@ class AnyInput(SynchronousTestCase):
     def test_bodies_of_every_generation_and_container(self, body: bytes) -> None:
         for record in (EIO4, EIO3, LEGACY):
             for container in CONTAINERS:
-                after = self.check(record.codec.container_for, container, body)
                 for content_type in (TEXT, OCTETS):
+                    after = self.check(record.codec.container_for, container, body, content_type)
                     packets = self.check(record.codec.decode_payload, body, content_type, 5, after or container)
                     if packets is not None:
                         self.assertTrue(0 < len(packets) <= 5)

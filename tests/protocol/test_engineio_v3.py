@@ -82,7 +82,7 @@ class TextTests(SynchronousTestCase):
     @modest
     @given(messages)
     def test_round_trip(self, sent: list[str | bytes]) -> None:
-        for container in ("polling-b64-single", "polling"):
+        for container in ("polling-b64-single", "polling-single"):
             body = body_of("polling-b64-single", sent)
             self.assertEqual(CODEC.decode_payload(body, TEXT, 6, container), received(sent))
 
@@ -133,7 +133,9 @@ class DoubleEncodingTests(SynchronousTestCase):
             (AMBIGUOUS, AMBIGUOUS, "4hé"),
             (DOUBLE, DOUBLE, "4hé"),
             (SINGLE, SINGLE, "4hÃ©"),
-            ("polling", "polling", "4hÃ©"),
+            ("polling", "polling", "4hé"),
+            ("polling-double", "polling-double", "4hé"),
+            ("polling-single", "polling-single", "4hÃ©"),
         ):
             self.assertEqual(CODEC.container_for(before, body), after)
             self.assertEqual(CODEC.decode_payload(body, TEXT, 9, after), [read])
@@ -142,8 +144,16 @@ class DoubleEncodingTests(SynchronousTestCase):
         for text in ("2:4h", "4:4hÃ©", "6:4hâ\x82¬"):
             self.assertEqual(CODEC.container_for(SINGLE, text.encode()), SINGLE)
             self.assertEqual(CODEC.container_for(DOUBLE, text.encode()), DOUBLE)
-            self.assertEqual(CODEC.container_for("polling", text.encode()), "polling")
-        self.assertEqual(CODEC.container_for("polling", b"\x00\x01\xff4"), "polling")
+
+    def test_who_takes_octets_is_told_apart_by_texts_as_well(self) -> None:
+        once, twice, octets = "3:4h€".encode(), "6:4hâ\x82¬".encode(), b"\x00\x03\xff4\xc3\xa9"
+        for before in ("polling", "polling-double"):
+            self.assertEqual(CODEC.container_for(before, once), "polling-single")
+            self.assertEqual(CODEC.container_for(before, twice), "polling-double")
+        for before in ("polling", "polling-single", "polling-double"):
+            self.assertEqual(CODEC.container_for(before, octets, OCTETS), before)
+            self.assertEqual(CODEC.decode_payload(octets, OCTETS, 9, before), ["4é"])
+        self.assertIs(EIO3.wires["polling-single"], EIO3.wires["polling-double"])
 
     def test_ascii_says_nothing(self) -> None:
         for before in (UNKNOWN, AMBIGUOUS, SINGLE, DOUBLE):

@@ -184,12 +184,16 @@ class PollingTests(EngineIO3TestCase):
         self.exchange(counted('420["echo","hè"]'), counted('430["hè"]'))
         self.exchange(counted('420["echo","Ã©"]'), counted('430["Ã©"]'))
 
-    def test_who_takes_octets_encodes_once(self):
-        self.begin()
-        poll = self.get()
-        self.post(counted('420["echo","Ã©"]'))
-        self.server.turn()
-        self.assertAnswer(poll, 200, octets('430["Ã©"]'), OCTETS)
+    def test_who_takes_octets_and_posts_text(self):
+        # Browsers with 1.x, and with 2.x, while nothing is binary.
+        for encode in (counted, twice):
+            self.query = {"EIO": "3"}
+            self.begin()
+            for value in ("h€", "Ã©", "é"):
+                poll = self.get()
+                self.post(encode(f'420["echo","{value}"]'))
+                self.server.turn()
+                self.assertAnswer(poll, 200, octets(f'430["{value}"]'), OCTETS)
 
     def test_a_length_that_cuts_a_character_encoded_twice_is_answered_400(self):
         for query in ({"EIO": "3"}, {"EIO": "3", "b64": "1"}):

@@ -14,13 +14,19 @@ from txsocketio.interfaces import IEngineCodec
 from txsocketio.protocol.engineio_v4 import decode_base64, decode_body
 from txsocketio.protocol.text import UnitReader, digits_end
 
+_OCTETS: Final = b"application/octet-stream"
 _LENGTH_DIGITS: Final = 10
 _BINARY_MESSAGE: Final = b"\x04"
 _UNKNOWN: Final = "polling-b64"
-_SINGLE: Final = "polling-b64-single"
-_DOUBLE: Final = "polling-b64-double"
-_AMBIGUOUS: Final = "polling-b64-ambiguous"
-_MAYBE_DOUBLE: Final = frozenset({_UNKNOWN, _AMBIGUOUS, _DOUBLE})
+#: What a container becomes by text that can be encoded once only, twice only, or either way; what is settled as
+#: encoded once is not here, nor are containers of no text.
+_SETTLED: Final = {
+    "polling": ("polling-single", "polling-double", "polling"),
+    "polling-double": ("polling-single", "polling-double", "polling-double"),
+    "polling-b64": ("polling-b64-single", "polling-b64-double", "polling-b64-ambiguous"),
+    "polling-b64-ambiguous": ("polling-b64-single", "polling-b64-double", "polling-b64-ambiguous"),
+    "polling-b64-double": ("polling-b64-single", "polling-b64-double", "polling-b64-double"),
+}
 #: A control character that no keyboard and no text has, and that half of all characters leave when encoded twice.
 _CONTROL: Final = re.compile("[\x80-\x9f]").search
 
@@ -31,14 +37,15 @@ class CodecV3:
     Split what clients 1.x and 2.x post.
 
     Both say ``EIO=3``, yet 1.x encodes text to UTF-8 twice. Which of the two a client does is a property of its
-    session, kept in the name of its container:
+    session, kept in the name of its container: ``polling``, or ``polling-b64`` where it takes no octets.
 
-    * ``polling``: it takes octets. 1.x then posts nothing else, so what is text is 2.x's, encoded once.
-    * ``polling-b64``: not known yet. Text that can only be encoded once settles it, and so does text that can only be
-      encoded twice. Text that makes sense both ways is read as encoded twice, which it nearly always is, and settles
-      nothing: the container is ``polling-b64-ambiguous`` then.
-    * ``polling-b64-single`` and ``polling-b64-double``: settled. What is encoded once for certain is read so even
-      after ``double``, and corrects it: there is no other way to read it.
+    * As it is: not known yet. Text that can only be encoded once settles it, and so does text that can only be encoded
+      twice. Text that makes sense both ways is read as encoded twice, which it nearly always is, and settles nothing;
+      ``polling-b64`` becomes ``polling-b64-ambiguous`` then.
+    * With ``-single`` or ``-double`` at its end: settled. What is encoded once for certain is read so even after
+      ``double``, and corrects it: there is no other way to read it.
+
+    Octets are the same from both.
     """
 
     translate = None
@@ -49,10 +56,10 @@ class CodecV3:
         """
         See IEngineCodec.
         """
-        if content_type == b"application/octet-stream":
+        if content_type == _OCTETS:
             return self._decode_octets(body, limit)
         text = decode_body(body)
-        double = container in _MAYBE_DOUBLE and _may_be_double(text)
+        double = container in _SETTLED and _may_be_double(text)
         packets: list[str | bytes] = []
         reader = UnitReader(text)
         while reader.position < len(text):
@@ -112,16 +119,18 @@ class CodecV3:
             raise PacketError("a binary packet that is no message")
         return data[1:]
 
-    def container_for(self, container: str, body: bytes) -> str:
+    def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
         See IEngineCodec.
         """
-        if container not in _MAYBE_DOUBLE or body.isascii():
+        after = _SETTLED.get(container)
+        if after is None or content_type == _OCTETS or body.isascii():
             return container
+        once, twice, either = after
         text = decode_body(body)
         if not _may_be_double(text):
-            return _SINGLE
-        return _DOUBLE if container == _DOUBLE or _CONTROL(text) else _AMBIGUOUS
+            return once
+        return twice if _CONTROL(text) else either
 
 
 def _octet_length(digits: bytes) -> int:

@@ -54,7 +54,7 @@ class CodecV4:
         """
         return data
 
-    def container_for(self, container: str, body: bytes) -> str:
+    def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
         See IEngineCodec.
         """

@@ -83,7 +83,7 @@ class LegacyCodec:
         """
         raise PacketError("this protocol has no binary messages")
 
-    def container_for(self, container: str, body: bytes) -> str:
+    def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
         See IEngineCodec.
         """

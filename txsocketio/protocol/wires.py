@@ -2,9 +2,10 @@
 Wires: how the parts of a message look in one container of one generation.
 
 The containers: ``websocket`` (whole server frames), ``unframed`` (opcodes and payloads, for who frames by himself),
-``polling``; each with ``-b64`` for clients that take no octets. ``polling-b64-single`` and ``polling-b64-double`` are
-for those of them that are known to be 2.x or 1.x; until then they get what both read (``polling-b64-ambiguous``: the
-latter is likelier). Every generation has all of these names, so that a transport never asks which one it serves.
+``polling``; each with ``-b64`` for clients that take no octets. ``-single`` and ``-double`` after ``polling`` are for
+clients that are known to encode text once or twice; until then they get what is read alike by both
+(``polling-b64-ambiguous``: the latter is likelier). Every generation has all of these names, so that a transport never
+asks which one it serves.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ CONTAINERS: Final = (
     "unframed",
     "unframed-b64",
     "polling",
+    "polling-single",
+    "polling-double",
     "polling-b64",
     "polling-b64-ambiguous",
     "polling-b64-single",
@@ -316,12 +319,15 @@ def wires_v3(parser: IParser) -> Mapping[str, IWire]:
     :param parser: makes the parts.
     :return: by container.
     """
+    octets = PollingWire("eio3-polling", parser, _V3, Container(_octets, _join_octets))
     return {
         "websocket": WebSocketWire("eio3-websocket", parser, _V3),
         "websocket-b64": WebSocketWire("eio3-websocket-b64", parser, _V3_TEXT),
         "unframed": UnframedWire("eio3-unframed", parser, _V3),
         "unframed-b64": UnframedWire("eio3-unframed-b64", parser, _V3_TEXT),
-        "polling": PollingWire("eio3-polling", parser, _V3, Container(_octets, _join_octets)),
+        "polling": octets,
+        "polling-single": octets,
+        "polling-double": octets,
         "polling-b64": PollingWire("eio3-polling-b64", parser, _V3_TEXT, Container(_for_either)),
         "polling-b64-ambiguous": PollingWire(
             "eio3-polling-b64-ambiguous", parser, _V3_TEXT, Container(_for_either_or_double)

@@ -153,7 +153,7 @@ class PollingTransport(Uploads):
 
     def _decode(self, payload: bytes, content_type: bytes) -> list[str | bytes]:
         codec = self._generation.codec
-        container = codec.container_for(self._container, payload)
+        container = codec.container_for(self._container, payload, content_type)
         if container != self._container:
             self._container = container
             self.wire = self._generation.wires[container]
