@@ -137,13 +137,18 @@ class RestoreTests(SynchronousTestCase):
         self.assertEqual(value, before)
 
     def test_the_search_costs_no_call_for_each_value(self) -> None:
-        placeholder = {"_placeholder": True, "num": 0}
         for item in ("[]", "{}", "[0]", '{"":[]}', "1", '"x"', "[[[]]]", '{"_placeholder":0}'):
             few, many = (
-                calls(restore, [dict(placeholder), JSON.loads("[" + ",".join([item] * count) + "]")], [b"a"])
+                calls(restore, [{"_placeholder": True, "num": 0}, *[JSON.loads(item) for _ in range(count)]], [b"a"])
                 for count in (10, 10_000)
             )
             self.assertEqual(few, many)
+
+    def test_one_among_many_of_a_dict(self) -> None:
+        value: list[Any] = [{str(number): number for number in range(1000)}]
+        value[0]["x"] = {"_placeholder": True, "num": 0}
+        restore(value, [b"a"])
+        self.assertEqual(value, [{**{str(number): number for number in range(1000)}, "x": b"a"}])
 
     def test_any_depth(self) -> None:
         value: list[Any] = [{"_placeholder": True, "num": 0}]

@@ -98,21 +98,31 @@ def _placeholders(value: Any) -> list[tuple[Any, Any]]:
     """
     Find all placeholders: (container, key or index). One flat loop, since a client can send 300,000 lists in 1 MB.
     """
-    found: list[tuple[Any, Any]] = []
+    holders: list[Any] = []
     waiting: list[Any] = [value]
     enter = waiting.append
     while waiting:
         container = waiting.pop()
-        for key, item in container.items() if container.__class__ is dict else enumerate(container):
+        holds = False
+        for item in container if container.__class__ is list else container.values():
             kind = item.__class__
-            if kind is dict:
-                if item.get("_placeholder") is True:
-                    found.append((container, key))
-                elif item:
+            if kind is list:
+                if item:
                     enter(item)
-            elif kind is list and item:
-                enter(item)
-    return found
+            elif kind is dict and item:
+                if item.get("_placeholder") is True:
+                    holds = True
+                else:
+                    enter(item)
+        if holds:
+            holders.append(container)
+    # Where they stand is asked of those few containers only.
+    return [
+        (container, key)
+        for container in holders
+        for key, item in (container.items() if container.__class__ is dict else enumerate(container))
+        if item.__class__ is dict and item.get("_placeholder") is True
+    ]
 
 
 class Assembler:
