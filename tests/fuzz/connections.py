@@ -190,6 +190,8 @@ def deflate(data: bytes) -> Any:
             stack.turn()
             # What is sent compressed stays out of it: a close code is enough to tell how it ended.
             codes = [payload[:2] for first, payload in frames(line.take()) if first == 0x88]
+            # What is too long and no UTF-8 is either, by what is noticed first.
+            codes = [b"\x03\xef" if code == b"\x03\xf1" else code for code in codes]
             outcomes.append((list(Heard.seen), codes))
             line.break_off()
             stack.lines.clear()

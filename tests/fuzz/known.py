@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
-#: The target, and a part of what tells its findings apart.
+#: A part of the target's name, and of what the finding says.
 KNOWN: Final[tuple[tuple[str, str], ...]] = (
     ("payload-eio3", "UnicodeDecodeError"),
     ("attachments", "a relayed packet is not amplified"),
     ("origin", "null is nobody's origin"),
     ("origin", "no user in an origin"),
     ("origin", "no port 0"),
+    # A Content-Type with a control character in it that Python takes for the end of a line: twisted.web raises.
+    ("pair-short", "Header values may not contain linefeed"),
+    ("http", "Header values may not contain linefeed"),
 )
 
 
@@ -25,4 +28,4 @@ def is_known(target: str, error: str) -> bool:
     :param target: its name.
     :param error: the exception's name and text.
     """
-    return any(target == name and part in error for name, part in KNOWN)
+    return any(name in target and part in error for name, part in KNOWN)
