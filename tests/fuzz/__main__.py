@@ -15,7 +15,12 @@ from tests.fuzz.runner import Run, memory
 from tests.fuzz.target import targets
 
 
-def _options() -> argparse.Namespace:
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+    """
+    Read a command line.
+
+    :param arguments: None for that of the process.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m tests.fuzz", description="Fuzz every decoder and the pairs of ways."
     )
@@ -30,7 +35,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--replay", type=Path, help="the file of a finding, to be run again")
     parser.add_argument("--case", nargs=2, metavar=("TARGET", "HEX"), help="an input, to be run")
     parser.add_argument("--list", action="store_true", help="name the targets")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def main() -> int:
@@ -39,7 +44,7 @@ def main() -> int:
 
     :return: the exit status: 1 for findings.
     """
-    options = _options()
+    options = parsed()
     # A library that asks for a reactor's debug log would write it to the terminal.
     logging.disable(logging.CRITICAL)
     known = targets()

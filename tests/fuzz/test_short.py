@@ -5,17 +5,24 @@ A short run of the fuzzer, and what the fuzzer itself must do.
 from __future__ import annotations
 
 import random
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import tests.fuzz.__main__ as fuzz
+import tests.soak.__main__ as soak
 from tests.fuzz.findings import CASES, Finding, attempt, read, smallest
 from tests.fuzz.mutation import BLOWN_UP, LONGEST, Mutator, cut
 from tests.fuzz.runner import CORPUS, Progress, Run
 from tests.fuzz.target import Target, check_cost, targets
+from tests.processes import ROOT
 
 SEED = 20120313
+
+PAGE = ROOT / "docs" / "project" / "watching.rst"
 
 
 class ShortRun(SynchronousTestCase):
@@ -110,3 +117,35 @@ class Fuzzer(SynchronousTestCase):
         table = run.table()
         for name in targets():
             self.assertIn(name, table)
+
+
+class Page(SynchronousTestCase):
+    """
+    What docs/project/watching.rst tells people to type.
+    """
+
+    def commands(self) -> list[list[str]]:
+        lines = re.findall(r"(?m)^   \$ (.*)$", PAGE.read_text("utf-8"))
+        return [shlex.split(line) for line in lines]
+
+    def test_targets_of_make_and_their_variables_exist(self) -> None:
+        makefile = (ROOT / "Makefile").read_text("utf-8")
+        found = [words[1:] for words in self.commands() if words[0] == "make"]
+        self.assertTrue(found)
+        for target, *variables in found:
+            self.assertRegex(makefile, rf"(?m)^{target}: ")
+            for variable in variables:
+                name, _, value = variable.partition("=")
+                self.assertIn(f"$({name})" if name.endswith("OPTIONS") else f"$(or $({name}),", makefile)
+                if name.endswith("OPTIONS"):
+                    {"fuzz": fuzz, "soak": soak}[target].parsed(value.split())
+
+    def test_programs_take_their_options(self) -> None:
+        for words in self.commands():
+            if words[1:2] == ["-m"] and words[3] != "--help":
+                {"tests.fuzz": fuzz, "tests.soak": soak}[words[2]].parsed(words[3:])
+
+    def test_the_case_on_the_page_is_one(self) -> None:
+        (words,) = [words for words in self.commands() if "--case" in words]
+        name, data = words[-2:]
+        self.assertIsNone(attempt(targets()[name], bytes.fromhex(data))[1])

@@ -12,7 +12,7 @@ import sys
 from tests.soak.soak import Soak
 
 
-def options(arguments: list[str] | None = None) -> argparse.Namespace:
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     """
     Read a command line.
 
@@ -40,7 +40,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 async def _main() -> int:
-    soak = Soak(options())
+    soak = Soak(parsed())
     task = asyncio.ensure_future(soak.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

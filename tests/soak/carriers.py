@@ -104,6 +104,8 @@ class Polls(Carrier):
         super().__init__(port)
         self._gets, self._posts = Line(port), Line(port)
         self._lock = asyncio.Lock()
+        #: What came along with the handshake.
+        self._early: list[str] = []
 
     @property
     def target(self) -> str:
@@ -116,7 +118,8 @@ class Polls(Carrier):
         status, body = await self._gets.request("GET", self.target.partition("&sid=")[0] + "&b64=1")
         if status != 200:
             raise Ended(f"a handshake was answered with {status}")
-        self._opened(self.split(body)[0])
+        greeting, *self._early = self.split(body)
+        self._opened(greeting)
 
     def split(self, body: bytes) -> list[str]:
         """
@@ -138,6 +141,9 @@ class Polls(Carrier):
             raise Ended(f"a POST was answered with {status}")
 
     async def receive(self) -> list[str]:
+        early, self._early = self._early, []
+        if early:
+            return early
         status, body = await self._gets.request("GET", self.target)
         if status != 200:
             raise Ended(f"a poll was answered with {status}")

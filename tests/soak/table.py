@@ -10,8 +10,9 @@ from typing import Final
 
 from tests.fuzz.runner import aligned
 
-#: Samples of a run below which nothing is said of leaks.
+#: Samples, and seconds, of a run below which nothing is said of leaks: what was never done before takes memory once.
 _ENOUGH: Final = 12
+_LONG: Final = 600.0
 
 #: What may grow, by how much of itself and by how much at all, from the first half to the second.
 GROWTH: Final[dict[str, tuple[float, float]]] = {
@@ -99,7 +100,7 @@ class Series:
             return f"LEFT BEHIND: {self.rest:g}, before {self.before or 0:g}"
         if self.name not in GROWTH:
             return ""
-        if len(self.values) < _ENOUGH:
+        if len(self.values) < _ENOUGH or self.times[-1] < _LONG:
             return "ok" if self.name in REST and self.rest is not None else "too short to say"
         first, second = self.part(0.15, 0.5), self.part(0.65, 1.0)
         share, most = GROWTH[self.name]
