@@ -40,7 +40,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 async def _main() -> int:
-    soak = Soak(parsed())
+    soak = Soak(parsed(), asyncio.current_task())
     task = asyncio.ensure_future(soak.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

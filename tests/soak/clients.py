@@ -183,8 +183,9 @@ class Client:
 
     def vanish(self) -> None:
         """
-        Vanish without a word.
+        Vanish without a word, and hear no more.
         """
+        self.heard = lambda name, args: None
         for task in self._tasks:
             task.cancel()
         self.carrier.drop()

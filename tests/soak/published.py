@@ -122,6 +122,8 @@ async def _python_once(record: Record, port: int, transports: list[str], chance:
             record.broken(f"{name}: {type(error).__name__} {error}")
     finally:
         await client.disconnect()
+        # Where connecting was interrupted, what is below does not know that it is over.
+        await client.eio.disconnect(abort=True)
 
 
 async def python_in_turn(port: Callable[[], int], record: Record, pace: float, seed: str) -> None:

@@ -80,6 +80,7 @@ class Served:
     A server in a process of its own, perhaps with workers.
 
     :ivar port: where it listens.
+    :ivar reading: the task that reads its log.
     """
 
     def __init__(self, record: Record, directory: Path, workers: int) -> None:
@@ -95,7 +96,7 @@ class Served:
         self.status: int | None = None
         self._directory = directory
         self._process: Any = None
-        self._reading: Any = None
+        self.reading: Any = None
         self._ready = asyncio.Event()
 
     async def start(self, interval: float, pings: float, *options: str) -> None:
@@ -125,7 +126,7 @@ class Served:
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             limit=2**20,
         )
-        self._reading = asyncio.create_task(self._read())
+        self.reading = asyncio.create_task(self._read())
         try:
             await asyncio.wait_for(self._ready.wait(), _PATIENCE)
         except TimeoutError:
@@ -213,8 +214,8 @@ class Served:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
-        if self._reading is not None:
-            self._reading.cancel()
+        if self.reading is not None:
+            self.reading.cancel()
 
 
 async def disturb(served: Served, redis: Any, run: Callable[..., Any], pace: float, outage: float, seed: str) -> None:

@@ -139,14 +139,16 @@ class Soak:
     Run it all.
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, main: Any = None) -> None:
         """
         :param options: of the command line.
+        :param main: the task that waits for it.
         """
         self._options = options
         self._pool = ThreadPoolExecutor(1)
         self._redis: Any = None
         self._sides: list[Side] = []
+        self._main = main
 
     async def _elsewhere(self, function: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function)
@@ -234,6 +236,9 @@ class Soak:
         Wait until the servers have noticed that everybody has left, and count what is left.
         """
         options = self._options
+        ours = {asyncio.current_task(), *[side.served.reading for side in self._sides]}
+        # Published clients may have left something running.
+        await _cancelled([task for task in asyncio.all_tasks() - ours if task is not self._main])
         most = options.rest or 4 * options.pings + 2 * options.sample + 30
         end = time.monotonic() + most
         while time.monotonic() < end:
