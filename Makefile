@@ -79,7 +79,7 @@ bench-load: $(BENCH)/.stamp
 clean:
 	rm -rf $(VENV) $(JS)/node_modules docs/_build build dist txsocketio.egg-info
 	rm -rf $(BENCH) benchmarks/node_modules benchmarks/build
-	rm -rf _trial_temp* .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
+	rm -rf tests/fuzz/findings _trial_temp* .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=...")'
