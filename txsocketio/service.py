@@ -116,6 +116,7 @@ class SocketIOService(Service):
                 # Over HTTP/2 a poll that waits is idle.
                 max(60.0, options.ping_interval + options.ping_timeout),
                 handshake=self.server.resource().short_handshake,
+                complaints=self.server.complaints,
                 reactor=self.reactor,
             )
         return self._site

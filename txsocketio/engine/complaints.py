@@ -18,6 +18,8 @@ from twisted.python.failure import Failure
 
 from txsocketio.support.ratelimit import RateLimit
 
+#: Seconds of an interval, where there is no server with an option ``log_interval``.
+LOG_INTERVAL: Final = 60.0
 #: Characters of one field, and of a traceback: its beginning and its end are what is read.
 MAX_FIELD: Final = 200
 MAX_TRACEBACK: Final = 8_000
@@ -49,7 +51,7 @@ class Complaints:
         self._limit = RateLimit(interval, get_clock, _tell)
         self.permits = self._limit.permits
 
-    def info(self, logger: Logger, text: str, **fields: Any) -> None:
+    def info(self, logger: Logger, text: str, /, **fields: Any) -> None:
         """
         Tell of what is nobody's fault here.
 
@@ -59,7 +61,7 @@ class Complaints:
         """
         self._say(logger, LogLevel.info, text, fields)
 
-    def warn(self, logger: Logger, text: str, **fields: Any) -> None:
+    def warn(self, logger: Logger, text: str, /, **fields: Any) -> None:
         """
         Tell of what somebody should not have done; see info().
 
@@ -69,7 +71,7 @@ class Complaints:
         """
         self._say(logger, LogLevel.warn, text, fields)
 
-    def error(self, logger: Logger, text: str, **fields: Any) -> None:
+    def error(self, logger: Logger, text: str, /, **fields: Any) -> None:
         """
         Tell of what is wrong here; see info().
 
@@ -79,7 +81,7 @@ class Complaints:
         """
         self._say(logger, LogLevel.error, text, fields)
 
-    def failure(self, logger: Logger, text: str, failure: Failure | None = None, **fields: Any) -> None:
+    def failure(self, logger: Logger, text: str, failure: Failure | None = None, /, **fields: Any) -> None:
         """
         Tell of an exception: with its traceback once in an interval for each kind and each class of exceptions.
 
@@ -92,7 +94,7 @@ class Complaints:
         if self.permits(kind, again=True):
             self.write_failure(logger, text, failure, **fields)
 
-    def write(self, logger: Logger, level: Any, text: str, **fields: Any) -> None:
+    def write(self, logger: Logger, level: Any, text: str, /, **fields: Any) -> None:
         """
         Write a line that was permitted.
 
@@ -103,7 +105,7 @@ class Complaints:
         """
         logger.emit(level, text, **_short(fields))
 
-    def write_failure(self, logger: Logger, text: str, failure: Failure | None = None, **fields: Any) -> None:
+    def write_failure(self, logger: Logger, text: str, failure: Failure | None = None, /, **fields: Any) -> None:
         """
         Write a failure that was permitted; see failure().
 
@@ -181,6 +183,73 @@ def _cut(text: str) -> str:
     if len(text) <= MAX_TRACEBACK:
         return text
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+
+
+class Unlimited(Complaints):
+    """
+    Write every line: for parts that are used without a server.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.permits = _permit
+
+
+def _permit(kind: Hashable, client: str = "", again: bool = False) -> bool:
+    return True
+
+
+UNLIMITED: Final = Unlimited()
+
+
+class Relayed:
+    """
+    Stand for the Logger of one of Twisted's classes, whose lines anybody who connects can cause.
+
+    Nothing of a request is written: of the fields only who the peer is, of others their class.
+    """
+
+    def __init__(self, complaints: Complaints, logger: Logger) -> None:
+        """
+        :param complaints: take the lines.
+        :param logger: which writes them.
+        """
+        self._complaints = complaints
+        self._logger = logger
+
+    def debug(self, format: str = "", **fields: Any) -> None:
+        """
+        Write nothing.
+        """
+
+    def info(self, format: str = "", **fields: Any) -> None:
+        """
+        See Logger.
+        """
+        self._complaints.info(self._logger, format, **_named(fields))
+
+    def warn(self, format: str = "", **fields: Any) -> None:
+        """
+        See Logger.
+        """
+        self._complaints.warn(self._logger, format, **_named(fields))
+
+    def error(self, format: str = "", **fields: Any) -> None:
+        """
+        See Logger.
+        """
+        self._complaints.error(self._logger, format, **_named(fields))
+
+    def failure(self, format: str = "", failure: Failure | None = None, level: Any = None, **fields: Any) -> None:
+        """
+        See Logger.
+        """
+        self._complaints.failure(self._logger, format or "a request failed", failure, **_named(fields))
+
+
+def _named(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if name == "peer" else type(value).__name__ for name, value in fields.items()}
 
 
 class ShortFailure(Failure):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import EncodeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedParts
 
@@ -21,20 +22,22 @@ OVERHEAD: Final = 128
 _log = Logger()
 
 
-def render(encoded: IEncoded, wire: IWire) -> Any:
+def render(encoded: IEncoded, wire: IWire, complaints: Complaints = UNLIMITED) -> Any:
     """
     Render a packet whose sender is no longer there to hear of a failure.
 
     :param encoded: what was queued.
     :param wire: the wire that takes it now.
+    :param complaints: take a failure.
     :return: what the wire made of it, or None when it could not; that has been logged.
     """
     try:
         return encoded[wire]
     except EncodeError as error:
-        _log.warn("dropped a packet that {wire} cannot carry ({error})", wire=wire.name, error=type(error).__name__)
+        text = "dropped a packet that {wire} cannot carry ({error})"
+        complaints.warn(_log, text, wire=wire.name, error=type(error).__name__)
     except Exception:
-        _log.failure("dropped a packet that could not be rendered")
+        complaints.failure(_log, "dropped a packet that could not be rendered")
     return None
 
 
@@ -45,12 +48,14 @@ class Outgoing:
     :ivar size: the bytes of all of them, with the overhead of each.
     """
 
-    __slots__ = ("_packets", "_parser", "size")
+    __slots__ = ("_complaints", "_packets", "_parser", "size")
 
-    def __init__(self, parser: IParser) -> None:
+    def __init__(self, parser: IParser, complaints: Complaints = UNLIMITED) -> None:
         """
         :param parser: the parser of the session's generation.
+        :param complaints: take what cannot be rendered.
         """
+        self._complaints = complaints
         self._packets: deque[IEncoded] = deque()
         self._parser = parser
         self.size = 0
@@ -109,7 +114,7 @@ class Outgoing:
         pieces: list[bytes] = []
         while self._packets and len(pieces) < limit:
             encoded = self._packets[0]
-            rendered = render(encoded, wire)
+            rendered = render(encoded, wire, self._complaints)
             if rendered is not None and len(rendered) > limit - len(pieces):
                 if not pieces:
                     pieces.extend(rendered[:limit])

@@ -132,12 +132,13 @@ class _Connected(Outlet):
     def _add(self, encoded: IEncoded) -> bool:
         queue = self.queue
         if queue is None:
-            queue = Outgoing(self._session.generation.parser)
+            queue = Outgoing(self._session.generation.parser, self._session.engine.complaints)
         waiting = queue.add(encoded)
         self.queue = queue
         if waiting <= self._session.engine.max_outgoing_bytes:
             return True
-        _log.warn("session {sid} closed: too much waits for it", sid=self._session.sid[:6])
+        complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+        complaints.warn(_log, "session {sid} closed: too much waits for it", sid=sid)
         self.drop()
         self._session.close(FORCED_CLOSE)
         return False
@@ -197,7 +198,8 @@ class Streamed(_Connected):
             self._add(encoded)
 
     def _failed(self) -> None:
-        _log.failure("the transport of session {sid} failed", sid=self._session.sid[:6])
+        complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+        complaints.failure(_log, "the transport of session {sid} failed", sid=sid)
         self._session.transport_closed(self._transport, TRANSPORT_ERROR)
         self._transport.abort()
 
@@ -225,7 +227,7 @@ class Streamed(_Connected):
         if queue is None:
             return
         while queue and not self._full:
-            rendered = render(queue.pop(), self._wire)
+            rendered = render(queue.pop(), self._wire, self._session.engine.complaints)
             if rendered is None:
                 continue
             try:
@@ -328,5 +330,5 @@ class Polled(_Connected):
         generation = self._session.generation
         if generation.says_goodbye:
             if self.queue is None:
-                self.queue = Outgoing(generation.parser)
+                self.queue = Outgoing(generation.parser, self._session.engine.complaints)
             self.queue.add(self._session.engine.goodbye)

@@ -232,7 +232,8 @@ class Session(Lifecycle):
         elif type == "b":
             self._receive_base64(text)
         elif type != "6":
-            _log.warn("session {sid} closed: an engine packet that has no place here", sid=self.sid[:6])
+            text = "session {sid} closed: an engine packet that has no place here"
+            self.engine.complaints.warn(_log, text, sid=self.sid[:6])
             self.close(PARSE_ERROR)
 
     def _receive_base64(self, text: str) -> None:
@@ -262,10 +263,11 @@ class Session(Lifecycle):
 
     def _reading_failed(self, error: Exception) -> None:
         if isinstance(error, ProtocolError):
-            _log.warn("session {sid} closed: {error}", sid=self.sid[:6], error=type(error).__name__)
+            name, sid = type(error).__name__, self.sid[:6]
+            self.engine.complaints.warn(_log, "session {sid} closed: {error}", sid=sid, error=name)
             self.close(error.reason)
         else:
-            _log.failure("the listener of session {sid} failed", sid=self.sid[:6])
+            self.engine.complaints.failure(_log, "the listener of session {sid} failed", sid=self.sid[:6])
 
     def hold(self) -> None:
         """
