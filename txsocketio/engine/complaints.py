@@ -13,8 +13,9 @@ from collections.abc import Callable, Hashable
 from string import Formatter
 from typing import Any, Final
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from txsocketio.support.ratelimit import RateLimit
 
@@ -246,6 +247,28 @@ class Relayed:
         See Logger.
         """
         self._complaints.failure(self._logger, format or "a request failed", failure, **_named(fields))
+
+
+@implementer(ILogObserver)
+class RelayedEvents:
+    """
+    Stand between a Logger of Twisted's and the log.
+    """
+
+    def __init__(self, complaints: Complaints) -> None:
+        """
+        :param complaints: say which events go on.
+        """
+        self._complaints = complaints
+
+    def __call__(self, event: LogEvent) -> None:
+        """
+        Take an event.
+
+        :param event: without a failure.
+        """
+        if self._complaints.permits((event["log_level"], event["log_format"], None)):
+            globalLogPublisher(event)
 
 
 def _named(fields: dict[str, Any]) -> dict[str, Any]:
