@@ -39,7 +39,7 @@ _log = Logger()
 
 _WRONG: Final = "{name} in {where} (session {sid})"
 
-#: How many events ``error`` are kept, and the characters of the messages of those that are.
+#: How many events ``error`` are kept, and the characters of name and message of those that are.
 _ERROR_PACKETS: Final = 64
 _SHORT: Final = 200
 
@@ -94,7 +94,7 @@ class SocketIOServer:
             for name, mount in self.mounts.items():
                 mount.adapter = _check_adapter(self._cluster.adapter_for(name, mount.local))
         self._resource: EngineResource | None = None
-        self._error_packets: dict[tuple[str, str, str], EncodedPacket] = {}
+        self._error_packets: dict[tuple[str, Any, Any], EncodedPacket] = {}
 
     @property
     def reactor(self) -> Any:
@@ -227,26 +227,30 @@ class SocketIOServer:
         known = not endpoint or endpoint in self.mounts
         where = endpoint or "/" if known else "an unknown namespace"
         sid = socket.engine_session.sid[:6]
-        if self.complaints.permits((LogLevel.warn, _WRONG, None, error_name, where), sid):
-            self.complaints.write(_log, LogLevel.warn, _WRONG, name=error_name, where=where, sid=sid)
+        name = error_name[:_SHORT] if isinstance(error_name, str) else type(error_name).__name__
+        if self.complaints.permits((LogLevel.warn, _WRONG, None, name, where), sid):
+            self.complaints.write(_log, LogLevel.warn, _WRONG, name=name, where=where, sid=sid)
         namespace = None if quiet or not known else socket.active_ns.get(endpoint) or socket.find(endpoint)
         if namespace is not None:
             deliver = namespace.deliver
             deliver(self._error_packet(endpoint, error_name, error_message))
 
-    def _error_packet(self, endpoint: str, error_name: str, error_message: str) -> EncodedPacket:
+    def _error_packet(self, endpoint: str, error_name: Any, error_message: Any) -> EncodedPacket:
         """
         Give the event ``error``; what is told over and over is encoded once.
         """
         kind = (endpoint, error_name, error_message)
         packets = self._error_packets
-        encoded = packets.get(kind)
-        if encoded is None:
-            encoded = EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message]))
-            if len(error_message) <= _SHORT:
-                if len(packets) >= _ERROR_PACKETS:
-                    packets.clear()
-                packets[kind] = encoded
+        try:
+            return packets[kind]
+        except (KeyError, TypeError):
+            # Applications may send any JSON value as a message.
+            pass
+        encoded = EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message]))
+        if isinstance(error_name, str) and isinstance(error_message, str) and len(error_name + error_message) <= _SHORT:
+            if len(packets) >= _ERROR_PACKETS:
+                packets.clear()
+            packets[kind] = encoded
         return encoded
 
     def _mount_at(self, namespace: str) -> MountedNamespace:

@@ -24,6 +24,10 @@ class Raising(BaseNamespace):
     async def on_coroutine(self):
         raise ValueError("x")
 
+    def on_any_error(self):
+        self.error({"name": 1}, [1, {"a": None}])
+        self.error("odd\nname" + "x" * 1000, 7)
+
     def on_long(self):
         raise ValueError("x" * 10**6)
 
@@ -141,6 +145,18 @@ class Floods:
             peer.say("nowhere")
         self.assertEqual((calls.count("handler_error"), calls.count("no_such_method")), (MANY, MANY))
         self.flushLoggedErrors(ValueError)
+
+    def test_errors_of_the_application_may_be_any_value(self):
+        peer = self.begin()
+        for _ in range(MANY):
+            peer.say("any_error")
+        answers = peer.take()
+        self.assertEqual(len(answers), 2 * MANY)
+        self.assertEqual(answers[0], '42["error",{"name":1},[1,{"a":null}]]')
+        lines = self.lines()
+        self.assertEqual(len(lines), 2, lines)
+        self.assertLess(len(lines[1]), 300)
+        self.assertIn("odd?name", lines[1])
 
     def test_names_of_events_fill_no_table(self):
         peer = self.begin()
