@@ -11,7 +11,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.complaints import UNLIMITED, Complaints, short_text
 from txsocketio.errors import AdapterError
 
 CONNECTING: Final = "connecting"
@@ -112,7 +112,9 @@ class Standing:
         """
         if kind not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(kind)
-            _log.warn(text, **{"where": self._where, "why": kind, **values})
+            # Redis may have chosen the words.
+            told = {"where": self._where, "why": kind, **values}
+            _log.warn(text, **{name: short_text(value) for name, value in told.items()})
 
     def observe(self, changed: Callable[[LinkStatus], None]) -> None:
         """
