@@ -21,6 +21,7 @@ from txsocketio.redis.python_socketio import (
     Emit,
     EnterRoom,
     LeaveRoom,
+    PickleRefused,
     decode_message,
     encode_message,
 )
@@ -32,6 +33,7 @@ CALLBACK_TIMEOUT: Final = 60.0
 _log = Logger()
 
 _MESSAGE: Final = "a message on python-socketio's channel"
+_PICKLE: Final = "a pickled message on python-socketio's channel"
 _CALLBACK: Final = "a callback for python-socketio"
 
 
@@ -60,6 +62,9 @@ class PythonSocketIOListener:
             local = self._adapters.get(message.namespace)
             if handle is not None and local is not None:
                 handle(self, local, message)
+        except PickleRefused as error:
+            # Its reason says what to do, and must not be one of those that are only counted.
+            self._drop(_PICKLE, str(error))
         except (WireError, EncodeError) as error:
             self._drop(_MESSAGE, str(error))
         except Exception:
