@@ -17,7 +17,6 @@ from txsocketio.protocol.jsoncodec import JSONCodec
 from txsocketio.protocol.packet import EVENT, Bounds, Packet
 from txsocketio.protocol.socketio_v5 import ParserV5
 from txsocketio.redis.adapter import NamespaceAdapter
-from txsocketio.redis.complaints import Complaints
 from txsocketio.redis.incoming import _presentable
 from txsocketio.redis.messages import RemoteSocket, SocketsResponse
 from txsocketio.redis.values import MAX_PAYLOAD
@@ -61,7 +60,7 @@ class TooLargeTests(SynchronousTestCase):
             max_requests=10,
             link=self.link,
             key="k",
-            complaints=Complaints(clock.seconds),
+            complaints=None,
             own_response_channels=False,
             request_timeout=5.0,
             start=lambda: None,

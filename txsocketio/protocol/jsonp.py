@@ -103,12 +103,10 @@ def unescape(d: bytes) -> bytes:
 
     :param d: the value of the field.
     :return: the payload.
-    :raises PayloadError: when it is not UTF-8, as far as that is seen here.
     """
-    if b"\xff" in d:
-        raise PayloadError("a form that is not UTF-8")
-    # What UTF-8 never holds stands for the pairs of backslashes meanwhile.
-    return d.replace(b"\\\\n", b"\xff").replace(b"\\n", b"\n").replace(b"\xff", b"\\n")
+    # Pairs of backslashes stand aside as FF 31 meanwhile, and FF, which UTF-8 never holds, as FF 30.
+    aside = d.replace(b"\xff", b"\xff0").replace(b"\\\\n", b"\xff1")
+    return aside.replace(b"\\n", b"\n").replace(b"\xff1", b"\\n").replace(b"\xff0", b"\xff")
 
 
 def unescape_legacy(d: bytes) -> bytes:
