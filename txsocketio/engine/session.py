@@ -106,6 +106,14 @@ class Session(Lifecycle):
         """
         return len(self._outlet.queue or ())
 
+    @property
+    def queued_bytes(self) -> int:
+        """
+        How many bytes they are.
+        """
+        queue = self._outlet.queue
+        return 0 if queue is None else queue.size
+
     def start(self) -> None:
         """
         Start the heartbeat.

@@ -21,7 +21,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txsocketio.workers.departures import depart
+from txsocketio.workers.departures import Tunnels, depart
 
 #: Connections that may be on the way to one worker; each may have a body with it.
 WINDOW: Final = 32
@@ -36,12 +36,14 @@ class Route:
     Pass requests on to one other worker.
     """
 
-    def __init__(self, reactor: Any, path: str) -> None:
+    def __init__(self, reactor: Any, path: str, tunnels: Tunnels) -> None:
         """
         :param reactor: the reactor.
         :param path: of the other worker's socket.
+        :param tunnels: those of this process.
         """
         self._reactor = reactor
+        self._tunnels = tunnels
         self._path = path
         self._link: Any = None
         self._busy = False
@@ -98,7 +100,7 @@ class Route:
 
     def _send(self, request: Any, refuse: Callable[[], Any]) -> None:
         try:
-            departure = depart(request, self._reactor)
+            departure = depart(request, self._reactor, self._tunnels)
         except OSError as error:
             _log.error("a connection could not be passed on: {error}", error=error)
             refuse()
