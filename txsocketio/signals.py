@@ -38,7 +38,7 @@ class SecondSignal:
         self._hurried: list[Callable[[], Any]] = []
         self._stopping = False
         self._taken: dict[int, Any] = {}
-        self._trigger: Any = None
+        reactor.addSystemEventTrigger("before", "shutdown", self._stops)
 
     def add(self, hurry: Callable[[], Any]) -> None:
         """
@@ -48,10 +48,8 @@ class SecondSignal:
         """
         if hurry not in self._hurried:
             self._hurried.append(hurry)
-        if self._trigger is None:
-            self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._stops)
-            # The reactor installs its own handlers when it begins to run.
-            self._reactor.callWhenRunning(self._take)
+        # The reactor installs its own handlers when it begins to run.
+        self._reactor.callWhenRunning(self._take)
 
     def discard(self, hurry: Callable[[], Any]) -> None:
         """
@@ -61,16 +59,14 @@ class SecondSignal:
         """
         if hurry in self._hurried:
             self._hurried.remove(hurry)
-        if not self._hurried and not self._stopping and self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-            self._trigger = None
+        if not self._hurried and not self._stopping:
             for number, (ours, theirs) in self._taken.items():
                 if signal.getsignal(number) == ours:
                     signal.signal(number, theirs)
             self._taken = {}
 
     def _take(self) -> None:
-        if self._trigger is None or threading.current_thread() is not threading.main_thread():
+        if not self._hurried or threading.current_thread() is not threading.main_thread():
             return
         for number, name in _SIGNALS.items():
             theirs = getattr(self._reactor, name, None)
