@@ -1,0 +1,69 @@
+"""
+SIGTERM as published clients see it: what was emitted just before, and the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.node import ensure_packages, environment, node
+from tests.processes import free_port, script, started
+
+APPLICATION = """
+from twisted.application.service import Application, Service
+from txsocketio import BaseNamespace, SocketIOServer
+
+class Chat(BaseNamespace):
+    def on_hello(self):
+        return "hello"
+
+class Last(Service):
+    def stopService(self):
+        for number in range(3):
+            server.emit("last", number, namespace="/chat")
+
+application = Application("leaving")
+server = SocketIOServer({{"/": BaseNamespace, "/chat": Chat}})
+server.service("tcp:{port}:interface=127.0.0.1").setServiceParent(application)
+Last().setServiceParent(application)
+"""
+
+PEERS = [(f"sio{line}", transport) for line in "4321" for transport in ("polling", "websocket", "upgrade")]
+#: Client 0.9 has hardly any reasons.
+OLD_PEERS = [("sio0", "polling"), ("sio0", "websocket")]
+
+
+class Leaving(SynchronousTestCase):
+    def test_published_clients_hear_everything_and_the_reason(self) -> None:
+        port = free_port()
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir(parents=True)
+        (directory / "leaving.tac").write_text(APPLICATION.format(port=port), "utf-8")
+        with started(script("twistd"), "-ny", "leaving.tac", cwd=directory, until=str(port)) as server:
+            job = {"peers": [*PEERS, *OLD_PEERS], "port": port}
+            clients = subprocess.Popen(
+                [node(), "leaving.js", json.dumps(job)],
+                cwd=ensure_packages(),
+                env=environment(),
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            watchdog = threading.Timer(50, clients.kill)
+            watchdog.start()
+            self.addCleanup(watchdog.cancel)
+            assert clients.stdout is not None
+            self.assertEqual(clients.stdout.readline(), f"{len(job['peers'])}\n")
+            server.send_signal(signal.SIGTERM)
+            heard = json.loads(clients.stdout.readline())
+            clients.communicate()
+            server.wait(20)
+        for peer, what in zip(PEERS, heard, strict=False):
+            self.assertEqual((peer, what), (peer, [0, 1, 2, "transport close"]))
+        for peer, what in zip(OLD_PEERS, heard[len(PEERS) :], strict=True):
+            self.assertEqual((peer, what[:3]), (peer, [0, 1, 2]))
