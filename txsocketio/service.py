@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -80,6 +80,8 @@ class SocketIOService(Service):
         something else is assigned.
     :ivar listen: called with an endpoint string and the site; gives a Deferred of an IListeningPort, or raises. It
         listens on the endpoint until something else is assigned, for whom listens already.
+    :ivar linger: called when the service is being stopped and every session has gone; the Deferred that it gives is
+        waited for before listening ends. It waits for nothing until something else is assigned.
     """
 
     def __init__(self, server: SocketIOServer, descriptions: Sequence[str], root: Any = None) -> None:
@@ -96,6 +98,7 @@ class SocketIOService(Service):
         self._root = root
         self.on_late_failure: Callable[[str], Any] = self._log_late_failure
         self.listen: Callable[[str, Any], Any] = self._listen_on
+        self.linger: Callable[[], Deferred[Any]] = lambda: succeed(None)
         self._site: BoundedSite | None = None
         self._listening: list[Deferred[Any]] = []
         self._stopping: list[Deferred[Any]] | None = None
@@ -161,7 +164,8 @@ class SocketIOService(Service):
             return waiting
         self._stopping = [waiting]
         shut_down = self.server.shutdown()
-        gone = self.server.engine.shutdown().addBoth(lambda _: self._stop_listening())
+        gone = self.server.engine.shutdown().addBoth(lambda _: self.linger())
+        gone.addBoth(lambda _: self._stop_listening())
         DeferredList([gone, shut_down], consumeErrors=True).addCallback(lambda _: self._stopped())
         return waiting
 

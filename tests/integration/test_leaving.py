@@ -7,12 +7,15 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.node import ensure_packages, environment, node
+from tests.integration.workers_kit import Workers
 from tests.processes import free_port, script, started
 
 APPLICATION = """
@@ -34,36 +37,74 @@ server.service("tcp:{port}:interface=127.0.0.1").setServiceParent(application)
 Last().setServiceParent(application)
 """
 
+NAMESPACES = """
+from txsocketio import BaseNamespace
+
+class Chat(BaseNamespace):
+    def on_hello(self):
+        return "hello"
+
+namespaces = {"/": BaseNamespace, "/chat": Chat}
+"""
+
 PEERS = [(f"sio{line}", transport) for line in "4321" for transport in ("polling", "websocket", "upgrade")]
 #: Client 0.9 has hardly any reasons.
 OLD_PEERS = [("sio0", "polling"), ("sio0", "websocket")]
 
 
 class Leaving(SynchronousTestCase):
-    def test_published_clients_hear_everything_and_the_reason(self) -> None:
+    def leave(self, server: subprocess.Popen[Any], **job: Any) -> list[Any]:
+        """
+        Have clients join, end the server, and give what each of them has heard.
+        """
+        clients = subprocess.Popen(
+            [node(), "leaving.js", json.dumps(job)],
+            cwd=ensure_packages(),
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        watchdog = threading.Timer(50, clients.kill)
+        watchdog.start()
+        self.addCleanup(watchdog.cancel)
+        assert clients.stdout is not None
+        self.assertEqual(clients.stdout.readline(), f"{len(job['peers'])}\n")
+        server.send_signal(signal.SIGTERM)
+        heard: list[Any] = json.loads(clients.stdout.readline())
+        clients.communicate()
+        server.wait(20)
+        return heard
+
+    def published_clients(self, **job: Any) -> None:
         port = free_port()
         directory = Path(self.mktemp()).resolve()
         directory.mkdir(parents=True)
         (directory / "leaving.tac").write_text(APPLICATION.format(port=port), "utf-8")
         with started(script("twistd"), "-ny", "leaving.tac", cwd=directory, until=str(port)) as server:
-            job = {"peers": [*PEERS, *OLD_PEERS], "port": port}
-            clients = subprocess.Popen(
-                [node(), "leaving.js", json.dumps(job)],
-                cwd=ensure_packages(),
-                env=environment(),
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            watchdog = threading.Timer(50, clients.kill)
-            watchdog.start()
-            self.addCleanup(watchdog.cancel)
-            assert clients.stdout is not None
-            self.assertEqual(clients.stdout.readline(), f"{len(job['peers'])}\n")
-            server.send_signal(signal.SIGTERM)
-            heard = json.loads(clients.stdout.readline())
-            clients.communicate()
-            server.wait(20)
+            heard = self.leave(server, peers=[*PEERS, *OLD_PEERS], port=port, **job)
         for peer, what in zip(PEERS, heard, strict=False):
             self.assertEqual((peer, what), (peer, [0, 1, 2, "transport close"]))
         for peer, what in zip(OLD_PEERS, heard[len(PEERS) :], strict=True):
             self.assertEqual((peer, what[:3]), (peer, [0, 1, 2]))
+
+    def test_published_clients_hear_everything_and_the_reason(self) -> None:
+        self.published_clients()
+
+    def test_those_that_are_talking_do_so_too(self) -> None:
+        self.published_clients(talking=True)
+
+    def test_those_of_several_workers_hear_the_reason(self) -> None:
+        """
+        Whatever worker their last requests arrive at.
+        """
+        with tempfile.TemporaryDirectory() as name:
+            directory = Path(name)
+            (directory / "leaving.py").write_text(NAMESPACES, "utf-8")
+            workers = Workers(directory, "--listen=tcp:0:interface=127.0.0.1", workers=3, namespaces="leaving")
+            try:
+                workers.wait_until_served()
+                peers = [*PEERS, ("sio4", "polling"), ("sio2", "polling")]
+                heard = self.leave(workers.process, peers=peers, port=workers.ports[0], talking=True)
+            finally:
+                workers.close()
+        self.assertEqual(heard, [["transport close"]] * len(peers))

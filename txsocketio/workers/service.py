@@ -90,7 +90,7 @@ class WorkersService(Service):
 
     def stopService(self) -> Deferred[Any]:
         """
-        Stop listening, and end the workers as a single server ends.
+        End the workers as a single server ends, and stop listening when they have.
 
         :return: a Deferred that fires when every process has ended; those that take too long are killed, and all when
             a second signal comes. A second call waits for the same end.
@@ -103,7 +103,8 @@ class WorkersService(Service):
         self._stopping = [waiting]
         ends = [keeper.stop() for keeper in self._keepers]
         deadline = self.reactor.callLater(self._plan.patience, self._kill)
-        ended = DeferredList([self._ports.close(), *ends], consumeErrors=True)
+        # Closing a listening socket here ends it for the workers as well, who see their clients out over it.
+        ended = DeferredList(ends, consumeErrors=True).addCallback(lambda _: self._ports.close())
         ended.addCallback(lambda _: self._cleared(deadline))
         return waiting
 

@@ -1,12 +1,21 @@
 // Clients that tell what they hear when the server goes: one line of JSON when all have joined, one when all have left.
 //
-// node leaving.js '{"peers": [["sio4", "polling"]], "port": 1}'
+// node leaving.js '{"peers": [["sio4", "polling"]], "port": 1, "talking": true}'
+//
+// Those that talk do so all the time: over polling, each word needs a connection.
 "use strict";
 
 const { clients } = require("./clients.js");
 
-const { peers, port } = JSON.parse(process.argv[2]);
+const { peers, port, talking } = JSON.parse(process.argv[2]);
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
+
+// Client 0.9 throws when its connection has gone.
+function talk(socket) {
+  try {
+    socket.emit("hello", () => {});
+  } catch {}
+}
 
 async function join([name, transport]) {
   const client = clients[name](require(name));
@@ -21,6 +30,7 @@ async function join([name, transport]) {
   }
   // What has been acknowledged has been fetched.
   await new Promise((resolve) => socket.emit("hello", resolve));
+  if (talking) setInterval(() => talk(socket), 5);
   // In an array, or the promise would be waited for here.
   return [left];
 }
