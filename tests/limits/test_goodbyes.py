@@ -129,13 +129,13 @@ class Client:
 
         :return: all that came, packets in order.
         """
-        found = []
-        while not found or found[-1] not in (self.end, self.wrap(self.end)):
-            found.append(self.answer(self.line).body)
+        found = [self.answer(self.line).body]
+        while found[-1] not in (self.end, self.wrap(self.end)):
             if self.anew:
                 self.line.close()
                 self.line = self.dial()
             self.line.sendall(raw_request("GET", self.target))
+            found.append(self.answer(self.line).body)
         self.line.close()
         return b"\n".join(found)
 
