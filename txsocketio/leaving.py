@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from txsocketio.transports.unsent import can_look, is_writing, untaken
+from txsocketio.transports.unsent import can_look, untaken, writing
 
 if TYPE_CHECKING:
     from txsocketio.engine.engine import Engine
@@ -127,9 +127,12 @@ async def _sent(silence: Silence, reactor: Any, latest: float) -> None:
     for _ in range(_TURNS):
         await deferLater(reactor, 0)
     looked = reactor.seconds()
-    while is_writing(reactor) and (now := reactor.seconds()) < latest:
+    # What others begin to write now has nothing to do with this.
+    left = writing(reactor)
+    while left and (now := reactor.seconds()) < latest:
         if now - looked >= LOOK:
             looked = now
             if silence.is_too_long():
                 return
         await deferLater(reactor, SENT_LOOK)
+        left &= writing(reactor)

@@ -25,13 +25,13 @@ def can_look(reactor: Any) -> bool:
     return bool(IReactorFDSet.providedBy(reactor) and getattr(reactor, "running", False))
 
 
-def is_writing(reactor: Any) -> bool:
+def writing(reactor: Any) -> set[Server]:
     """
-    Say whether Twisted keeps anything that a connection which was accepted has to send.
+    Give the accepted connections for which Twisted keeps something that is to be sent.
 
     :param reactor: one that can_look().
     """
-    return any(isinstance(writer, Server) for writer in reactor.getWriters())
+    return {writer for writer in reactor.getWriters() if isinstance(writer, Server)}
 
 
 def untaken(reactor: Any) -> dict[int, int]:
@@ -44,7 +44,7 @@ def untaken(reactor: Any) -> dict[int, int]:
     found = {}
     for connection in {*reactor.getReaders(), *reactor.getWriters()}:
         if isinstance(connection, Server) and connection.connected:
-            count = len(connection.dataBuffer) - connection.offset + connection._tempDataLen
+            count = len(connection.dataBuffer) - connection.offset + getattr(connection, "_tempDataLen", 0)
             count += _in_the_kernel(connection.fileno())
             if count:
                 found[connection.fileno()] = count
