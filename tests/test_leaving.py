@@ -15,8 +15,9 @@ from twisted.internet.task import Clock, LoopingCall, deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from tests.engine.fakes import Kit
 from txsocketio.engine.engine import Engine
-from txsocketio.leaving import less, when_sent
+from txsocketio.leaving import less, shut_down, when_sent
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.unsent import can_look, untaken, writing
 
@@ -41,6 +42,30 @@ class Nothing(SynchronousTestCase):
         self.assertFalse(can_look(clock))
         engine = Engine(EngineOptions(), lambda session: None, lambda: clock)
         self.assertIsNone(self.successResultOf(when_sent(engine, clock)))
+
+
+class Engines(SynchronousTestCase):
+    """
+    Without Socket.IO.
+    """
+
+    def test_sessions_are_closed_and_the_silent_ones_dropped(self) -> None:
+        kit = Kit(False, shutdown_silence=3.0)
+        kit.session.send("late")
+        ended = shut_down(kit.engine, kit.clock)
+        self.assertEqual(kit.listener.told, [("closed", "server shutting down")])
+        kit.clock.pump([0.5] * 5)
+        self.assertNoResult(ended)
+        kit.clock.advance(0.5)
+        self.assertIsNone(self.successResultOf(ended))
+        kit.nothing_left(self)
+
+    def test_none_are_waited_for_no_longer(self) -> None:
+        kit = Kit()
+        kit.session.close("forced close")
+        kit.transport.lose()
+        self.assertIsNone(self.successResultOf(shut_down(kit.engine, kit.clock)))
+        self.assertEqual(kit.clock.getDelayedCalls(), [])
 
 
 class Sending(TestCase):

@@ -103,6 +103,20 @@ class Leaving:
         self._call.cancel()
 
 
+def shut_down(engine: Engine, reactor: Any) -> Deferred[None]:
+    """
+    Shut an engine down that is used without Socket.IO: close its sessions, and wait until their last answers are sent.
+
+    :param engine: as ``resource.engine``.
+    :param reactor: the reactor.
+    :return: a Deferred that fires when the reactor may stop.
+    """
+    gone = engine.shutdown()
+    leaving = Leaving(engine, reactor)
+    gone.addCallback(lambda _: leaving.end())
+    return gone.addCallback(lambda _: when_sent(engine, reactor, leaving.latest))
+
+
 def when_sent(engine: Engine, reactor: Any, latest: float | None = None) -> Deferred[None]:
     """
     Wait until what was written is in the kernel.

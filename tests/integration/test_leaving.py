@@ -12,11 +12,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.error import ConnectionRefusedError
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.client import Agent, HTTPConnectionPool, readBody
 
 from tests.integration.node import ensure_packages, environment, node
 from tests.integration.workers_kit import Workers
 from tests.processes import free_port, script, started
+from txsocketio import BaseNamespace, SocketIOServer
 
 APPLICATION = """
 from twisted.application.service import Application, Service
@@ -108,3 +111,33 @@ class Leaving(SynchronousTestCase):
             finally:
                 workers.close()
         self.assertEqual(heard, [["transport close"]] * len(peers))
+
+
+class Again(TestCase):
+    """
+    A service that is stopped and started again, on a real port.
+    """
+
+    timeout = 30
+
+    async def test_it_serves_again(self) -> None:
+        from twisted.internet import reactor
+
+        port = free_port()
+        service = SocketIOServer({"/": BaseNamespace}).service(f"tcp:{port}:interface=127.0.0.1")
+        url = f"http://127.0.0.1:{port}/socket.io/?EIO=4&transport=polling".encode()
+        pool = HTTPConnectionPool(reactor, persistent=False)
+        agent = Agent(reactor, pool=pool)
+        for _ in range(3):
+            service.startService()
+            response = await agent.request(b"GET", url)
+            self.assertEqual(response.code, 200)
+            sid = json.loads((await readBody(response))[1:])["sid"].encode()
+            polling = agent.request(b"GET", url + b"&sid=" + sid)
+            # The poll is there before the answer to what came after it.
+            self.assertEqual((await agent.request(b"GET", url)).code, 200)
+            stopped = service.stopService()
+            self.assertEqual(await readBody(await polling), b"1")
+            service.server.engine.give_up()
+            await stopped
+            await self.assertFailure(agent.request(b"GET", url), ConnectionRefusedError)
