@@ -98,6 +98,7 @@ class EngineOptions:
     :ivar close_timeout: seconds that a closing session may take to flush.
     :ivar shutdown_silence: seconds of a shutdown in which no client takes anything of what waits for it; then those
         that are left are dropped.
+    :ivar log_interval: seconds in which lines of one kind are counted together, after the first one.
     :ivar fast_handshake: whether WebSocket handshakes bypass twisted.web under ``server.service()`` and ``twistd
         socketio``.
     :ivar fast_reader: whether whole, unfragmented WebSocket text frames bypass Autobahn's parser.
@@ -129,6 +130,7 @@ class EngineOptions:
     hold_timeout: float = 30.0
     close_timeout: float = 30.0
     shutdown_silence: float = 5.0
+    log_interval: float = 60.0
     fast_handshake: bool = True
     fast_reader: bool = True
     fast_polling: bool = True
@@ -140,7 +142,7 @@ class EngineOptions:
         :raises OptionError: at the first that does not hold.
         """
         _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout")
-        _number(self, "close_timeout", "shutdown_silence")
+        _number(self, "close_timeout", "shutdown_silence", "log_interval")
         _count(self, "max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
         _count(self, "http_compression_threshold", least=0)
         _flag(self, "allow_upgrades", "http_compression", "per_message_deflate")

@@ -66,12 +66,13 @@ class Sharing:
         :param number: of this worker, from 1.
         :param workers: how many there are.
         """
+        complaints = resource.engine.complaints
         self._reactor = reactor
         self._path = socket_path(directory, number)
-        self._arrivals = Arrivals(site, reactor)
+        self._arrivals = Arrivals(site, reactor, complaints)
         self._tunnels = Tunnels()
         self._routes: Mapping[int, Route] = {
-            other: Route(reactor, socket_path(directory, other), self._tunnels)
+            other: Route(reactor, socket_path(directory, other), self._tunnels, complaints)
             for other in range(1, workers + 1)
             if other != number
         }
