@@ -63,7 +63,7 @@ class TooLargeTests(SynchronousTestCase):
             complaints=None,
             own_response_channels=False,
             request_timeout=5.0,
-            start=lambda: None,
+            need=lambda: None,
             reactor=clock,
         )
         local = MemoryAdapter("", ParserV5(JSONCodec(), Bounds(2, 100)), lambda: clock)
