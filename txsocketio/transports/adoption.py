@@ -22,6 +22,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 from zope.interface import implementer
 
+from txsocketio.transports.bounded_channel import BoundedChannel
 from txsocketio.transports.short_channel import ShortChannel
 from txsocketio.transports.shortway import ShortWay
 from txsocketio.transports.site import BoundedRequest
@@ -34,9 +35,17 @@ _PLAIN_PATH: Final = re.compile(rb"(?:/[A-Za-z0-9._~-]+)+").fullmatch
 #: What twisted.web has set when a resource is reached.
 _OWN_HEADERS: Final = {b"Server", b"Date"}
 #: What a subclass of BoundedRequest may have without being another kind of request.
-_SETTINGS: Final = {"body_limit", "bounded_path", "__module__", "__doc__", "__qualname__", "__firstlineno__"} | {
-    "__static_attributes__"
-}
+_SETTINGS: Final = (
+    {"body_limit", "bounded_path", "engine_path", "__module__", "__doc__", "__qualname__"}
+    | {
+        "__firstlineno__",
+        "__static_attributes__",
+    }
+    | {"__static_attributes__"}
+)
+
+#: Of twisted.web, and ours.
+_CHANNELS: Final = (HTTPChannel, BoundedChannel)
 
 _log = Logger()
 
@@ -78,7 +87,7 @@ class Adoption:
         """
         channel: Any = request.channel
         kind, request_kind = type(channel), type(request)
-        if kind is not HTTPChannel or channel.requestFactory is not request_kind:
+        if kind not in _CHANNELS or channel.requestFactory is not request_kind:
             return
         site = channel.site
         try:

@@ -30,11 +30,14 @@ from twisted.web.server import NOT_DONE_YET
 from txsocketio.errors import HandshakeError
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.compression import choose_coding, compress
+from txsocketio.transports.cors import cors_headers, origin_of
 from txsocketio.transports.exchange import Exchange, Extra, WebExchange
 from txsocketio.transports.turn import Turn
 
 TEXT_HTML: Final = b"text/html"
 TEXT_PLAIN: Final = b"text/plain; charset=UTF-8"
+#: What every answer has.
+NO_STORE: Final = (b"Cache-Control", b"no-store")
 _JSON: Final = b"application/json"
 _VARY: Final[Extra] = ((b"Vary", b"Accept-Encoding"),)
 
@@ -53,6 +56,21 @@ def answer(request: Any, status: int, body: bytes = b"", content_type: bytes | N
     """
     WebExchange(request).answer(status, body, content_type)
     return NOT_DONE_YET
+
+
+def headers_before(site: Any, request: Any) -> list[tuple[bytes, bytes]]:
+    """
+    Give the headers of an answer that is made before the resource is reached, which are those of its own answers.
+
+    :param site: a BoundedSite that may know the resource, or any other.
+    :param request: as much of twisted.web's as has come, or None.
+    :return: names and values.
+    """
+    resource = getattr(site, "engine_resource", None)
+    if resource is None:
+        return [NO_STORE]
+    origin = None if request is None else origin_of(request)
+    return [*cors_headers(resource.engine.options, origin, request), NO_STORE]
 
 
 def begin_stream(request: Any, head: bytes, content_type: bytes) -> None:

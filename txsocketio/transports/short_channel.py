@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.logger import Logger
 from twisted.web.http import HTTPChannel
 
+from txsocketio.transports.bounded_channel import BoundedChannel
 from txsocketio.transports.exchange import Exchange, Extra
 from txsocketio.transports.shortway import LONGEST_HEAD, Head, Logged, ShortWay, render_answer
 
@@ -121,6 +122,8 @@ class ShortChannel(HTTPChannel):
     #: A POST whose body has not come whole, and how long it will be.
     _partial: bytearray | None = None
     _missing = 0
+    #: Whom it is for.
+    _addressee: Any = None
     #: Whether the transport has had enough since it last took all.
     _throttled = False
     _timer: IDelayedCall | None = None
@@ -135,7 +138,7 @@ class ShortChannel(HTTPChannel):
         :param channel: whose request is being handled: its deadline is suspended.
         :param way: see the class.
         """
-        channel.__class__ = cls
+        channel.__class__ = BoundedShortChannel if isinstance(channel, BoundedChannel) else cls
         channel.way = way
         channel._seconds = channel.site.reactor.seconds
 
@@ -153,6 +156,7 @@ class ShortChannel(HTTPChannel):
                 return
             data = bytes(self._partial)
             self._partial = None
+            self.way.unfinished.stop(self)
         between_requests = (
             not self.requests
             and not self._buffer
@@ -188,6 +192,8 @@ class ShortChannel(HTTPChannel):
             return False
         self._partial = bytearray(data)
         self._missing = head.length - len(body)
+        self._addressee = transport
+        self.way.unfinished.start(self)
         self.resetTimeout()
         return True
 
@@ -213,6 +219,26 @@ class ShortChannel(HTTPChannel):
         except Exception:
             _log.failure("handling a poll failed")
             exchange.answer(500, *_FAILED)
+
+    def connectionLost(self, reason: Any) -> None:
+        """
+        End the session whose client has gone in the middle of a POST.
+
+        :param reason: why.
+        """
+        super().connectionLost(reason)
+        if self._partial is not None:
+            self._partial = None
+            self.way.unfinished.stop(self)
+            if getattr(self.site, "engine_resource", None) is not None:
+                # Elsewhere a POST that goes the long way could not be noticed.
+                self._addressee.abort()
+
+    def expire(self) -> None:
+        """
+        End a connection whose POST did not come in time.
+        """
+        self.timeoutConnection()
 
     def finish(self, exchange: ShortExchange) -> None:
         """
@@ -278,3 +304,11 @@ class ShortChannel(HTTPChannel):
             self._timer = self.callLater(left, self._look)
         else:
             self.timeoutConnection()
+
+
+class BoundedShortChannel(ShortChannel, BoundedChannel):
+    """
+    Do so in our own site.
+    """
+
+    expire = BoundedChannel.expire  # type: ignore[assignment]
