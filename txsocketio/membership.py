@@ -187,7 +187,7 @@ class Membership(Routing):
         if self._held or self._assembler is not awaited:
             self.server.attachment_deadlines.start(self)
             return
-        _log.warn("session {sid} closed: attachments did not come", sid=self.sessid[:6])
+        _log.warn("session {sid} closed: attachments did not come", sid=self.engine_session.sid[:6])
         self._end(FORCED_CLOSE)
 
     def _end(self, reason: str, farewell: bool = False) -> None:
@@ -202,8 +202,10 @@ class Membership(Routing):
             return
         self._reason = reason
         self.server.connect_deadlines.stop(self)
-        self._assembler = self._awaited = None
-        self.server.attachment_deadlines.stop(self)
+        self._assembler = None
+        if self._awaited is not None:
+            self._awaited = None
+            self.server.attachment_deadlines.stop(self)
         for namespace in [*self.active_ns.values(), *self._joining.values()]:
             joined = namespace.ns_name in self.active_ns
             if farewell and joined:

@@ -25,7 +25,7 @@ class UnfinishedCase(StackCase):
         Keeper.reasons.clear()
 
     def begin(self, kind=WebSocketPeer, cls=Keeper, **options):
-        self.whole = self.stack({"/": cls}, **{"ping_interval": 1000, **self.options, **options})
+        self.whole = self.stack({"/": cls}, **{"ping_interval": 100_000, **self.options, **options})
         peer = kind(self.whole)
         peer.join()
         self.namespace = peer.socket["/"]

@@ -324,10 +324,22 @@ class OddOrigins(PageCase):
                 line.write(post(b"4a", "Origin: http://a" + octet.decode() + "b"))
                 self.assertTrue(line.take().startswith(b"HTTP/1.1 400 "))
 
-    def test_two_are_none(self) -> None:
-        server = self.serve(cors_allowed_origins="*")
-        response = self.ask(server, EIO4, ("Origin", "http://a.example"), ("Origin", "http://b.example")).response
-        self.assertEqual((response.status, response.json["code"]), (400, 3))
+    def test_of_two_the_last_counts_on_every_way(self) -> None:
+        server = self.serve(cors_allowed_origins=["http://a.example"])
+        line = Line(server)
+        line.warm_up()
+        for origins, status in (
+            (("http://a.example", EVIL), 403),
+            ((EVIL, "http://a.example"), 200),
+            (("http://a\x01", "http://a.example"), 400),
+        ):
+            headers = [("Origin", origin) for origin in origins]
+            exchange = self.ask(server, f"{EIO4}&sid={line.sid}", *headers, method="POST", body=b"3")
+            self.assertEqual(exchange.response.status, status)
+            line.write(post(b"3", *[f"{name}: {value}" for name, value in headers]))
+            self.assertTrue(line.take().startswith(b"HTTP/1.1 %d " % status))
+            if status == 200:
+                self.assertEqual(exchange.response.header("access-control-allow-origin"), "http://a.example")
 
     def test_what_is_not_ascii_is_never_allowed(self) -> None:
         server = self.serve(cors_allowed_origins="*")

@@ -48,9 +48,9 @@ def _choices(record: object, name: str, allowed: tuple[str, ...], least: int = 1
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise OptionError(f"{name} must be a sequence of names out of {', '.join(allowed)}, not {value!r}")
     chosen = tuple(value)
-    unknown = [item for item in chosen if item not in allowed]
-    if unknown or len(chosen) < least:
-        raise OptionError(f"{name} must name at least {least} of {', '.join(allowed)}, not {value!r}")
+    if not set(chosen) <= set(allowed) or len(chosen) < least:
+        count = "at least one" if least else "only some or none"
+        raise OptionError(f"{name} must name {count} of {', '.join(allowed)}, not {value!r}")
     object.__setattr__(record, name, chosen)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 from twisted.web.http_headers import Headers
 
@@ -32,25 +34,13 @@ class BoundedChannel(HTTPChannel):
     unfinished: Deadlines[BoundedChannel]
 
     site: Any
+    transport: Any
     _HTTPChannel__first_line: int
     _HTTPChannel__header: bytes
     #: Whether a request has begun and its deadline runs.
     _begun = False
     #: Whether what comes is the body of a request that may take as long as it likes.
     _unhurried = False
-
-    @classmethod
-    def become(cls, channel: Any, unfinished: Deadlines[BoundedChannel]) -> None:
-        """
-        Bound a channel of twisted.web's that has received nothing.
-
-        :param channel: of its class and no other, or else it stays as it is.
-        :param unfinished: see the class.
-        """
-        if type(channel) is HTTPChannel:
-            bounded: Any = channel
-            bounded.__class__ = cls
-            bounded.unfinished = unfinished
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -101,7 +91,7 @@ class BoundedChannel(HTTPChannel):
         self._end_waiting()
         super().allContentReceived()
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Forget the deadline.
 
@@ -127,7 +117,7 @@ class BoundedChannel(HTTPChannel):
         """
         if version != b"HTTP/1.1":
             return False
-        stays = not has_token(request.requestHeaders.getRawHeaders(b"connection"), b"close")
+        stays: bool = not has_token(request.requestHeaders.getRawHeaders(b"connection"), b"close")
         if not stays:
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         return stays
@@ -140,7 +130,7 @@ class BoundedChannel(HTTPChannel):
         :return: whether it was sound.
         """
         try:
-            return super().headerReceived(line)
+            return bool(super().headerReceived(line))
         except ValueError:
             # A length with more digits than int() reads.
             self._respondToBadRequestAndDisconnect()
@@ -172,3 +162,16 @@ class BoundedChannel(HTTPChannel):
         for name, value in headers_before(self.site, request):
             headers.addRawHeader(name, value)
         self.writeHeaders(b"HTTP/1.1", b"%d" % status, RESPONSES[status], headers)
+
+
+def bound(channel: Any, unfinished: Deadlines[BoundedChannel]) -> None:
+    """
+    Bound a channel of twisted.web's that has received nothing.
+
+    :param channel: of its class and no other, or else it stays as it is.
+    :param unfinished: until when requests that have begun must be whole.
+    """
+    if type(channel) is HTTPChannel:
+        bounded: Any = channel
+        bounded.__class__ = BoundedChannel
+        bounded.unfinished = unfinished

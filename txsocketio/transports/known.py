@@ -73,4 +73,7 @@ class KnownSessions:
         if session is None or session.generation.revision.encode() != revision:
             return None
         found = session.transport
-        return found if found is not None and found.name == "polling" and not found._shape.readable else None
+        if found is None or found.name != "polling":
+            return None
+        polled: Any = found
+        return None if polled._shape.readable else polled

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from txsocketio.transports.bounded_channel import BoundedChannel
@@ -220,7 +222,7 @@ class ShortChannel(HTTPChannel):
             _log.failure("handling a poll failed")
             exchange.answer(500, *_FAILED)
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         End the session whose client has gone in the middle of a POST.
 
@@ -311,4 +313,4 @@ class BoundedShortChannel(ShortChannel, BoundedChannel):
     Do so in our own site.
     """
 
-    expire = BoundedChannel.expire  # type: ignore[assignment]
+    expire = BoundedChannel.expire

@@ -25,7 +25,7 @@ from twisted.web.server import Request, Site
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.options import time_for
 from txsocketio.transports.answers import headers_before
-from txsocketio.transports.bounded_channel import BoundedChannel
+from txsocketio.transports.bounded_channel import BoundedChannel, bound
 from txsocketio.transports.front_door import FrontDoor
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class BoundedRequest(Request):
     bounded_path: bytes | None = None
     engine_path: bytes | None = None
 
+    channel: Any
     bounded = False
     refused = False
     _body_size = 0
@@ -285,7 +286,7 @@ class BoundedSite(Site):
 
     def _build_channel(self, addr: Any) -> Any:
         protocol = super().buildProtocol(addr)
-        BoundedChannel.become(getattr(protocol, "_channel", protocol), self._unfinished)
+        bound(getattr(protocol, "_channel", protocol), self._unfinished)
         return protocol
 
     def startFactory(self) -> None:
