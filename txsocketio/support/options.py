@@ -48,7 +48,7 @@ def _choices(record: object, name: str, allowed: tuple[str, ...], least: int = 1
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise OptionError(f"{name} must be a sequence of names out of {', '.join(allowed)}, not {value!r}")
     chosen = tuple(value)
-    if not set(chosen) <= set(allowed) or len(chosen) < least:
+    if len(chosen) < least or any(item not in allowed for item in chosen):
         count = "at least one" if least else "only some or none"
         raise OptionError(f"{name} must name {count} of {', '.join(allowed)}, not {value!r}")
     object.__setattr__(record, name, chosen)

@@ -18,7 +18,9 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet.error import ConnectionAborted
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
@@ -178,7 +180,9 @@ class BoundedRequest(Request):
         """
         Drop a stream of HTTP/2 whose request did not come in time.
         """
+        # Which tells the client, and not the request.
         self.channel.abortConnection()
+        self.connectionLost(Failure(ConnectionAborted()))
 
     def _is_below(self, path: bytes | None) -> bool:
         if path is None:
