@@ -208,7 +208,7 @@ class HTTP2Tests(SynchronousTestCase):
             return BoundedSite(root, 1000, b"/socket.io", reactor=reactor)
 
         for path in ("/socket.io/", "/%73ocket.io/", "//socket.io/", "/a/../socket.io"):
-            server, connection = self.serve(make_site)
+            _, connection = self.serve(make_site)
             post = connection.request("POST", {}, b"4" * 2000, path=path)
             self.assertEqual(connection.status[post], 413, path)
         _, connection = self.serve(make_site)

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.transports.handshake_corpus import request as upgrade_request
-from tests.transports.http_kit import Exchange, Server, raw_request
+from tests.transports.http_kit import Exchange, Response, Server, raw_request
 from tests.transports.short_kit import Line, get, post
 from tests.transports.websocket_kit import Connection
 from txsocketio.support.options import EngineOptions
@@ -345,3 +345,88 @@ class OddOrigins(PageCase):
         server = self.serve(cors_allowed_origins="*")
         response = self.ask(server, EIO4, ("Origin", "http://\xe9.example")).response
         self.assertIsNone(response.header("access-control-allow-origin"))
+
+
+class EveryAnswer(PageCase):
+    """
+    Whoever makes it: it may be read by the pages that may read the others, and is not kept.
+    """
+
+    ORIGIN = ("Origin", "http://a.example")
+    UPGRADE = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
+
+    def serve(self, **options: Any) -> Server:
+        server = super().serve(cors_allowed_origins=["http://a.example"], max_packets_per_post=2, **options)
+        site = BoundedSite(server.site.resource, 1000, engine=server.resource, reactor=server.clock)
+        server.site = site
+        return server
+
+    def assertReadable(self, answer: bytes, status: int, note: Any) -> None:
+        response = Response(answer)
+        self.assertEqual(response.status, status, note)
+        self.assertEqual(response.header("access-control-allow-origin"), "http://a.example", note)
+        self.assertEqual(response.header("access-control-allow-credentials"), "true", note)
+        self.assertIn("Origin", response.header("vary") or "", note)
+        self.assertEqual(response.header("cache-control"), "no-store", note)
+
+    def test_of_the_layer_of_http(self) -> None:
+        server = self.serve()
+        for status, headers in (
+            (413, [("Content-Length", "9999")]),
+            (400, [("Content-Length", "x")]),
+            (400, [("Transfer-Encoding", "nonsense")]),
+        ):
+            exchange = self.ask(server, EIO4, self.ORIGIN, *headers, method="POST")
+            self.assertReadable(exchange.transport.value(), status, headers)
+            exchange.vanish()
+        exchange = self.ask(server, EIO4, self.ORIGIN, ("Content-Length", "9"), method="POST")
+        server.clock.advance(160)
+        self.assertReadable(exchange.transport.value(), 408, "late")
+
+    def test_of_the_resource(self) -> None:
+        server = self.serve()
+        sid, wants = server.open(), [self.ORIGIN, *self.UPGRADE]
+        websocket = EIO4.replace("polling", "websocket")
+        for status, method, target, headers, body in (
+            (200, "GET", EIO4, [self.ORIGIN], None),
+            (400, "GET", EIO4 + "&sid=none", [self.ORIGIN], None),
+            (400, "GET", EIO4 + "&j=0", [self.ORIGIN], None),
+            (404, "GET", "/socket.io/x", [self.ORIGIN], None),
+            (204, "OPTIONS", EIO4, [self.ORIGIN], None),
+            (405, "PUT", f"{EIO4}&sid={sid}", [self.ORIGIN], b""),
+            (400, "GET", websocket, [self.ORIGIN], None),
+            (426, "GET", websocket, wants, None),
+            (400, "GET", websocket + "&sid=none", wants, None),
+            (200, "GET", LEGACY, [self.ORIGIN], None),
+            (200, "GET", LEGACY + "xhr-polling/none", [self.ORIGIN], None),
+            (400, "GET", LEGACY + "jsonp-polling", [self.ORIGIN, ("Host", "b")], None),
+            (200, "POST", f"{EIO4}&sid={sid}", [self.ORIGIN], b"3"),
+            (413, "POST", f"{EIO4}&sid={sid}", [self.ORIGIN], b"3\x1e3\x1e3"),
+        ):
+            exchange = self.ask(server, target, *headers, method=method, body=body)
+            self.assertReadable(exchange.transport.value(), status, (method, target))
+        (stream,) = [sid for sid in server.engine.sessions if server.engine.sessions[sid].generation.path_transports]
+        exchange = self.ask(server, f"{LEGACY}htmlfile/{stream}", self.ORIGIN)
+        self.assertIn(b"Access-Control-Allow-Origin: http://a.example\r\n", exchange.transport.value())
+
+    def test_of_a_server_that_is_closing(self) -> None:
+        server = self.serve()
+        server.engine.shutdown()
+        exchange = self.ask(server, EIO4, self.ORIGIN)
+        self.assertReadable(exchange.transport.value(), 503, "closing")
+
+    def test_of_the_short_way(self) -> None:
+        server = self.serve()
+        for status, body in ((200, b"4a"), (413, b"3\x1e3\x1e3"), (400, b"b!")):
+            line = Line(server)
+            line.warm_up()
+            self.assertIsInstance(line.channel, ShortChannel)
+            line.write(post(body, "Origin: http://a.example"))
+            self.assertReadable(line.take(), status, body)
+            self.assertTrue(line.short)
+        line = Line(server)
+        line.warm_up()
+        self.patch(line.server.engine.sessions[line.sid].transport.__class__, "post", lambda *_: 1 / 0)
+        line.write(post(b"4a", "Origin: http://a.example"))
+        self.assertReadable(line.take(), 500, "failed")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

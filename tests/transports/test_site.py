@@ -362,5 +362,13 @@ class EngineResourceTests(SynchronousTestCase):
         form = [("Content-Type", "application/x-www-form-urlencoded")]
         self.assertEqual(server.raw(raw_request("POST", "/upload", b"a=1&b=2", form)).response.body, b"7 2")
         self.assertEqual(server.raw(raw_request("POST", "/upload", b"a" * 1001, form)).response.status, 413)
+        many = raw_request("POST", "/upload", b"&" * 999, form)
+        self.assertEqual(server.raw(many).response.status, 200)
+        server.site = BoundedSite(root, 10**6, engine=server.resource, engine_path=b"/socket.io", reactor=server.clock)
+        part = b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n"
+        multipart = [("Content-Type", "multipart/form-data; boundary=x")]
+        for body, headers in ((b"a&" * 501 + b";" * 500, form), (part * 1002 + b"--x--\r\n", multipart)):
+            exchange = server.raw(raw_request("POST", "/upload", body, headers))
+            self.assertEqual((exchange.response.status, exchange.transport.disconnecting), (413, True))
         root.children[b"socket.io"] = Upload()
         self.assertEqual(server.raw(raw_request("POST", "/%73ocket.io", b"a=1&b=2", form)).response.body, b"7 0")

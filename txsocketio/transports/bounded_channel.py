@@ -105,8 +105,12 @@ class BoundedChannel(HTTPChannel):
         End a connection whose request did not come in time.
         """
         self._begun = False
-        self._say(_TIMED_OUT)
-        self.timeoutConnection()
+        if self.transport.disconnecting:
+            # Refused long ago, by an answer that was not taken.
+            self.forceAbortClient()
+        else:
+            self._say(_TIMED_OUT)
+            self.timeoutConnection()
 
     def checkPersistence(self, request: Any, version: bytes) -> bool:
         """
