@@ -357,7 +357,7 @@ class EveryAnswer(PageCase):
 
     def serve(self, **options: Any) -> Server:
         server = super().serve(cors_allowed_origins=["http://a.example"], max_packets_per_post=2, **options)
-        site = BoundedSite(server.site.resource, 1000, engine=server.resource, reactor=server.clock)
+        site = BoundedSite(server.site.resource, 1000, timeout=999, engine=server.resource, reactor=server.clock)
         server.site = site
         return server
 

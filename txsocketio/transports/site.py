@@ -200,8 +200,9 @@ class BoundedRequest(Request):
         mark = _FIELD_MARKS.get(kind)
         if mark is None:
             return False
-        self.content.seek(0)
-        return sum(map(self.content.read().count, mark)) > _MOST_FIELDS
+        content: Any = self.content
+        content.seek(0)
+        return sum(map(content.read().count, mark)) > _MOST_FIELDS
 
     def _is_below(self, path: bytes | None) -> bool:
         if path is None:
