@@ -202,7 +202,8 @@ class BoundedRequest(Request):
             return False
         content: Any = self.content
         content.seek(0)
-        return sum(map(content.read().count, mark)) > _MOST_FIELDS
+        body: bytes = content.read()
+        return sum(map(body.count, mark)) > _MOST_FIELDS
 
     def _is_below(self, path: bytes | None) -> bool:
         if path is None:
