@@ -178,13 +178,12 @@ class Membership(Routing):
 
     def attachments_are_late(self) -> None:
         """
-        End the connection if the attachments that were awaited when the deadline began still are; not while we do not
-        read.
+        End the connection if the attachments that were awaited when the deadline began still are.
         """
         awaited, self._awaited = self._awaited, self._assembler
         if self._assembler is None:
             return
-        if self._held or self._assembler is not awaited:
+        if self._assembler is not awaited:
             self.server.attachment_deadlines.start(self)
             return
         _log.warn("session {sid} closed: attachments did not come", sid=self.engine_session.sid[:6])

@@ -142,6 +142,16 @@ class Messages(UnfinishedCase):
                 peer.raw(client_frame(CONTINUATION, b"4", fin=False) + client_frame(PING, b""))
         self.assertGivenUp(peer)
 
+    def test_a_message_of_which_frames_are_always_half_there_is_given_up(self):
+        peer = self.begin()
+        piece = client_frame(CONTINUATION, b"44", fin=False)
+        peer.raw(client_frame(TEXT, b"4", fin=False) + piece[:7])
+        for _ in range(TIMEOUT // 10):
+            self.whole.advance(10)
+            if peer.open:
+                peer.raw(piece[7:] + piece[:7])
+        self.assertGivenUp(peer)
+
     def test_a_client_that_is_always_in_the_middle_of_one_goes_on(self):
         peer = self.begin()
         whole = client_frame(TEXT, message("keep", "x" * 300).encode())
@@ -236,7 +246,7 @@ class Attachments:
         self.whole.advance(2 * TIMEOUT)
         self.assertEqual(Keeper.reasons, ["forced close"])
 
-    def test_not_while_it_is_not_read_from(self):
+    def test_what_waits_while_it_is_not_read_from_does_not_count(self):
         peer = self.begin(self.kind, cls=Slow, max_unfinished_handlers=2, message_timeout=10)
         peer.send(*[f'42["wait",{number}]' for number in range(2)], json.dumps(ANNOUNCED)[1:-1].replace('\\"', '"'))
         self.whole.advance(25)

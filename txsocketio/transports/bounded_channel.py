@@ -46,18 +46,9 @@ class BoundedChannel(HTTPChannel):
         """
         Take bytes, and see whether they leave a request unfinished.
 
-        :param data: any part of the stream.
+        :param data: any part of the stream, or what twisted.web has kept of it during a request.
         """
         super().dataReceived(data)
-        self._look_for_rest()
-
-    def requestDone(self, request: Any) -> None:
-        """
-        Go on with what has come during a request.
-
-        :param request: that was answered.
-        """
-        super().requestDone(request)
         self._look_for_rest()
 
     def _look_for_rest(self) -> None:
