@@ -2,9 +2,14 @@
 ``max_http_buffer_size`` for what is posted: in our own site while it arrives, in another one when it has.
 """
 
+from twisted.internet.testing import MemoryReactorClock
+from twisted.web.resource import Resource
+
 from tests.limits.kit import EIO4, SECRET, HTTPLine, PollingPeer, StackCase, message
+from tests.limits.stack import Line
 from tests.transports.http_kit import Response, raw_request
 from txsocketio.namespace import BaseNamespace
+from txsocketio.server import SocketIOServer
 from txsocketio.transports.site import LINGER
 
 LIMIT = 1_000_000
@@ -61,6 +66,17 @@ class BodiesCase(StackCase):
         self.namespace.kept.clear()
         peer.say("keep", 1)
         self.assertEqual((peer.status, self.namespace.kept), (200, [(1,)]))
+
+
+class Uploads(Resource):
+    """
+    Say how many fields a form has.
+    """
+
+    isLeaf = True
+
+    def render_POST(self, request):
+        return b"%d" % len(request.args)
 
 
 class Everywhere:
@@ -164,6 +180,33 @@ class OurSite(Everywhere, BodiesCase):
         self.whole.advance(61)
         self.assertTrue(line.lost)
         self.assertIsNone(peer.session)
+
+    def test_every_path_is_bounded_whatever_is_served_beside(self):
+        for root in (None, Uploads()):
+            clock = MemoryReactorClock()
+            server = SocketIOServer({"/": Keeper}, reactor=clock, max_http_buffer_size=5000)
+            site = server.service("tcp:8000", root=root).site
+            for target in ("/x", "/", "*", "//socket.io/", "/%73ocket.io/", "http://h/socket.io/", "/socket.io/1/"):
+                for length in (("Content-Length", "900000000"), ("Transfer-Encoding", "chunked")):
+                    line = Line()
+                    line.protocol = site.buildProtocol(None)
+                    line.protocol.makeConnection(line)
+                    line.feed(raw_request("POST", target, headers=[length]))
+                    if length[1] == "chunked":
+                        line.feed(chunked(b"x" * 5001))
+                    self.assertEqual(Response(line.take()).status, 413, (root, target, length))
+                    line.break_off()
+
+    def test_what_is_served_beside_reads_its_forms(self):
+        clock = MemoryReactorClock()
+        server = SocketIOServer({"/": Keeper}, reactor=clock)
+        line = Line()
+        line.protocol = server.service("tcp:8000", root=Uploads()).site.buildProtocol(None)
+        line.protocol.makeConnection(line)
+        form = [("Content-Type", "application/x-www-form-urlencoded")]
+        line.feed(raw_request("POST", "/upload", b"a=1&b=2", form))
+        self.assertEqual(Response(line.take()).body, b"2")
+        line.break_off()
 
     def test_a_request_that_never_ends_is_given_up(self):
         self.begin()
