@@ -53,7 +53,7 @@ class Membership(Routing):
         :param server: the SocketIOServer.
         """
         super().__init__(session, server)
-        self._jobs = Jobs()
+        self._jobs = Jobs(server.complaints)
         #: Namespaces that are closed but for their jobs.
         self._ending: set[BaseNamespace] | frozenset[BaseNamespace] = NONE
         #: Who waits for the end.
@@ -186,7 +186,8 @@ class Membership(Routing):
         if self._assembler is not awaited:
             self.server.attachment_deadlines.start(self)
             return
-        _log.warn("session {sid} closed: attachments did not come", sid=self.engine_session.sid[:6])
+        sid = self.engine_session.sid[:6]
+        self.server.complaints.warn(_log, "session {sid} closed: attachments did not come", sid=sid)
         self._end(FORCED_CLOSE)
 
     def _end(self, reason: str, farewell: bool = False) -> None:
@@ -209,9 +210,9 @@ class Membership(Routing):
             joined = namespace.ns_name in self.active_ns
             if farewell and joined:
                 packet = Packet(DISCONNECT, namespace.ns_name)
-                guarded(close_namespace, namespace, SERVER_NAMESPACE_DISCONNECT, packet)
+                guarded(self.server.complaints, close_namespace, namespace, SERVER_NAMESPACE_DISCONNECT, packet)
             else:
-                guarded(close_namespace, namespace, reason)
+                guarded(self.server.complaints, close_namespace, namespace, reason)
         self._left = NONE
         self._jobs.end(self.server.reactor, self.server.options.job_grace, self._tell_end)
         self.engine_session.close(reason)

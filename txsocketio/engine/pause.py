@@ -107,7 +107,8 @@ class Pause:
 
     def _too_long(self) -> None:
         self._deadline = None
-        _log.warn("session {sid} closed: held for too long", sid=self._session.sid[:6])
+        complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+        complaints.warn(_log, "session {sid} closed: held for too long", sid=sid)
         self._session.close(FORCED_CLOSE)
 
     def _cancel_deadline(self) -> None:

@@ -104,6 +104,7 @@ class EngineOptions:
         each 10,000 bytes of max_http_buffer_size. Only connections of our own site, and requests for the engine.
     :ivar message_timeout: seconds from the first byte of a WebSocket message to its last, and from a packet that
         announces attachments to the last of them; None for as many as request_timeout has by default.
+    :ivar log_interval: seconds in which lines of one kind are counted together, after the first one.
     :ivar fast_handshake: whether WebSocket handshakes bypass twisted.web under ``server.service()`` and ``twistd
         socketio``.
     :ivar fast_reader: whether whole, unfragmented WebSocket text frames bypass Autobahn's parser.
@@ -138,6 +139,7 @@ class EngineOptions:
     close_timeout: float = 30.0
     request_timeout: float | None = None
     message_timeout: float | None = None
+    log_interval: float = 60.0
     fast_handshake: bool = True
     fast_reader: bool = True
     fast_polling: bool = True
@@ -149,6 +151,7 @@ class EngineOptions:
         :raises OptionError: at the first that does not hold.
         """
         _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout", "close_timeout")
+        _number(self, "log_interval")
         _count(self, "max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
         _count(self, "http_compression_threshold", least=0)
         _flag(self, "allow_upgrades", "http_compression", "per_message_deflate")

@@ -35,14 +35,17 @@ _PLAIN_PATH: Final = re.compile(rb"(?:/[A-Za-z0-9._~-]+)+").fullmatch
 #: What twisted.web has set when a resource is reached.
 _OWN_HEADERS: Final = {b"Server", b"Date"}
 #: What a subclass of BoundedRequest may have without being another kind of request.
-_SETTINGS: Final = (
-    {"body_limit", "bounded_path", "engine_path", "__module__", "__doc__", "__qualname__"}
-    | {
-        "__firstlineno__",
-        "__static_attributes__",
-    }
-    | {"__static_attributes__"}
-)
+_SETTINGS: Final = {
+    "body_limit",
+    "bounded_path",
+    "complaints",
+    "engine_path",
+    "_log",
+    "__module__",
+    "__doc__",
+    "__qualname__",
+    "__firstlineno__",
+} | {"__static_attributes__"}
 
 #: Of twisted.web, and ours.
 _CHANNELS: Final = (HTTPChannel, BoundedChannel)

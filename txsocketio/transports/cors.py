@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import HandshakeError
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.snapshot import HandshakeRequest
@@ -76,13 +77,16 @@ def same_origin(origin: str, request: Any) -> bool:
     return page[1] == target[1] and ports[0] == ports[1] and 0 < ports[0] < 65536
 
 
-def origin_allowed(options: EngineOptions, origin: str | None, request: Any) -> bool:
+def origin_allowed(
+    options: EngineOptions, origin: str | None, request: Any, complaints: Complaints = UNLIMITED
+) -> bool:
     """
     Say whether a page may open a WebSocket, or read the answers of a poll.
 
     :param options: whose ``cors_allowed_origins`` decides; a callable there gets the origin and a HandshakeRequest.
     :param origin: the Origin header; None is allowed, for it is no page that asks.
     :param request: a twisted.web request or an IHandshakeRequest.
+    :param complaints: take what the callable raises.
     :return: True or False; False when the callable raises or does not answer at once, and for what cannot be an origin.
     """
     if origin is None:
@@ -99,17 +103,18 @@ def origin_allowed(options: EngineOptions, origin: str | None, request: Any) -> 
     try:
         answer = allowed(origin, _snapshot(request))
     except Exception:
-        _log.failure("cors_allowed_origins raised; the origin is refused")
+        complaints.failure(_log, "cors_allowed_origins raised; the origin is refused")
         return False
     if isinstance(answer, Deferred) or isawaitable(answer):
-        _log.error(
-            "cors_allowed_origins must answer at once, not with a Deferred or a coroutine; the origin is refused"
+        complaints.error(
+            _log,
+            "cors_allowed_origins must answer at once, not with a Deferred or a coroutine; the origin is refused",
         )
         return False
     return bool(answer)
 
 
-def page_allowed(options: EngineOptions, request: Any) -> bool:
+def page_allowed(options: EngineOptions, request: Any, complaints: Complaints = UNLIMITED) -> bool:
     """
     Say whether a request may be answered with what any page can read: a script, or a document in a frame.
 
@@ -118,6 +123,7 @@ def page_allowed(options: EngineOptions, request: Any) -> bool:
 
     :param options: whose ``cors_allowed_origins`` decides.
     :param request: a twisted.web request or an IHandshakeRequest.
+    :param complaints: as for origin_allowed().
     """
     origin = origin_of(request)
     referer = request.getHeader(b"referer")
@@ -125,7 +131,7 @@ def page_allowed(options: EngineOptions, request: Any) -> bool:
         page = _ORIGIN_OF_PAGE(referer.decode("latin-1"))
         origin = "null" if page is None else page[0]
     if origin is not None:
-        return origin_allowed(options, origin, request)
+        return origin_allowed(options, origin, request, complaints)
     if options.cors_allowed_origins == "*":
         return True
     site = request.getHeader(b"sec-fetch-site")
@@ -134,26 +140,30 @@ def page_allowed(options: EngineOptions, request: Any) -> bool:
     return request.getHeader(b"cookie") is None
 
 
-def script_refusal(options: EngineOptions, generation: Generation, request: Any) -> HandshakeError | None:
+def script_refusal(
+    options: EngineOptions, generation: Generation, request: Any, complaints: Complaints = UNLIMITED
+) -> HandshakeError | None:
     """
     Say why a request may not be answered with a script.
 
     :param options: whose ``cors_allowed_origins`` decides about the page.
     :param generation: what the client speaks.
     :param request: a twisted.web request or an IHandshakeRequest.
+    :param complaints: as for origin_allowed().
     :return: None if it may, or the refusal.
     """
     if not generation.takes_scripts:
         return HandshakeError(3)
-    return None if page_allowed(options, request) else HandshakeError(4)
+    return None if page_allowed(options, request, complaints) else HandshakeError(4)
 
 
-def screen(options: EngineOptions, request: Any) -> HandshakeError | None:
+def screen(options: EngineOptions, request: Any, complaints: Complaints = UNLIMITED) -> HandshakeError | None:
     """
     Look at what every request has to satisfy, whatever it is for: whom it is addressed to, and whose page posts.
 
     :param options: of which ``allowed_hosts`` and ``cors_allowed_origins`` matter.
     :param request: a twisted.web request, or as much of one as is asked for here.
+    :param complaints: as for origin_allowed().
     :return: None, or the refusal.
     """
     headers = request.requestHeaders
@@ -166,7 +176,8 @@ def screen(options: EngineOptions, request: Any) -> HandshakeError | None:
         if any(map(_CONTROLS, origins)):
             return HandshakeError(3)
         # Clients in Python say one of their own before the one that their user sets: the last counts everywhere.
-        if request.method == b"POST" and not origin_allowed(options, origins[-1].decode("latin-1"), request):
+        origin = origins[-1].decode("latin-1")
+        if request.method == b"POST" and not origin_allowed(options, origin, request, complaints):
             return HandshakeError(4)
     return None
 
@@ -194,34 +205,40 @@ def host_allowed(options: EngineOptions, host: bytes | None, secure: bool) -> bo
     return any(one in allowed or one + ending in allowed for one in (name, *parents))
 
 
-def cors_headers(options: EngineOptions, origin: str | None, request: Any) -> Headers:
+def cors_headers(
+    options: EngineOptions, origin: str | None, request: Any, complaints: Complaints = UNLIMITED
+) -> Headers:
     """
     Give the headers that let the page of an allowed origin read an answer.
 
     :param options: whose ``cors_allowed_origins`` decides; with None no answer has any.
     :param origin: the Origin header, or None.
     :param request: a twisted.web request or an IHandshakeRequest.
+    :param complaints: as for origin_allowed().
     :return: names and values.
     """
     if options.cors_allowed_origins is None:
         return []
     headers = [(b"Vary", b"Origin")]
-    if origin is not None and origin_allowed(options, origin, request):
+    if origin is not None and origin_allowed(options, origin, request, complaints):
         headers.append((b"Access-Control-Allow-Origin", origin.encode("latin-1")))
         headers.append((b"Access-Control-Allow-Credentials", b"true"))
     return headers
 
 
-def preflight_headers(options: EngineOptions, origin: str | None, request: Any) -> Headers:
+def preflight_headers(
+    options: EngineOptions, origin: str | None, request: Any, complaints: Complaints = UNLIMITED
+) -> Headers:
     """
     Give the headers that answer an OPTIONS request.
 
     :param options: as for cors_headers().
     :param origin: as for cors_headers().
     :param request: as for cors_headers().
+    :param complaints: as for origin_allowed().
     :return: names and values.
     """
-    headers = cors_headers(options, origin, request)
+    headers = cors_headers(options, origin, request, complaints)
     if len(headers) > 1:
         headers.append((b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"))
         wanted = request.getHeader(b"access-control-request-headers")

@@ -143,10 +143,13 @@ class LegacyPaths:
 
     def _polls(self, request: Any, facts: Facts, session: Session, name: str) -> int:
         shape = _shape(facts, name)
-        if shape.readable and not page_allowed(self._options, request):
+        if shape.readable and not page_allowed(self._options, request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
         return serve(
-            request, lambda poll: self._polled(session).poll(poll, shape), lambda post: self._post(post, session, shape)
+            request,
+            lambda poll: self._polled(session).poll(poll, shape),
+            lambda post: self._post(post, session, shape),
+            self._engine.complaints,
         )
 
     def _polled(self, session: Session) -> LegacyPolling:
@@ -162,21 +165,22 @@ class LegacyPaths:
 
     def _stream(self, request: Any, facts: Facts, session: Session, name: str) -> int:
         # A frame is asked for without an Origin.
-        if not page_allowed(self._options, request):
+        if not page_allowed(self._options, request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
         return serve(
             request,
             lambda get: self._begin_stream(get.request, session, FORMS[name]),
             lambda post: self._post(post, session, BARE),
+            self._engine.complaints,
         )
 
     def _begin_stream(self, request: Any, session: Session, form: Form) -> None:
-        transport = StreamTransport(session.generation, form, self._options)
+        transport = StreamTransport(session.generation, form, self._options, self._engine.complaints)
         transport.begin(request)
         session.attach(transport)
 
     def _websocket(self, request: Any, facts: Facts, session: Session, name: str) -> int:
-        if not origin_allowed(self._options, origin_of(request), request):
+        if not origin_allowed(self._options, origin_of(request), request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
         return self._upgrades.accept(request, session.generation, session.attach)
 

@@ -146,7 +146,10 @@ class ShortHandshake:
         decision = decide(facts, self._engine.generations, self._options.transports, self._engine.find)
         if not facts.upgrade or not isinstance(decision, Open | Probe):
             return False
-        if screen(self._options, head) is not None or not origin_allowed(self._options, origin_of(head), head):
+        complaints = self._engine.complaints
+        if screen(self._options, head, complaints) is not None:
+            return False
+        if not origin_allowed(self._options, origin_of(head), head, complaints):
             return False
         try:
             agreed = self._upgrades.agree(head)

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
+from txsocketio.engine.complaints import LOG_INTERVAL, UNLIMITED, Complaints, Relayed
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.options import time_for
 from txsocketio.transports.answers import headers_before
@@ -87,6 +88,7 @@ class BoundedRequest(Request):
     :cvar body_limit: bytes of one body.
     :cvar bounded_path: a path like ``b"/socket.io"``, or None for all requests.
     :cvar engine_path: the same where all are bounded but forms are to be read as twisted.web does elsewhere, or None.
+    :cvar complaints: take what is refused: those of a server, ``server.complaints``, or UNLIMITED.
     :ivar bounded: whether this one is bounded.
     :ivar refused: whether it has been answered already, because of its body.
     """
@@ -94,6 +96,7 @@ class BoundedRequest(Request):
     body_limit: int = 1_000_000
     bounded_path: bytes | None = None
     engine_path: bytes | None = None
+    complaints: Complaints = UNLIMITED
 
     channel: Any
     bounded = False
@@ -221,9 +224,8 @@ class BoundedRequest(Request):
 
     def _refuse(self) -> None:
         self.refused = True
-        _log.warn(
-            "refused a body of more than {limit} bytes from {peer}", limit=self.body_limit, peer=self.channel.getPeer()
-        )
+        text, peer = "refused a body of more than {limit} bytes from {peer}", self.channel.getPeer()
+        self.complaints.warn(_log, text, limit=self.body_limit, peer=peer)
         if not hasattr(self.channel, "persistent"):
             # A stream of HTTP/2 cannot be answered and closed while its body comes: the answer waits for its end.
             return
@@ -268,6 +270,7 @@ class BoundedSite(Site):
         handshake: ShortHandshake | None = None,
         engine: EngineResource | None = None,
         engine_path: bytes | None = None,
+        complaints: Complaints | None = None,
         **kwargs: Any,
     ) -> None:
         """
@@ -283,9 +286,18 @@ class BoundedSite(Site):
             ``request_timeout`` to arrive, and a POST that breaks off ends its session at once.
         :param engine_path: where all requests are bounded: the path at which forms are left to the engine, while
             twisted.web reads those of others; None to have it read none.
+        :param complaints: by which is logged what anybody can cause: those of a server; None for some of its own.
         :param kwargs: what Site takes: ``reactor`` and ``logPath`` above all. Without a reactor the global one is used.
         """
-        settings = {"body_limit": body_limit, "bounded_path": bounded_path, "engine_path": engine_path}
+        complaints = self._complaints = complaints or Complaints(LOG_INTERVAL, self._clock)
+        settings: dict[str, Any] = {
+            "body_limit": body_limit,
+            "bounded_path": bounded_path,
+            "engine_path": engine_path,
+            "complaints": complaints,
+            # What twisted.web says of requests and connections is bounded too.
+            "_log": Relayed(complaints, Logger("twisted.web.http")),
+        }
         factory = type("BoundedRequest", (BoundedRequest,), settings)
         super().__init__(resource, factory, timeout=60.0 if timeout is None else timeout, **kwargs)
         self._handshake = handshake
@@ -307,11 +319,14 @@ class BoundedSite(Site):
         """
         if self._handshake is None:
             return self._build_channel(addr)
-        return FrontDoor(self._handshake.take, self._build_channel, addr, self._silent)
+        return FrontDoor(self._handshake.take, self._build_channel, addr, self._silent, self._complaints)
 
     def _build_channel(self, addr: Any) -> Any:
         protocol = super().buildProtocol(addr)
-        bound(getattr(protocol, "_channel", protocol), self._unfinished)
+        channel = getattr(protocol, "_channel", None)
+        if channel is not None:
+            channel._log = self.requestFactory._log
+            bound(channel, self._unfinished)
         return protocol
 
     def startFactory(self) -> None:
@@ -320,3 +335,10 @@ class BoundedSite(Site):
         """
         if self.logPath:
             super().startFactory()
+
+    def stopFactory(self) -> None:
+        """
+        Close the access log, and tell what has only been counted.
+        """
+        super().stopFactory()
+        self._complaints.flush()

@@ -14,6 +14,7 @@ from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketPr
 from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
@@ -60,7 +61,7 @@ class _Nobody:
 _NOBODY: Final = _Nobody()
 
 
-def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
+def lean_options(clock: IReactorTime, limit: int, complaints: Complaints = UNLIMITED) -> dict[str, Any]:
     """
     Give Autobahn's options as class attributes; Autobahn itself copies each of them into every connection.
 
@@ -86,7 +87,7 @@ def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
     options = {name: getattr(factory, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
     # A function would become a method; the handshake, which asks for it, is not Autobahn's here.
     del options["perMessageCompressionAccept"]
-    return {**options, "factory": factory, "_joint": Joint(clock)}
+    return {**options, "factory": factory, "_joint": Joint(clock, complaints), "_complaints": complaints}
 
 
 class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
@@ -132,6 +133,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     #: What tells the message that has begun from the next: an object, or the bytes of a head.
     unfinished: Any = None
     _max_fragments: int
+    _complaints: Complaints
     _codec: Any
     _held = False
     #: For the fast reader: whether the next byte begins a message, and nothing is kept.
@@ -320,8 +322,8 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         """
         if self.state == CLOSED:
             return
-        peer = self.transport.getPeer()
-        _log.warn("closing the WebSocket of {peer} with code {code}: {text}", peer=peer, code=code, text=text)
+        peer, line = self.transport.getPeer(), "closing the WebSocket of {peer} with code {code}: {text}"
+        self._complaints.warn(_log, line, peer=peer, code=code, text=text)
         if self.state == OPEN:
             self.sendCloseFrame(code)
         self.failedByMe = True
