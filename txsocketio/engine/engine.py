@@ -75,7 +75,7 @@ class Engine:
         :param get_clock: gives the clock, when it is first needed.
         """
         self.options = options
-        self.generations = GenerationTable(options.generations, options.json)
+        self.generations = GenerationTable(options.generations, options.json, options.jsonp)
         self.sessions: dict[str, Session] = {}
         self.probes: set[Probe] = set()
         self.closing = False
