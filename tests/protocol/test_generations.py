@@ -167,7 +167,7 @@ class BoundTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.records = GenerationTable(("eio4", "eio3", "legacy"), None, Bounds(2, 100)).by_name.values()
+        self.records = GenerationTable(("eio4", "eio3", "legacy"), bounds=Bounds(2, 100)).by_name.values()
 
     def refused(self, packet: Packet, option: str) -> None:
         for record in self.records:

@@ -78,7 +78,7 @@ class Engine:
         self.options = options
         self.max_outgoing_bytes = options.max_outgoing_bytes or 0
         bounds = Bounds(options.max_outgoing_attachments, self.max_outgoing_bytes)
-        self.generations = GenerationTable(options.generations, options.json, bounds)
+        self.generations = GenerationTable(options.generations, options.json, options.jsonp, bounds)
         self.sessions: dict[str, Session] = {}
         self.probes: set[Probe] = set()
         self.closing = False
