@@ -36,6 +36,9 @@ class _Nowhere(MemoryAdapter):
         """
 
 
+#: A CONNECT of so many characters is not weighed.
+_LIGHT: Final = 1024
+
 #: Where no class is mounted at the root, clients that are joined to it unasked get this: it takes no events.
 EMPTY_ROOT: Final = MountedNamespace("", BaseNamespace, _Nowhere())
 
@@ -93,8 +96,18 @@ class Membership(Routing):
         elif len(self.active_ns) + len(self._joining) >= self.server.options.max_namespaces:
             self._report("too_many_namespaces", f"no more than {self.server.options.max_namespaces} namespaces", name)
             self._send_raw(refusal(name, "too many namespaces"))
+        elif self.packet_bytes > _LIGHT and not self._may_keep(self.packet_bytes):
+            self._report("too_many_connect_bytes", "too much was sent with the connects of one client", name)
+            self._send_raw(refusal(name, "too much was sent with connects"))
         else:
             self._instantiate(mount, packet)
+
+    def _may_keep(self, size: int) -> bool:
+        # What comes with a CONNECT stays as long as the namespace: of all of them together no more than of one message.
+        for namespaces in (self.active_ns, self._joining):
+            size += sum([namespace._connect_bytes for namespace in namespaces.values()])
+        most: int = self.server.engine_options.max_http_buffer_size
+        return size <= most
 
     def _instantiate(self, mount: MountedNamespace, packet: Packet) -> None:
         name = packet.namespace
@@ -104,6 +117,8 @@ class Membership(Routing):
                 close_namespace(namespace, self._reason)
             if namespace.close_reason is not None:
                 return
+            if self.packet_bytes > _LIGHT:
+                namespace._connect_bytes = self.packet_bytes
             mount.adapter.add(namespace)
         except BaseException:
             if self._reason is None:

@@ -13,6 +13,7 @@ from txsocketio.interfaces import ISession
 from txsocketio.jobs import guarded, log_failure
 from txsocketio.lifecycle import close_namespace
 from txsocketio.protocol.attachments import Assembler
+from txsocketio.protocol.jsoncodec import LARGE
 from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, DISCONNECT, RESERVED_EVENTS, Packet
 from txsocketio.protocol.socketio_text import TextParser
 from txsocketio.reasons import CLIENT_NAMESPACE_DISCONNECT
@@ -88,7 +89,7 @@ class Routing:
             count = len(head)
             first = _FIRST_ID[count]
             id = int(head) - first
-            if not 0 <= id < _IDS[count] or self._assembler is not None:
+            if not 0 <= id < _IDS[count] or self._assembler is not None or len(packet) > LARGE:
                 return False
             namespace, loads = self.active_ns[""], self._loads
             data = loads(b"[" + rest)
@@ -113,7 +114,7 @@ class Routing:
         :param text: a packet, or the head of one with attachments.
         :raises ProtocolError: when it is none, or out of place; the session closes.
         """
-        if self._assembler is None and self._loads is not None:
+        if self._assembler is None and self._loads is not None and len(text) <= LARGE:
             head = _EVENT_HEAD(text)
             namespace = None if head is None else self.active_ns.get(head[1] or "")
             if head is not None and namespace is not None:

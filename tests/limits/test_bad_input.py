@@ -2,6 +2,9 @@
 What clients must not send: each gets its answer, one line is logged, and nothing else happens.
 """
 
+import gzip
+import zlib
+
 from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame, events
 from tests.transports.http_kit import Response, raw_request
 from tests.transports.websocket_kit import CLOSE, CONTINUATION, PING, TEXT, frame
@@ -312,7 +315,7 @@ class Posts(BadInputCase):
         b"\xff\xfe",
         b'42["echo","\xed\xa0\x80"]',
         b"b*",
-        b"bQQ",
+        b"bQQ=Q",
         b"b\xc3\xa9",
         SECRET.encode(),
         b"9",
@@ -332,6 +335,13 @@ class Posts(BadInputCase):
         peer.send('421["echo"]', "4x")
         self.assertEqual(peer.status, 200)
         self.assertEqual(Echo.reasons, ["parse error"])
+
+    def test_a_compressed_body_is_not_inflated(self):
+        for coding, compress in (("gzip", gzip.compress), ("deflate", zlib.compress)):
+            peer = self.begin()
+            peer.raw(compress(b"4" * 900_000), ("Content-Encoding", coding))
+            self.assertEqual(peer.status, 400)
+            self.ended(peer, "parse error", coding)
 
     def test_what_was_queued_before_a_violation_of_socketio_can_be_fetched(self):
         for violation in (

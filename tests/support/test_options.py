@@ -38,6 +38,7 @@ ENGINE_DEFAULTS = {
     "max_packets_per_poll": 16,
     "max_packets_per_post": 10_000,
     "max_outgoing_bytes": 16 * MIB,
+    "max_outgoing_attachments": 10,
     "max_total_outgoing_bytes": 1024 * MIB,
     "max_fragments": 1024,
     "hold_timeout": 30,
@@ -75,7 +76,13 @@ SECONDS = (
     "shutdown_silence",
     "log_interval",
 )
-COUNTS = ("max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
+COUNTS = (
+    "max_http_buffer_size",
+    "max_packets_per_poll",
+    "max_packets_per_post",
+    "max_outgoing_attachments",
+    "max_fragments",
+)
 SOCKET_COUNTS = (
     "max_namespaces",
     "max_unfinished_handlers",

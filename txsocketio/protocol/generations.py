@@ -15,6 +15,7 @@ from txsocketio.protocol.engineio_v4 import CodecV4
 from txsocketio.protocol.jsoncodec import json_codec
 from txsocketio.protocol.legacy import LegacyParser
 from txsocketio.protocol.legacy_engine import TRANSPORTS, LegacyCodec
+from txsocketio.protocol.packet import UNBOUNDED, Bounds
 from txsocketio.protocol.socketio_v4 import ParserV4
 from txsocketio.protocol.socketio_v5 import ParserV5
 from txsocketio.protocol.wires import wires_legacy, wires_v3, wires_v4
@@ -65,19 +66,19 @@ class Generation:
     takes_scripts: bool = True
 
 
-def _eio4(json: IJSON) -> Generation:
-    parser = ParserV5(json)
+def _eio4(json: IJSON, bounds: Bounds) -> Generation:
+    parser = ParserV5(json, bounds)
     return Generation("eio4", "4", CodecV4(), parser, wires_v4(parser), heartbeat="server")
 
 
-def _eio3(json: IJSON) -> Generation:
-    parser = ParserV4(json)
+def _eio3(json: IJSON, bounds: Bounds) -> Generation:
+    parser = ParserV4(json, bounds)
     wires = wires_v3(parser)
     return Generation("eio3", "3", CodecV3(), parser, wires, heartbeat="client", implicit_root=True, fresh_ids=False)
 
 
-def _legacy(json: IJSON) -> Generation:
-    parser = LegacyParser(json)
+def _legacy(json: IJSON, bounds: Bounds) -> Generation:
+    parser = LegacyParser(json, bounds)
     return Generation(
         "legacy",
         "",
@@ -96,7 +97,11 @@ def _legacy(json: IJSON) -> Generation:
     )
 
 
-_BUILDERS: Final[Mapping[str, Callable[[IJSON], Generation]]] = {"eio4": _eio4, "eio3": _eio3, "legacy": _legacy}
+_BUILDERS: Final[Mapping[str, Callable[[IJSON, Bounds], Generation]]] = {
+    "eio4": _eio4,
+    "eio3": _eio3,
+    "legacy": _legacy,
+}
 #: The query parameter in which clients name their revision.
 REVISION_PARAMETER: Final = "EIO"
 #: The first segment below the mount that belongs to 0.9: the number of its protocol.
@@ -110,11 +115,18 @@ class GenerationTable:
     :ivar by_name: the records, by name.
     """
 
-    def __init__(self, names: Iterable[str], json: Any = None, scripted: Iterable[str] = tuple(_BUILDERS)) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        json: Any = None,
+        scripted: Iterable[str] = tuple(_BUILDERS),
+        bounds: Bounds = UNBOUNDED,
+    ) -> None:
         """
         :param names: as in the option ``generations``.
         :param scripted: as in the option ``jsonp``.
         :param json: as in the option ``json``.
+        :param bounds: of the packets that are encoded.
         :raises OptionError: for a name that does not exist.
         """
         codec = json_codec(json)
@@ -122,7 +134,7 @@ class GenerationTable:
         for name in names:
             if name not in _BUILDERS:
                 raise OptionError(f"there is no generation {name!r}; there are {', '.join(_BUILDERS)}")
-            records[name] = replace(_BUILDERS[name](codec), takes_scripts=name in scripted)
+            records[name] = replace(_BUILDERS[name](codec, bounds), takes_scripts=name in scripted)
         self.by_name: Mapping[str, Generation] = records
         self._by_revision = {record.revision: record for record in records.values()}
 

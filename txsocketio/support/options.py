@@ -90,8 +90,10 @@ class EngineOptions:
     :ivar json: an IJSON, or None for the built-in one (orjson, with the standard library behind it).
     :ivar max_packets_per_poll: engine packets in one poll's answer.
     :ivar max_packets_per_post: engine packets in one POST.
-    :ivar max_outgoing_bytes: bytes that may wait for one slow client; None for the greater of 16 MiB and 8 times
-        max_http_buffer_size, which is enough to send back whatever was received. No less than max_http_buffer_size.
+    :ivar max_outgoing_attachments: binary attachments of one packet that is sent; published clients take 10.
+    :ivar max_outgoing_bytes: bytes that may wait for one slow client, and that one packet may have; None for the
+        greater of 16 MiB and 8 times max_http_buffer_size, which is enough to send back whatever was received. No less
+        than max_http_buffer_size.
         What is sent back may be longer than it came: numbers up to 4 times, text for 1.x clients up to 3 times,
         attachments come on top. An application that sends back big messages needs 5 times max_http_buffer_size.
     :ivar max_total_outgoing_bytes: bytes that may wait for all clients of one process, what a broadcast sends to many
@@ -135,6 +137,7 @@ class EngineOptions:
     max_packets_per_poll: int = 16
     max_packets_per_post: int = 10_000
     max_outgoing_bytes: int | None = None
+    max_outgoing_attachments: int = 10
     max_total_outgoing_bytes: int | None = None
     max_fragments: int = 1024
     hold_timeout: float = 30.0
@@ -156,6 +159,7 @@ class EngineOptions:
         _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout")
         _number(self, "close_timeout", "shutdown_silence", "log_interval")
         _count(self, "max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
+        _count(self, "max_outgoing_attachments")
         _count(self, "http_compression_threshold", least=0)
         _flag(self, "allow_upgrades", "http_compression", "per_message_deflate")
         _flag(self, "fast_handshake", "fast_reader", "fast_polling")
