@@ -1,15 +1,17 @@
 """
-A session that is not read from: what waits meanwhile, and for how long.
+What a session has got and not served yet: what waits, why, and for how long.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
 from txsocketio.reasons import FORCED_CLOSE
+from txsocketio.support.slices import Slice
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -19,26 +21,31 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
-class Pause:
+class FlowControl:
     """
     Keep what has been read of a client that is not served now; there is one only while that is so.
 
-    A transport hands over all of one read, so some packets still arrive after it was told to stop; they are kept here
-    and replayed in order before it is told to go on. A listener that holds again while they are replayed stops that
-    after the packet at hand.
+    It waits for a listener, for the listener that holds to release, or for the reactor's next turn, where more has come
+    at once than one slice may take. Meanwhile the transport is told to stop reading. What it hands over all the same,
+    the rest of a POST, is kept here and served in order before the transport is told to go on: bounded by one body. A
+    WebSocket keeps its rest itself, as bytes. A listener that holds again stops the serving after the packet at hand.
+
+    Only a listener's hold has a deadline: a client cannot help it that it waits for its turn.
     """
 
-    __slots__ = ("_backlog", "_busy", "_deadline", "_held", "_session", "_stopped")
+    __slots__ = ("_backlog", "_busy", "_deadline", "_held", "_session", "_stopped", "_work")
 
     def __init__(self, session: Session, opening: bool = False) -> None:
         """
         :param session: which is paused.
-        :param opening: it has no listener yet, and replay() waits for begin().
+        :param opening: it has no listener yet, and everything waits for begin().
         """
         self._session = session
         self._backlog: deque[str | bytes] = deque()
+        self._work: deque[Iterator[None]] = deque()
         self._deadline: IDelayedCall | None = None
         self._held = False
+        #: Whether packets are being served, or will be by a call that comes by itself.
         self._busy = opening
         self._stopped = False
 
@@ -47,6 +54,24 @@ class Pause:
         Keep one packet; it stands in for the session's receive_text and receive_binary.
         """
         self._backlog.append(item)
+
+    def take_all(self, items: Iterable[str | bytes]) -> None:
+        """
+        Serve packets after those that wait, in slices.
+
+        :param items: str with their type characters, or binary messages.
+        """
+        self._backlog.extend(items)
+        self._serve()
+
+    def first(self, work: Iterator[None]) -> None:
+        """
+        Do some work of the listener's in slices, before any packet is served, and whether it holds or not.
+
+        :param work: done piece by piece as it is iterated over.
+        """
+        self._work.append(work)
+        self._serve()
 
     def hold(self) -> None:
         """
@@ -57,9 +82,7 @@ class Pause:
         self._held = True
         engine = self._session.engine
         self._deadline = engine.clock.callLater(engine.options.hold_timeout, self._too_long)
-        if not self._stopped:
-            self._stopped = True
-            self._session.stop_reading()
+        self._stop_reading()
 
     def release(self) -> None:
         """
@@ -68,14 +91,21 @@ class Pause:
         if self._held:
             self._held = False
             self._cancel_deadline()
-            self._replay()
+            self._serve()
 
     def begin(self) -> None:
         """
-        Replay what arrived before there was a listener.
+        Serve what arrived before there was a listener.
         """
         self._busy = False
-        self._replay()
+        self._serve()
+
+    def go_on(self) -> None:
+        """
+        Use up another slice: the reactor has come by.
+        """
+        self._busy = False
+        self._serve()
 
     def end(self) -> bool:
         """
@@ -86,6 +116,8 @@ class Pause:
         self._cancel_deadline()
         self._held = False
         self._backlog.clear()
+        self._work.clear()
+        self._session.engine.round_robin.discard(self)
         return self._stopped
 
     @property
@@ -95,15 +127,41 @@ class Pause:
         """
         return self._stopped
 
-    def _replay(self) -> None:
+    def _serve(self) -> None:
         if self._busy:
             return
         self._busy = True
-        while self._backlog and not self._held:
-            self._session.take_in(self._backlog.popleft())
+        engine = self._session.engine
+        slice = Slice(engine.clock.seconds)
+        while self._work or (self._backlog and not self._held):
+            if slice.used():
+                self._stop_reading()
+                engine.round_robin.add(self)
+                return
+            if self._work:
+                self._do_piece(self._work[0])
+            else:
+                self._session.take_in(self._backlog.popleft())
         self._busy = False
         if not self._held:
             self._session.resume(self)
+
+    def _do_piece(self, work: Iterator[None]) -> None:
+        try:
+            next(work)
+            return
+        except StopIteration:
+            pass
+        except Exception:
+            _log.failure("the listener of session {sid} failed", sid=self._session.sid[:6])
+        # Unless the session has ended and dropped it.
+        if self._work and self._work[0] is work:
+            self._work.popleft()
+
+    def _stop_reading(self) -> None:
+        if not self._stopped:
+            self._stopped = True
+            self._session.stop_reading()
 
     def _too_long(self) -> None:
         self._deadline = None
