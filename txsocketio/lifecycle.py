@@ -177,17 +177,17 @@ class Joining:
         namespace.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
         for encoded in self._outgoing or ():
             guarded(namespace.deliver, encoded)
-        if self._incoming is not None:
-            namespace.socket.engine_session.serve(self._serve_held(self._incoming))
+        if self._incoming is not None and namespace.close_reason is None:
+            waiting = self._incoming
+            # What comes meanwhile belongs behind.
+            namespace._take_event = lambda *item: waiting.append(item)
+            namespace.socket.engine_session.serve(self._serve_held(waiting))
         elif namespace.close_reason is None:
             namespace._take_event = namespace._running()
 
     def _serve_held(self, waiting: deque[tuple[Any, ...]]) -> Iterator[None]:
         namespace, run = self._namespace, self._namespace._running()
-        # What comes meanwhile belongs behind: a handler that finishes others may let the session read on.
-        if namespace.close_reason is None:
-            namespace._take_event = lambda *item: waiting.append(item)
-        # Flushing may have ended it all, by the limit of outgoing bytes, and so may each handler.
+        # Each handler may end it all.
         while waiting and namespace.close_reason is None:
             run(*waiting.popleft())
             yield
