@@ -206,7 +206,7 @@ class OverPosts(Serving, SlicesCase):
 
     def test_a_parse_error_in_a_later_slice_is_answered_400(self):
         peer = self.begin()
-        self.post(peer, *self.events(), "4nonsense", message("keep", "late"))
+        self.post(peer, *self.events(), "9nonsense", message("keep", "late"))
         self.whole.turn()
         self.assertEqual((peer.status, Keeper.ended), (400, ["parse error"]))
         self.assertEqual(Keeper.kept, list(range(self.count)))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.websocket.protocol import WebSocketProtocol
 
-from txsocketio.protocol.frames import is_farewell
+from txsocketio.protocol.frames import answer_farewell
 from txsocketio.support import slices
 from txsocketio.support.slices import Slice
 from txsocketio.transports import unmasking
@@ -125,8 +125,8 @@ def data_receiver(limit: int) -> Callable[[WebSocketTransport, bytes], None]:
         if apart:
             data = read(self, data)
         if (data or not apart) and not self._cut:
-            if len(data) <= 8 and apart and self.state == _OPEN and is_farewell(data):
-                self.part()
+            if len(data) <= 8 and apart and self.state == _OPEN and (answer := answer_farewell(data)):
+                self.part(answer)
                 return
             data = _read_mixed(self, data, read)
         self.flush()
@@ -149,8 +149,8 @@ def _read_mixed(self: WebSocketTransport, data: bytes, read: Callable[[WebSocket
             data = read(self, data)
         if not data or self._cut:
             return data
-        if len(data) <= 8 and self._apart and self.state == _OPEN and is_farewell(data):
-            self.part()
+        if len(data) <= 8 and self._apart and self.state == _OPEN and (answer := answer_farewell(data)):
+            self.part(answer)
             return b""
 
 
