@@ -11,20 +11,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.transports.tcp_kit import Peer, Reactor
 from tests.transports.websocket_kit import (
     BINARY,
     CONTINUATION,
     PING,
     TEXT,
-    Connection,
     Recorder,
     Server,
     close_frame,
     frame,
+    handshake,
     text,
 )
 from tests.turns import turn
+from txsocketio.service import PathResource
 from txsocketio.support.slices import PACKETS, SECONDS
+from txsocketio.transports.resource import EngineResource
+from txsocketio.transports.site import BoundedSite
 
 COUNT = 2 * PACKETS + 500
 OFFER = {"sec_websocket_extensions": b"permessage-deflate"}
@@ -289,21 +293,19 @@ class FastReader(Slices, Base):
         self.assertEqual(self.receiver.events, ["ab", "c"])
         self.assertEqual(self.connection.value().count(b"\x8a\0"), 3000)
 
-    def test_a_head_answered_with_the_first_read_leaves_though_held(self) -> None:
-        self.server.receiver = Recorder()
-        opened = self.server.opened
-
-        def hold(transport: Any) -> None:
-            opened(transport)
-            transport.hold()
-
-        self.server.opened = hold  # type: ignore[method-assign]
-        transport, connection = self.server.open(after=text("early"))
-        self.assertEqual(self.server.receiver.events, [])
-        transport.release()
-        self.turn()
-        self.assertEqual(self.server.receiver.events, ["early"])
-        self.assertIsInstance(connection, Connection)
+    def test_a_head_that_waits_for_the_first_read_leaves_though_the_session_is_held(self) -> None:
+        reactor = Reactor()
+        resource = EngineResource(lambda session: session.hold(), clock=reactor)
+        site = BoundedSite(
+            PathResource("/socket.io", resource),
+            bounded_path=b"/socket.io",
+            handshake=resource.short_handshake,
+            reactor=reactor,
+        )
+        peer = Peer(reactor, site.buildProtocol(None))
+        self.addCleanup(peer.end)
+        peer.say(handshake(connection=b"Upgrade") + text("4early"))
+        self.assertIn(b"101 Switching", peer.take())
 
 
 class Autobahn(Slices, Base):
