@@ -153,7 +153,8 @@ class FlowControl:
         except StopIteration:
             pass
         except Exception:
-            _log.failure("the listener of session {sid} failed", sid=self._session.sid[:6])
+            complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+            complaints.failure(_log, "the listener of session {sid} failed", sid=sid)
         # Unless the session has ended and dropped it.
         if self._work and self._work[0] is work:
             self._work.popleft()
@@ -165,7 +166,8 @@ class FlowControl:
 
     def _too_long(self) -> None:
         self._deadline = None
-        _log.warn("session {sid} closed: held for too long", sid=self._session.sid[:6])
+        complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+        complaints.warn(_log, "session {sid} closed: held for too long", sid=sid)
         self._session.close(FORCED_CLOSE)
 
     def _cancel_deadline(self) -> None:

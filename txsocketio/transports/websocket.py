@@ -18,6 +18,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
@@ -102,13 +103,19 @@ class WebSocketUpgrades:
     """
 
     def __init__(
-        self, options: EngineOptions, get_clock: Callable[[], IReactorTime], round_robin: RoundRobin | None = None
+        self,
+        options: EngineOptions,
+        get_clock: Callable[[], IReactorTime],
+        complaints: Complaints = UNLIMITED,
+        round_robin: RoundRobin | None = None,
     ) -> None:
         """
         :param options: the engine's.
         :param get_clock: called when the first request comes, not before: constructing a server installs no reactor.
+        :param complaints: take what is wrong with handshakes, frames and connections.
         :param round_robin: the engine's, with which its sessions share the turns of the reactor.
         """
+        self._complaints = complaints
         self._options = options
         self._get_clock = get_clock
         self._round_robin = round_robin or RoundRobin(get_clock)
@@ -120,7 +127,7 @@ class WebSocketUpgrades:
         """
         options, clock = self._options, self._get_clock()
         attributes = {
-            **lean_options(clock, options.max_http_buffer_size),
+            **lean_options(clock, options.max_http_buffer_size, self._complaints),
             "_closing": Deadlines(lambda: clock, options.close_timeout, WebSocketTransport.abort),
             "_max_fragments": options.max_fragments,
             "_round_robin": self._round_robin,
@@ -161,7 +168,7 @@ class WebSocketUpgrades:
                 raise websocket_takeover.BadHandshake(426, "WebSocket needs HTTP/1.1")
             agreed = self.agree(request, headers)
         except websocket_takeover.BadHandshake as refusal:
-            websocket_takeover.refuse(request, refusal)
+            websocket_takeover.refuse(request, refusal, self._complaints)
             return NOT_DONE_YET
         transport = self.make(generation, agreed, only_text)
         rest = websocket_takeover.seize(channel, transport)
@@ -221,7 +228,7 @@ class WebSocketUpgrades:
         try:
             on_open(transport)
         except Exception:
-            _log.failure("opening a WebSocket failed")
+            self._complaints.failure(_log, "opening a WebSocket failed")
             transport.fail(OUR_FAULT, "internal error", TRANSPORT_ERROR)
 
     def _negotiate(self, request: Any) -> tuple[Any, str]:

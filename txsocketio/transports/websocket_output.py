@@ -26,6 +26,8 @@ from twisted.internet.interfaces import IPushProducer, IReactorTime, ISSLTranspo
 from twisted.internet.tcp import Server as TCPServer
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
+
 _log = Logger()
 
 #: Bytes in Twisted's buffer beyond which a connection is full; what Twisted itself allows push producers.
@@ -70,12 +72,14 @@ class Joint:
     ``transports.turn`` calls whoever waits; here a broadcast brings hundreds at once, and one loop serves them all.
     """
 
-    __slots__ = ("_clock", "_waiting")
+    __slots__ = ("_clock", "_complaints", "_waiting")
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, complaints: Complaints = UNLIMITED) -> None:
         """
         :param clock: the reactor.
+        :param complaints: take what is raised.
         """
+        self._complaints = complaints
         self._clock = clock
         self._waiting: list[Output] = []
 
@@ -105,7 +109,7 @@ class Joint:
                     try:
                         output._fall_behind(data[sent:])
                     except Exception:
-                        _log.failure("a WebSocket could not be written to")
+                        self._complaints.failure(_log, "a WebSocket could not be written to")
 
 
 class Output:

@@ -15,6 +15,7 @@ from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketPr
 from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
@@ -61,7 +62,7 @@ class _Nobody:
 _NOBODY: Final = _Nobody()
 
 
-def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
+def lean_options(clock: IReactorTime, limit: int, complaints: Complaints = UNLIMITED) -> dict[str, Any]:
     """
     Give Autobahn's options as class attributes; Autobahn itself copies each of them into every connection.
 
@@ -87,7 +88,7 @@ def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
     options = {name: getattr(factory, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
     # A function would become a method; the handshake, which asks for it, is not Autobahn's here.
     del options["perMessageCompressionAccept"]
-    return {**options, "factory": factory, "_joint": Joint(clock)}
+    return {**options, "factory": factory, "_joint": Joint(clock, complaints), "_complaints": complaints}
 
 
 class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
@@ -133,6 +134,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     _closing: Deadlines[LeanParser]
     _limited = False
     _max_fragments: int
+    _complaints: Complaints
     _codec: Any
     _round_robin: RoundRobin
     _seconds: Callable[[], float]
@@ -374,8 +376,8 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         """
         if self.state == CLOSED:
             return
-        peer = self.transport.getPeer()
-        _log.warn("closing the WebSocket of {peer} with code {code}: {text}", peer=peer, code=code, text=text)
+        peer, line = self.transport.getPeer(), "closing the WebSocket of {peer} with code {code}: {text}"
+        self._complaints.warn(_log, line, peer=peer, code=code, text=text)
         if self.state == OPEN:
             self.sendCloseFrame(code)
         self.failedByMe = True

@@ -16,6 +16,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.workers.passages import BadPassage, Origin, Passage, PassageReader, Place
 
 #: Answers each frame: the sender may close its copy of the socket.
@@ -83,15 +84,19 @@ def _address(place: Place) -> Any:
 class Arrivals(Factory):
     """
     Serve what comes over the links of other workers.
+
+    :ivar complaints: take what cannot be served.
     """
 
     noisy = False
 
-    def __init__(self, site: Any, reactor: Any) -> None:
+    def __init__(self, site: Any, reactor: Any, complaints: Complaints = UNLIMITED) -> None:
         """
         :param site: the Site of this worker.
         :param reactor: the reactor, which must be an IReactorSocket.
+        :param complaints: take what cannot be served.
         """
+        self.complaints = complaints
         self._site = site
         self._reactor = reactor
         self._relayed: WrappingFactory = WrappingFactory(site)
@@ -197,14 +202,15 @@ class _Link(Protocol):
             for passage in self._reader.feed(data):
                 self._serve(passage, self._descriptors.popleft())
         except (BadPassage, IndexError) as error:
-            _log.critical("another worker has passed on nonsense: {error}", error=error)
+            self._arrivals.complaints.error(_log, "another worker has passed on nonsense: {reason}", reason=error)
             self._transport().abortConnection()
 
     def _serve(self, passage: Passage, descriptor: int) -> None:
         try:
             self._arrivals.serve(passage, descriptor)
         except Exception:
-            _log.failure("a connection that another worker has passed on could not be served")
+            text = "a connection that another worker has passed on could not be served"
+            self._arrivals.complaints.failure(_log, text)
         finally:
             os.close(descriptor)
         self._transport().write(CONFIRMED)

@@ -31,6 +31,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txsocketio.engine.complaints import LOG_INTERVAL, Complaints
+
 #: Connections that are taken at once. Fewer than wait may be left to the other workers.
 _ACCEPTS: Final = 4
 #: Seconds in which others may go first.
@@ -231,6 +233,7 @@ class Acceptor:
         """
         self._yields = yields
         self._reactor = reactor
+        self._complaints = Complaints(LOG_INTERVAL, lambda: reactor)
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
         self._factory = factory
@@ -285,12 +288,12 @@ class Acceptor:
                 if error.errno in _NO_ROOM:
                     raise
             except Exception:
-                _log.failure("a connection could not be served")
+                self._complaints.failure(_log, "a connection could not be served")
 
     def _refused(self, error: OSError) -> None:
         if error.errno in _NO_ROOM:
             if not self._full:
-                _log.error("no connection can be accepted: {error}", error=error)
+                self._complaints.error(_log, "no connection can be accepted: {reason}", reason=error)
             self._full = True
             self._pause(_BREATH)
         elif error.errno in _NOBODY:
@@ -319,6 +322,7 @@ class Acceptor:
                 self._paused.cancel()
             self._reactor.removeReader(self)
             self._socket.close()
+            self._complaints.flush()
             self._factory.doStop()
         return succeed(None)
 

@@ -21,6 +21,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.workers.departures import depart
 
 #: Connections that may be on the way to one worker; each may have a body with it.
@@ -36,11 +37,13 @@ class Route:
     Pass requests on to one other worker.
     """
 
-    def __init__(self, reactor: Any, path: str) -> None:
+    def __init__(self, reactor: Any, path: str, complaints: Complaints = UNLIMITED) -> None:
         """
         :param reactor: the reactor.
         :param path: of the other worker's socket.
+        :param complaints: take what cannot be passed on.
         """
+        self._complaints = complaints
         self._reactor = reactor
         self._path = path
         self._link: Any = None
@@ -100,7 +103,7 @@ class Route:
         try:
             departure = depart(request, self._reactor)
         except OSError as error:
-            _log.error("a connection could not be passed on: {error}", error=error)
+            self._complaints.error(_log, "a connection could not be passed on: {reason}", reason=error)
             refuse()
             return
         if departure is not None:
