@@ -210,8 +210,8 @@ class Calls:
             if unfinished:
                 self._jobs.forget(deferred)
                 self.socket.handler_finished()
-                if self._queue is not None:
-                    self._busy = False
+                self._busy = False
+                if self._queue:
                     self.socket.engine_session.serve(self._run_queue(self._queue))
             unfinished = False
 
