@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txsocketio.adapter import MemoryAdapter
@@ -20,6 +21,8 @@ from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import CONNECT, DISCONNECT, Packet
 from txsocketio.reasons import FORCED_CLOSE, SERVER_NAMESPACE_DISCONNECT
 from txsocketio.routing import NONE, Routing
+
+_log = Logger()
 
 
 class _Nowhere(MemoryAdapter):
@@ -173,6 +176,20 @@ class Membership(Routing):
             self._held = False
             self.engine_session.release()
 
+    def attachments_are_late(self) -> None:
+        """
+        End the connection if the attachments that were awaited when the deadline began still are.
+        """
+        awaited, self._awaited = self._awaited, self._assembler
+        if self._assembler is None:
+            return
+        if self._assembler is not awaited:
+            self.server.attachment_deadlines.start(self)
+            return
+        sid = self.engine_session.sid[:6]
+        self.server.complaints.warn(_log, "session {sid} closed: attachments did not come", sid=sid)
+        self._end(FORCED_CLOSE)
+
     def _end(self, reason: str, farewell: bool = False) -> None:
         """
         End every namespace and the connection; a second call does nothing.
@@ -186,6 +203,9 @@ class Membership(Routing):
         self._reason = reason
         self.server.connect_deadlines.stop(self)
         self._assembler = None
+        if self._awaited is not None:
+            self._awaited = None
+            self.server.attachment_deadlines.stop(self)
         for namespace in [*self.active_ns.values(), *self._joining.values()]:
             joined = namespace.ns_name in self.active_ns
             if farewell and joined:

@@ -39,6 +39,7 @@ class Routing:
 
     __slots__ = (
         "_assembler",
+        "_awaited",
         "_joining",
         "_left",
         "_loads",
@@ -68,6 +69,8 @@ class Routing:
         self._reason: str | None = None
         #: Only while attachments are awaited.
         self._assembler: Assembler | None = None
+        #: The one whose deadline runs: it stays when the attachments have come, for the next one to be seen by.
+        self._awaited: Assembler | None = None
         parser = session.generation.parser
         self._loads: Any = parser.json.quick_loads if isinstance(parser, TextParser) else None
 
@@ -152,6 +155,9 @@ class Routing:
             assembler = Assembler(self.engine_session.generation.parser, options.max_attachments, most)
         packet = assembler.add_text(data) if isinstance(data, str) else assembler.add_binary(data)
         self._assembler = assembler if assembler.pending else None
+        if self._awaited is None and assembler.pending:
+            self._awaited = assembler
+            self.server.attachment_deadlines.start(self)
         return packet
 
     def _route(self, packet: Packet) -> None:

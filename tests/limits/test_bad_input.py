@@ -3,7 +3,7 @@ What clients must not send: each gets its answer, one line is logged, and nothin
 """
 
 from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame, events
-from tests.transports.http_kit import Response
+from tests.transports.http_kit import Response, raw_request
 from tests.transports.websocket_kit import CLOSE, CONTINUATION, PING, TEXT, frame
 from txsocketio.namespace import BaseNamespace
 
@@ -431,6 +431,40 @@ class Requests(BadInputCase):
             answer = self.whole.request(method, query)
             self.assertEqual((answer.status, answer.json["code"]), (status, code), query)
             self.alone(query)
+
+    def test_those_of_other_pages(self):
+        self.said  # noqa: B018
+        peer = self.begin(PollingPeer)
+        page = ("Origin", "https://" + SECRET + ".example")
+        for method, query in (
+            ("POST", peer.query),
+            ("POST", POLLING),
+            ("GET", {"EIO": "3", "transport": "polling", "j": "0"}),
+        ):
+            answer = self.whole.request(method, query, b"1" if method == "POST" else None, [page])
+            self.assertEqual((answer.status, answer.json["code"]), (403, 4), query)
+        peer.say("echo", id=1)
+        self.assertEqual(peer.take(), ["431[]"])
+
+    def test_one_that_breaks_off(self):
+        self.said  # noqa: B018
+        peer = self.begin(PollingPeer)
+        line = self.whole.dial()
+        head = raw_request("POST", self.whole.target(**peer.query), headers=[("Content-Length", "99")])
+        line.feed(head + b"4" + SECRET.encode())
+        line.break_off()
+        self.assertIsNone(peer.session)
+
+    def test_an_upgrade_that_is_not_used(self):
+        peer = self.begin(PollingPeer)
+        for name in ("h2c", "TLS/1.0", "websocket"):
+            line = self.whole.dial()
+            headers = [("Connection", "Upgrade"), ("Upgrade", name), ("Content-Type", "text/plain")]
+            line.feed(raw_request("POST", self.whole.target(**peer.query), b"3", headers) + SECRET.encode())
+            self.whole.turn()
+            self.assertTrue(line.lost)
+            answer = Response(line.take())
+            self.assertEqual((answer.status, answer.header("connection"), answer.rest), (200, "close", b""), name)
 
     def test_another_revision_or_transport_than_the_sessions(self):
         peer = self.begin(PollingPeer)

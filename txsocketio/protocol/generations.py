@@ -5,7 +5,7 @@ The record of what differs between protocol generations, and the one place that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from txsocketio.errors import OptionError
@@ -42,6 +42,8 @@ class Generation:
         ask for all of theirs, whether or not they have done so already.
     :ivar parting_reason: why a session ends whose client says goodbye: the connection is closed, or, where that is the
         only way to do it, the client has left the root namespace and with it all others.
+    :ivar script_parameter: the query parameter with which clients ask for scripts; of 0.9 its handshake's.
+    :ivar takes_scripts: whether its clients may do so, as the option ``jsonp`` has it.
     :ivar says_goodbye: the polls of a session that closes end with a close packet; not where clients would take that
         for a disconnect by the application, after which they stay away.
     """
@@ -59,6 +61,8 @@ class Generation:
     repeats_joins: bool = False
     parting_reason: str = TRANSPORT_CLOSE
     says_goodbye: bool = True
+    script_parameter: str = "j"
+    takes_scripts: bool = True
 
 
 def _eio4(json: IJSON) -> Generation:
@@ -88,6 +92,7 @@ def _legacy(json: IJSON) -> Generation:
         repeats_joins=True,
         parting_reason=CLIENT_NAMESPACE_DISCONNECT,
         says_goodbye=False,
+        script_parameter="jsonp",
     )
 
 
@@ -105,9 +110,10 @@ class GenerationTable:
     :ivar by_name: the records, by name.
     """
 
-    def __init__(self, names: Iterable[str], json: Any = None) -> None:
+    def __init__(self, names: Iterable[str], json: Any = None, scripted: Iterable[str] = tuple(_BUILDERS)) -> None:
         """
         :param names: as in the option ``generations``.
+        :param scripted: as in the option ``jsonp``.
         :param json: as in the option ``json``.
         :raises OptionError: for a name that does not exist.
         """
@@ -116,7 +122,7 @@ class GenerationTable:
         for name in names:
             if name not in _BUILDERS:
                 raise OptionError(f"there is no generation {name!r}; there are {', '.join(_BUILDERS)}")
-            records[name] = _BUILDERS[name](codec)
+            records[name] = replace(_BUILDERS[name](codec), takes_scripts=name in scripted)
         self.by_name: Mapping[str, Generation] = records
         self._by_revision = {record.revision: record for record in records.values()}
 

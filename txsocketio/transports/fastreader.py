@@ -121,7 +121,7 @@ def data_receiver(limit: int) -> Callable[[WebSocketTransport, bytes], None]:
     def data_received(self: WebSocketTransport, data: bytes) -> None:
         self.receiver.heard = True
         self._pieces.append(b"")
-        apart = self._apart
+        apart, count = self._apart, len(data)
         if apart:
             data = read(self, data)
         if (data or not apart) and not self._cut:
@@ -129,6 +129,8 @@ def data_receiver(limit: int) -> Callable[[WebSocketTransport, bytes], None]:
                 self.part(answer)
                 return
             data = _read_mixed(self, data, read)
+        if not self._apart or self.unfinished is not None:
+            self.watch_message(count)
         self.flush()
         if self._stalled:
             self.end_read(data)

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ReactorNotRunning
+from twisted.internet.task import deferLater
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.reflect import namedAny
 
@@ -26,6 +27,9 @@ from txsocketio.workers.loads import Loads
 from txsocketio.workers.process import REPORTS, STOP
 from txsocketio.workers.reports import Reporter
 from txsocketio.workers.sharing import Sharing, loads_path
+
+#: Seconds between looks at who else has sessions at the end.
+_LOOK: Final = 0.02
 
 _log = Logger()
 
@@ -45,7 +49,7 @@ def main(settings: dict[str, Any]) -> None:
     lifeline = Lifeline(settings["patience"])
     globalLogBeginner.beginLoggingTo([reporter])
     try:
-        worker = Worker(settings)
+        worker = Worker(settings, lifeline)
         worker.start()
     except (Exception, SystemExit) as error:
         message = " ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
@@ -71,6 +75,7 @@ class Lifeline:
     :ivar cut: called then, in the thread; what has not ended after the patience is ended. None before there is
         anything to end in order.
     :ivar orphaned: whether the parent has let go without a word.
+    :ivar let_go: whether it has let go: then it has of every worker.
     """
 
     def __init__(self, patience: float) -> None:
@@ -78,7 +83,7 @@ class Lifeline:
         :param patience: seconds.
         """
         self.cut: Callable[[], Any] | None = None
-        self.orphaned = False
+        self.orphaned = self.let_go = False
         self._patience = patience
         self._descriptor = os.dup(0)
         with open(os.devnull, "rb") as nothing:
@@ -87,6 +92,7 @@ class Lifeline:
 
     def _watch(self) -> None:
         self.orphaned = os.read(self._descriptor, len(STOP)) != STOP
+        self.let_go = True
         if self.cut is not None:
             self.cut()
             time.sleep(self._patience)
@@ -133,9 +139,10 @@ class Worker:
     :ivar reactor: the reactor.
     """
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], lifeline: Lifeline) -> None:
         """
         :param settings: see main().
+        :param lifeline: knows whether all workers end.
         :raises Exception: when the command line does not hold here.
         """
         import_module(settings["reactor"]).install()
@@ -148,7 +155,13 @@ class Worker:
         os.chdir(settings["work_directory"])
         directory, number, workers = settings["sockets"], settings["number"], settings["workers"]
         sessions = options.server.engine.sessions
-        yields = Loads(loads_path(directory), workers).yielding(number, sessions.__len__)
+        self._lifeline = lifeline
+        self._loads = Loads(loads_path(directory), workers)
+        yields = self._loads.yielding(number, sessions.__len__)
+        self._say_leaving: Callable[[], None] = lambda: self._loads.leave(number, len(sessions))
+        self._latest = 0.0
+        self._patience = options.server.engine_options.close_timeout
+        service.linger = self._linger
         service.listen = Inheritance(reactor, settings["descriptors"], yields).listen
         resource = options.server.resource()
         self._sharing = Sharing(resource, service.site, reactor, directory, number, workers)
@@ -161,6 +174,17 @@ class Worker:
         IService(self._service).startService()
         self.reactor.addSystemEventTrigger("before", "shutdown", self._stop)
 
+    def _linger(self) -> Deferred[Any]:
+        # Requests for the sessions of others still come here, by connections that are yet to be made.
+        self._say_leaving()
+        return Deferred.fromCoroutine(self._wait_for_others())
+
+    async def _wait_for_others(self) -> None:
+        while self._loads.are_leaving(self._lifeline.let_go) and self.reactor.seconds() < self._latest:
+            await deferLater(self.reactor, _LOOK)
+
     def _stop(self) -> Deferred[Any]:
+        self._say_leaving()
+        self._latest = self.reactor.seconds() + self._patience
         # Sessions that end here may still be asked for through other workers.
         return maybeDeferred(self._service.stopService).addBoth(lambda _: self._sharing.stop())

@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
-from txsocketio.workers.departures import depart
+from txsocketio.workers.departures import Tunnels, depart
 
 #: Connections that may be on the way to one worker; each may have a body with it.
 WINDOW: Final = 32
@@ -37,14 +37,16 @@ class Route:
     Pass requests on to one other worker.
     """
 
-    def __init__(self, reactor: Any, path: str, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, reactor: Any, path: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED) -> None:
         """
         :param reactor: the reactor.
         :param path: of the other worker's socket.
+        :param tunnels: those of this process.
         :param complaints: take what cannot be passed on.
         """
         self._complaints = complaints
         self._reactor = reactor
+        self._tunnels = tunnels
         self._path = path
         self._link: Any = None
         self._busy = False
@@ -101,7 +103,7 @@ class Route:
 
     def _send(self, request: Any, refuse: Callable[[], Any]) -> None:
         try:
-            departure = depart(request, self._reactor)
+            departure = depart(request, self._reactor, self._tunnels)
         except OSError as error:
             self._complaints.error(_log, "a connection could not be passed on: {reason}", reason=error)
             refuse()
