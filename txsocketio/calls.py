@@ -5,7 +5,7 @@ Running handlers: from an event's data to a call and its acknowledgement, flat o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -210,8 +210,9 @@ class Calls:
             if unfinished:
                 self._jobs.forget(deferred)
                 self.socket.handler_finished()
-                if self._queue is not None:
-                    self._run_queue(self._queue)
+                self._busy = False
+                if self._queue:
+                    self.socket.engine_session.serve(self._run_queue(self._queue))
             unfinished = False
 
         deferred.addBoth(done)
@@ -234,14 +235,14 @@ class Calls:
         else:
             self._run(*item)
 
-    def _run_queue(self, queue: deque[tuple[Any, ...]]) -> None:
-        self._busy = False
+    def _run_queue(self, queue: deque[tuple[Any, ...]]) -> Iterator[None]:
         while queue and not self._busy:
             self._run(*queue[0])
             # Counted off last: it may let the session read on, and what comes then belongs behind.
             if queue:
                 queue.popleft()
                 self.socket.handler_finished()
+            yield
 
     def _drop_queue(self) -> None:
         queue = self._queue

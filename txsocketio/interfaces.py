@@ -7,6 +7,7 @@ read in one place, and nothing here runs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zope.interface import Attribute, Interface
@@ -324,6 +325,14 @@ class ISession(Interface):
         Read on after hold().
         """
 
+    def serve(work: Iterator[None]) -> None:
+        """
+        Do some work in slices, with the reactor in between: the first one now. No packet of the peer is served before
+        it is done, and it is dropped when the session ends. A hold does not stop it.
+
+        :param work: done piece by piece as it is iterated over.
+        """
+
 
 class ISessionListener(Interface):
     """
@@ -420,6 +429,14 @@ class IPolledSession(Interface):
     queued = Attribute("How many messages wait in the session's queue, the close packet included.")
     upgrading = Attribute("Whether a WebSocket has been probed and may take over any moment.")
     misused = Attribute("Whether the client has ended it with what is no packet of the engine's: its POST is refused.")
+
+    def receive_all(packets: Sequence[str | bytes]) -> None:
+        """
+        Take many engine packets that have come at once, in slices; the transport is told to hold if there is more than
+        one, and to release after the last. Never raises.
+
+        :param packets: a str is a packet with its type character; bytes are a binary message.
+        """
 
     def take(limit: int, wire: Any) -> list[bytes]:
         """

@@ -13,7 +13,7 @@ and are cancelled; the avatar logs out. A step that raises is logged and stops n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -178,19 +178,20 @@ class Joining:
         namespace.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
         for encoded in self._outgoing or ():
             guarded(namespace.server.complaints, namespace.deliver, encoded)
-        if self._incoming is not None:
-            self._serve_held(self._incoming)
+        if self._incoming is not None and namespace.close_reason is None:
+            waiting = self._incoming
+            # What comes meanwhile belongs behind.
+            namespace._take_event = lambda *item: waiting.append(item)
+            namespace.socket.engine_session.serve(self._serve_held(waiting))
         elif namespace.close_reason is None:
             namespace._take_event = namespace._running()
 
-    def _serve_held(self, waiting: deque[tuple[Any, ...]]) -> None:
+    def _serve_held(self, waiting: deque[tuple[Any, ...]]) -> Iterator[None]:
         namespace, run = self._namespace, self._namespace._running()
-        # What comes meanwhile belongs behind: a handler that finishes others may let the session read on.
-        if namespace.close_reason is None:
-            namespace._take_event = lambda *item: waiting.append(item)
-        # Flushing may have ended it all, by the limit of outgoing bytes, and so may each handler.
+        # Each handler may end it all.
         while waiting and namespace.close_reason is None:
             run(*waiting.popleft())
+            yield
         if namespace.close_reason is None:
             namespace._take_event = run
 

@@ -51,6 +51,15 @@ class Everything(RoomsMixin, BaseNamespace):
         return data
 
 
+class Raising(Everything):
+    """
+    Have a handler that fails, besides.
+    """
+
+    def on_raise(self, data: Any) -> None:
+        raise ValueError(data)
+
+
 def _with_handlers(count: int) -> type[BaseNamespace]:
     def handler(self: Any, data: Any) -> Any:
         return data

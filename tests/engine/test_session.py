@@ -256,7 +256,7 @@ class StreamTests(SynchronousTestCase):
         for item in todo:
             self.assertFalse(hasattr(item, "__dict__"))
         self.assertIsNone(self.session._outlet.queue)
-        self.assertIsNone(self.session._pause)
+        self.assertIsNone(self.session._flow)
         self.assertIsNone(self.session._waiters)
 
 

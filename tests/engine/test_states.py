@@ -198,7 +198,7 @@ class Life(RuleBasedStateMachine):
         if hasattr(self, "kit"):
             told = [message for message in self.listener.told if not isinstance(message, tuple)]
             assert told == self.given[: len(told)], (told, self.given)
-            if not self.session.closed and self.session._pause is None:
+            if not self.session.closed and self.session._flow is None:
                 assert told == self.given
 
     @invariant()

@@ -58,6 +58,7 @@ class Pausing:
         self.namespace.finish(1)
         self.assertTrue(peer.paused)
         self.namespace.finish(1)
+        self.whole.turn()
         self.assertEqual(len(self.namespace.waiting), 4, "at half the limit reading goes on")
         self.assertTrue(peer.paused, "for as long as it can")
         self.namespace.finish(2)
@@ -79,6 +80,7 @@ class Pausing:
         for _ in range(8):
             self.assertEqual(len(self.namespace.waiting), 1)
             self.namespace.finish(1)
+            self.whole.turn()
         self.assertFalse(peer.paused)
         self.assertEqual(peer.take(), [f"43{number}[{number}]" for number in range(8)])
 

@@ -331,6 +331,7 @@ class Held:
         # The third event stops the reading, so the last waits elsewhere; the first lets the reading go on.
         peer.send('42["free"]', '42["keep",1]', '42/other,["wait"]', '42["keep",2]')
         Gate.opened.callback(None)
+        self.whole.turn()
         self.assertEqual(Gate.latest.kept, [(1,), (2,)])
 
     def test_it_is_an_option_both_ways(self):

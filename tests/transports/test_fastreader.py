@@ -25,7 +25,7 @@ def read_texts(data: bytes, limit: int = LIMIT, raw: Any = None) -> tuple[list[s
     """
     found: list[str] = []
     receiver = SimpleNamespace(receive_raw=raw or (lambda packet: False), receive_text=found.append)
-    transport: Any = SimpleNamespace(receiver=receiver)
+    transport: Any = SimpleNamespace(receiver=receiver, _held=False, cut=lambda: None, _seconds=lambda: 0.0)
     return found, len(data) - len(text_reader(limit)(transport, data))
 
 

@@ -395,6 +395,7 @@ class ChangeTests(OldTestCase):
             after.send("3:::x")
             self.assertEqual(server.listeners[0].events, [])
             session.release()
+            server.clock.advance(0)
             self.assertEqual(server.listeners[0].events, ["3:::x"])
 
     def test_post_without_a_poll(self):

@@ -208,10 +208,15 @@ class Messages(SynchronousTestCase):
         self.assertEqual("producing", self.connection.producerState)
         self.transport.release()
 
-    def test_what_was_read_before_hold_still_arrives(self) -> None:
+    def test_what_was_read_before_a_hold_follows_the_release(self) -> None:
         self.receiver.on_text = lambda packet: self.transport.hold()
         self.feed(text("1") + text("2") + frame(PING) + text("3"))
+        self.assertEqual(["1"], self.receiver.events)
+        self.receiver.on_text = None
+        self.transport.release()
+        self.server.clock.advance(0)
         self.assertEqual(["1", "2", "3"], self.receiver.events)
+        self.assertEqual("producing", self.connection.producerState)
 
     def test_nothing_happens_after_the_end(self) -> None:
         self.connection.lose()

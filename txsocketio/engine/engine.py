@@ -24,6 +24,7 @@ from txsocketio.protocol.packet import Bounds
 from txsocketio.reasons import FORCED_CLOSE, SERVER_SHUTTING_DOWN
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.ids import new_id
+from txsocketio.support.slices import RoundRobin
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -52,6 +53,7 @@ class Engine:
     :ivar probes: WebSockets that are probed, or refused and not yet gone.
     :ivar closing: whether shutdown() was called, and reopen() has not been since.
     :ivar beats: deadlines that heartbeats share, by their length.
+    :ivar round_robin: lets those go on that have more to do for one client than one turn of the reactor is for.
     :ivar closing_sessions: how long those that close may take to flush.
     :ivar ping: what heartbeats send.
     :ivar goodbye: the close packet that ends a polling session's queue.
@@ -89,6 +91,7 @@ class Engine:
         self._on_session = on_session
         self._get_clock = get_clock
         self._clock: IReactorTime | None = None
+        self.round_robin = RoundRobin(lambda: self.clock)
         self.closing_sessions: Deadlines[Lifecycle] = Deadlines(
             lambda: self.clock, options.close_timeout, Lifecycle.give_up
         )

@@ -13,15 +13,15 @@ the state is changed before anybody is told, and every loop asks it again after 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txsocketio.engine.flow_control import FlowControl
 from txsocketio.engine.lifecycle import Lifecycle
 from txsocketio.engine.outlets import Polled, Streamed, decline, ignore
-from txsocketio.engine.pause import Pause
 from txsocketio.engine.states import Input, State
 from txsocketio.errors import ProtocolError
 from txsocketio.interfaces import IPolledSession, ISession, ITransportReceiver
@@ -53,8 +53,8 @@ class Session(Lifecycle):
     """
 
     __slots__ = (
+        "_flow",
         "_heartbeat",
-        "_pause",
         "deliver",
         "deliver_text",
         "generation",
@@ -91,7 +91,7 @@ class Session(Lifecycle):
         self.heard = self.misused = False
         self.probe: Probe | None = None
         self._heartbeat: IHeartbeat = engine.heartbeat_for(self)
-        self._pause: Pause | None = None
+        self._flow: FlowControl | None = None
         self._adopt(transport, None)
 
     @property
@@ -139,8 +139,8 @@ class Session(Lifecycle):
         """
         self.listener = listener
         if self._enter(Input.OPENED):
-            if self._pause is not None:
-                self._pause.begin()
+            if self._flow is not None:
+                self._flow.begin()
         else:
             self._tell()
 
@@ -167,7 +167,7 @@ class Session(Lifecycle):
         if not self._enter(Input.SWITCHED):
             transport.close()
             return
-        old, stopped = self.transport, self._pause is not None and self._pause.stopped
+        old, stopped = self.transport, self._flow is not None and self._flow.stopped
         self._adopt(transport, self._outlet.queue)
         if stopped:
             transport.hold()
@@ -194,10 +194,10 @@ class Session(Lifecycle):
                 self.receive_text = self._receive_last
             return
         self.deliver, self.deliver_text = self._outlet.intake()
-        if self._pause is not None:
-            self.receive_text = self.receive_binary = self._pause.keep
+        if self._flow is not None:
+            self.receive_text = self.receive_binary = self._flow.keep
         elif self.state is State.OPENING:
-            self.receive_text = self.receive_binary = lambda item: self._paused().keep(item)  # type: ignore[assignment]
+            self.receive_text = self.receive_binary = lambda item: self._flowing().keep(item)  # type: ignore[assignment]
         else:
             self.receive_binary = self._receive_binary
             self.receive_text = self._receive_foreign
@@ -206,15 +206,33 @@ class Session(Lifecycle):
                 # Asked by name, not by interface: an application's listener need know nothing of it.
                 self.receive_raw = getattr(self.listener, "raw_received", decline)
 
-    def _paused(self) -> Pause:
-        if self._pause is None:
-            self._pause = Pause(self, opening=self.state is State.OPENING)
+    def _flowing(self) -> FlowControl:
+        if self._flow is None:
+            self._flow = FlowControl(self, opening=self.state is State.OPENING)
             self.bind()
-        return self._pause
+        return self._flow
+
+    def receive_all(self, packets: Sequence[str | bytes]) -> None:
+        """
+        Take many engine packets that have come at once, in slices.
+        """
+        if self.reason is None:
+            self._flowing().take_all(packets)
+            return
+        for packet in packets:
+            if isinstance(packet, str):
+                self.receive_text(packet)
+
+    def serve(self, work: Iterator[None]) -> None:
+        """
+        Do some work of the listener's in slices; no packet is served before it is done.
+        """
+        if self.reason is None:
+            self._flowing().first(work)
 
     def take_in(self, item: str | bytes) -> None:
         """
-        Take one packet that a pause has kept.
+        Take one packet that flow control has kept.
         """
         if isinstance(item, str):
             self._receive_foreign(item)
@@ -276,7 +294,7 @@ class Session(Lifecycle):
             self.close(reason)
             return
         # A polling client that says goodbye polls no more: nothing would ever fetch our own close packet.
-        stopped = self._pause is not None and self._pause.stopped
+        stopped = self._flow is not None and self._flow.stopped
         self.transport_closed(transport, reason)
         if stopped:
             transport.release()
@@ -295,14 +313,14 @@ class Session(Lifecycle):
         Stop reading from the peer.
         """
         if self.reason is None:
-            self._paused().hold()
+            self._flowing().hold()
 
     def release(self) -> None:
         """
         Read on: first what has been read already, then from the peer.
         """
-        if self._pause is not None:
-            self._pause.release()
+        if self._flow is not None:
+            self._flow.release()
 
     def stop_reading(self) -> None:
         """
@@ -311,16 +329,16 @@ class Session(Lifecycle):
         self._heartbeat.hold()
         self.transport.hold()
 
-    def resume(self, pause: Pause) -> None:
+    def resume(self, flow: FlowControl) -> None:
         """
         Serve the client again: nothing that was kept is left.
 
-        :param pause: which has ended; the session may have ended before it.
+        :param flow: which has ended; the session may have ended before it.
         """
-        if pause is self._pause:
-            self._pause = None
+        if flow is self._flow:
+            self._flow = None
             self.bind()
-            if pause.stopped:
+            if flow.stopped:
                 self._heartbeat.release()
                 self.transport.release()
 
@@ -353,10 +371,10 @@ class Session(Lifecycle):
     def _unhook(self) -> Callable[[], None] | None:
         self._heartbeat.stop()
         del self._heartbeat
-        pause, self._pause = self._pause, None
+        flow, self._flow = self._flow, None
         if self.probe is not None:
             self.probe.abandon()
-        if pause is not None and pause.end():
+        if flow is not None and flow.end():
             return self._read_on
         return None
 

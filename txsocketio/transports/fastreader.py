@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from autobahn.websocket.protocol import WebSocketProtocol
 
 from txsocketio.protocol.frames import answer_farewell
+from txsocketio.support import slices
+from txsocketio.support.slices import Slice
 from txsocketio.transports import unmasking
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def text_reader(limit: int) -> Callable[[Any, bytes], bytes]:
     It takes a transport, of which only the receiver matters, and bytes that begin with a frame, and gives what is left.
     It stops before the first byte of anything else than whole, masked, unfragmented, uncompressed text frames: an
     incomplete frame, another opcode, a reserved bit, no mask, a length over the limit or written longer than it need
-    be, a text that is not UTF-8. Autobahn takes it from there and knows the answer.
+    be, a text that is not UTF-8. Autobahn takes it from there and knows the answer. And it cuts the reading when its
+    slice is used up, or the receiver holds.
 
     :param limit: bytes that a payload may have.
     """
@@ -58,6 +61,7 @@ def text_reader(limit: int) -> Callable[[Any, bytes], bytes]:
     def read(self: WebSocketTransport, data: bytes) -> bytes:
         position, end = 0, len(data)
         last = end - 6
+        left, until = slices.PACKETS, 0.0
         while position <= last:
             head, mask = _head_and_mask(data, position)
             try:
@@ -78,16 +82,32 @@ def text_reader(limit: int) -> Callable[[Any, bytes], bytes]:
                 packet = _unmask(data, start, stop)
             # Looked up each time: what one packet does may rebind it for the next.
             take = self.receiver.receive_raw
-            if not take(packet):
-                try:
-                    text = packet.decode()
-                except UnicodeDecodeError:
-                    break
-                self.receiver.receive_text(text)
+            if not take(packet) and not _taken_as_text(self, packet):
+                break
             position = stop
+            left -= 1
+            if not left % slices.LOOK_EVERY and position < end:
+                now = self._seconds()
+                until = until or now + slices.SECONDS
+                if not left or now > until:
+                    self.cut()
+                    break
         return data[position:] if position < end else b""
 
     return read
+
+
+def _taken_as_text(self: WebSocketTransport, packet: bytes | bytearray) -> bool:
+    # A receiver that holds takes nothing as it comes. Asked only here, that costs nothing where all is taken.
+    if self._held:
+        self.cut()
+        return False
+    try:
+        text = packet.decode()
+    except UnicodeDecodeError:
+        return False
+    self.receiver.receive_text(text)
+    return True
 
 
 def data_receiver(limit: int) -> Callable[[WebSocketTransport, bytes], None]:
@@ -101,26 +121,44 @@ def data_receiver(limit: int) -> Callable[[WebSocketTransport, bytes], None]:
     def data_received(self: WebSocketTransport, data: bytes) -> None:
         self.receiver.heard = True
         self._pieces.append(b"")
-        count = len(data)
-        if self._apart:
+        apart, count = self._apart, len(data)
+        if apart:
             data = read(self, data)
-        while data:
-            if len(data) <= 8 and self._apart and self.state == _OPEN and (answer := answer_farewell(data)):
+        if (data or not apart) and not self._cut:
+            if len(data) <= 8 and apart and self.state == _OPEN and (answer := answer_farewell(data)):
                 self.part(answer)
-                break
-            data = _parse(self, data)
-            if data:
-                data = read(self, data)
+                return
+            data = _read_mixed(self, data, read)
         if not self._apart or self.unfinished is not None:
             self.watch_message(count)
         self.flush()
+        if self._stalled:
+            self.end_read(data)
 
     return data_received
 
 
-def _parse(self: WebSocketTransport, data: bytes) -> bytes:
+def _read_mixed(self: WebSocketTransport, data: bytes, read: Callable[[WebSocketTransport, bytes], bytes]) -> bytes:
     """
-    Let Autobahn parse until it is between two messages.
+    Read what begins with anything else than a text for the short way, or amid a message.
+
+    :return: what neither has looked at; nothing when all is taken.
+    """
+    slice = Slice(self._seconds)
+    while True:
+        data = _parse(self, data, slice)
+        if data and not self._cut:
+            data = read(self, data)
+        if not data or self._cut:
+            return data
+        if len(data) <= 8 and self._apart and self.state == _OPEN and (answer := answer_farewell(data)):
+            self.part(answer)
+            return b""
+
+
+def _parse(self: WebSocketTransport, data: bytes, slice: Slice) -> bytes:
+    """
+    Let Autobahn parse until it is between two messages, or has to wait.
 
     :return: what it has not looked at; nothing when it has taken all.
     """
@@ -131,6 +169,9 @@ def _parse(self: WebSocketTransport, data: bytes) -> bytes:
     self.data += data
     while not apart and self.processData() and self.state != _CLOSED:
         apart = _is_apart(self)
+        if self._held or slice.used():
+            self.cut()
+            break
     rest = b""
     if apart:
         rest, self.data = self.data, b""

@@ -106,7 +106,7 @@ class EngineResource(Resource):
         self._known = KnownSessions(engine)
         self._adoption = Adoption(engine)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
-        self._upgrades = WebSocketUpgrades(options, lambda: engine.clock, engine.complaints)
+        self._upgrades = WebSocketUpgrades(options, lambda: engine.clock, engine.complaints, engine.round_robin)
         self.short_handshake = ShortHandshake(engine, self._upgrades)
         paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
         self._deciders: dict[type, Callable[..., int]] = {

@@ -22,6 +22,7 @@ from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
+from txsocketio.support.slices import RoundRobin
 from txsocketio.transports import fastreader, websocket_takeover
 from txsocketio.transports.stream import Stream
 from txsocketio.transports.websocket_deflate import negotiate
@@ -58,27 +59,13 @@ class WebSocketTransport(Stream, LeanParser):
         super().__init__(codec, deflate)
         self.wire = wire
 
-    def hold(self) -> None:
-        """
-        See ITransport.
-        """
-        if self.state == OPEN and not self._held:
-            self._held = True
-            self.transport.pauseProducing()
-
-    def release(self) -> None:
-        """
-        See ITransport.
-        """
-        self._read_on()
-
     def close(self) -> None:
         """
         See ITransport.
         """
         if self.state == OPEN:
             # The peer's answer must be read, even from a peer that was held.
-            self._read_on()
+            self.release()
             self.sendCloseFrame(NORMAL)
             self.send = discard
             self._apart = False
@@ -116,16 +103,22 @@ class WebSocketUpgrades:
     """
 
     def __init__(
-        self, options: EngineOptions, get_clock: Callable[[], IReactorTime], complaints: Complaints = UNLIMITED
+        self,
+        options: EngineOptions,
+        get_clock: Callable[[], IReactorTime],
+        complaints: Complaints = UNLIMITED,
+        round_robin: RoundRobin | None = None,
     ) -> None:
         """
         :param options: the engine's.
         :param get_clock: called when the first request comes, not before: constructing a server installs no reactor.
         :param complaints: take what is wrong with handshakes, frames and connections.
+        :param round_robin: the engine's, with which its sessions share the turns of the reactor.
         """
         self._complaints = complaints
         self._options = options
         self._get_clock = get_clock
+        self._round_robin = round_robin or RoundRobin(get_clock)
 
     @cached_property
     def transport_class(self) -> type[WebSocketTransport]:
@@ -140,6 +133,8 @@ class WebSocketUpgrades:
                 lambda: clock, options.message_timeout or 0.0, WebSocketTransport.message_is_late
             ),
             "_max_fragments": options.max_fragments,
+            "_round_robin": self._round_robin,
+            "_seconds": clock.seconds,
         }
         made: Any = type("WebSocketTransport", (WebSocketTransport,), attributes)
         if options.fast_reader:

@@ -5,6 +5,7 @@ failure.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final
@@ -18,6 +19,7 @@ from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
+from txsocketio.support.slices import RoundRobin, Slice
 from txsocketio.transports.websocket_output import Joint, Output, discard, pauses
 
 _log = Logger()
@@ -94,6 +96,10 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     """
     Parse and answer frames, and end the connection in every way it can end.
 
+    A read is parsed in slices: when one is used up, or after the message at which the receiver holds, parsing stops and
+    the connection is paused. What has not been parsed stays the bytes it came as, one read at most: neither inflated
+    nor decoded, however much it would become.
+
     :ivar receiver: the ITransportReceiver.
     """
 
@@ -135,7 +141,16 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     _max_fragments: int
     _complaints: Complaints
     _codec: Any
+    _round_robin: RoundRobin
+    _seconds: Callable[[], float]
+    #: Whether the receiver holds.
     _held = False
+    #: Whether the connection is paused: for the receiver, or until the rest of a read has been parsed.
+    _stalled = False
+    #: Whether parsing was stopped before it had taken all.
+    _cut = False
+    #: What no parser has got yet.
+    _rest = b""
     #: For the fast reader: whether the next byte begins a message, and nothing is kept.
     _apart = False
     _late_pong: bytes | None = None
@@ -216,9 +231,89 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         self.receiver.heard = True
         self._pieces.append(b"")
         self.data += data
-        self.consumeData()
+        slice = Slice(self._seconds)
+        while self.state != CLOSED and self.processData():
+            if self._held or slice.used():
+                self.cut()
+                break
         self.watch_message(len(data))
         self.flush()
+        if self._stalled:
+            self.end_read(b"")
+
+    def cut(self) -> None:
+        """
+        Stop parsing before all has been taken, and the reading with it.
+        """
+        if self.state != CLOSED:
+            self._cut = True
+            self._stall()
+
+    def hold(self) -> None:
+        """
+        See ITransport.
+        """
+        if self.state == OPEN and not self._held:
+            self._held = True
+            self._stall()
+
+    def release(self) -> None:
+        """
+        See ITransport.
+        """
+        self._held = False
+        self._read_on()
+
+    def end_read(self, rest: bytes) -> None:
+        """
+        Learn that the parser of a connection that is paused has had its slice, or all there was.
+
+        :param rest: what it has not looked at.
+        """
+        if self.state != CLOSED:
+            self._rest = rest + self._rest
+            self.dataReceived = self._wait
+            if not self._held:
+                self._read_on()
+
+    def go_on(self) -> None:
+        """
+        Parse another slice of what was read.
+        """
+        if self._stalled and not self._held:
+            rest, self._rest = self._rest, b""
+            self._cut = False
+            self._choose_reader()
+            self.dataReceived(rest)
+
+    def _stall(self) -> None:
+        # Also amid a read: what then still comes belongs behind it.
+        if not self._stalled and self.state != CLOSED:
+            self._stalled = True
+            self.dataReceived = self._wait
+            self.transport.pauseProducing()
+
+    def _wait(self, data: bytes) -> None:
+        # A paused connection hands over no more than it has read already.
+        self._rest += data
+        self.flush()
+
+    def _read_on(self) -> None:
+        """
+        Go on in a later turn with what was read, or else read on now.
+        """
+        if self._cut or self._rest:
+            self._round_robin.add(self)
+        elif self._stalled:
+            self._stalled = False
+            self._choose_reader()
+            self.transport.resumeProducing()
+
+    def _choose_reader(self) -> None:
+        if self._perMessageCompress is not None:
+            self.dataReceived = self._read_all
+        else:
+            self.__dict__.pop("dataReceived", None)
 
     def watch_message(self, count: int) -> None:
         """
@@ -229,6 +324,9 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
 
         :param count: bytes that were read.
         """
+        if self._cut:
+            # It is we who have not finished.
+            return
         known = self.unfinished
         if self.state != OPEN:
             present = None
@@ -249,7 +347,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         """
         Give up a message that has begun and does not come to an end; not while we do not read.
         """
-        if self._held:
+        if self._stalled:
             self._unfinished_messages.start(self)
         else:
             self.unfinished = None
@@ -361,7 +459,8 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         """
         transport = self.transport
         self.flush()
-        self._read_on()
+        if self._stalled:
+            self.transport.resumeProducing()
         self._stop()
         self._limit_closing()
         if pauses(transport):
@@ -378,7 +477,8 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         Take nothing in and send nothing from here on.
         """
         self.state = CLOSED
-        self._held = False
+        if self._stalled:
+            self._forget_rest()
         self.data = b""
         if self.unfinished is not None:
             self.unfinished = None
@@ -387,10 +487,10 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         self.dataReceived = discard
         self._end_output()
 
-    def _read_on(self) -> None:
-        if self._held:
-            self._held = False
-            self.transport.resumeProducing()
+    def _forget_rest(self) -> None:
+        self._held = self._cut = self._stalled = False
+        self._rest = b""
+        self._round_robin.discard(self)
 
     def _report(self, reason: str) -> None:
         receiver, self.receiver = self.receiver, _NOBODY
