@@ -48,7 +48,7 @@ class Engine:
     :ivar sessions: by sid, until their transport is gone; find() leaves out what nobody may ask for any more.
     :ivar probes: WebSockets that are probed, or refused and not yet gone.
     :ivar closing: whether shutdown() was called.
-    :ivar beats: deadlines that heartbeats share, by their length.
+    :ivar beats: deadlines that heartbeats share.
     :ivar closing_sessions: how long those that close may take to flush.
     :ivar ping: what heartbeats send.
     :ivar goodbye: the close packet that ends a polling session's queue.
