@@ -21,6 +21,7 @@ from txsocketio.protocol.generations import GenerationTable
 from txsocketio.reasons import FORCED_CLOSE, SERVER_SHUTTING_DOWN
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.ids import new_id
+from txsocketio.support.steady import steady
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -68,7 +69,7 @@ class Engine:
         """
         :param options: validated options.
         :param on_session: called with each new session; returns its listener, or None for one that ignores all.
-        :param get_clock: gives the clock, when it is first needed.
+        :param get_clock: gives the reactor, when it is first needed.
         """
         self.options = options
         self.generations = GenerationTable(options.generations, options.json)
@@ -91,11 +92,12 @@ class Engine:
     @property
     def clock(self) -> IReactorTime:
         """
-        The clock of every deadline.
+        The clock of every deadline: monotonic, on the reactor.
         """
-        if self._clock is None:
-            self._clock = self._get_clock()
-        return self._clock
+        clock = self._clock
+        if clock is None:
+            clock = self._clock = steady(self._get_clock())
+        return clock
 
     def heartbeat_for(self, session: Session) -> IHeartbeat:
         """

@@ -20,6 +20,7 @@ from txsocketio.redis.status import STOPPED, UP, LinkStatus, Standing
 from txsocketio.redis.subscription import Receiver, Subscription
 from txsocketio.redis.url import RedisSettings, parse_url
 from txsocketio.support.clock import global_reactor
+from txsocketio.support.steady import steady
 
 _log = Logger()
 
@@ -144,7 +145,11 @@ class RedisLink:
         :param timeout: seconds.
         :return: fails with an AdapterError after that, or when it is stopped.
         """
-        return self._standing.when_up(timeout, self._reactor or global_reactor())
+        return self._standing.when_up(timeout, steady(self._reactor or global_reactor()))
+
+    @property
+    def _clock(self) -> Any:
+        return steady(self._reactor)
 
     def observe(self, changed: Callable[[LinkStatus], None]) -> None:
         """
@@ -233,16 +238,16 @@ class RedisLink:
         while self.state != STOPPED:
             session = await self._attempt()
             if session is not None:
-                begun = self._reactor.seconds()
+                begun = self._clock.seconds()
                 self._begin(session)
                 why = await session.lost
                 self._session = None
                 self._down(why)
                 # A server that throws us out as soon as we are in is not asked at the first pace for ever.
-                if self._reactor.seconds() - begun > self._limits.max_delay:
+                if self._clock.seconds() - begun > self._limits.max_delay:
                     attempt = 0
             if self.state != STOPPED:
-                self._pending = deferLater(self._reactor, retry_delay(attempt, self._limits))
+                self._pending = deferLater(self._clock, retry_delay(attempt, self._limits))
                 await self._pending.addErrback(lambda failure: failure.trap(CancelledError))
                 attempt += 1
 
@@ -268,7 +273,7 @@ class RedisLink:
             )
         )
         try:
-            return await opening.addTimeout(self._limits.connect_timeout, self._reactor)
+            return await opening.addTimeout(self._limits.connect_timeout, self._clock)
         except TimeoutError:
             self._down(f"Redis has not answered within {self._limits.connect_timeout:g} seconds")
         except AdapterError as error:
@@ -292,7 +297,7 @@ class RedisLink:
             self._pending.cancel()
         if self._reactor is not None:
             # An aborted connection is gone in the reactor's next turn.
-            await deferLater(self._reactor, 0)
+            await deferLater(self._clock, 0)
 
     def _subscribe(self, pattern: bool, name: bytes, receive: Receiver) -> Deferred[bool]:
         if (pattern, name) in self._subscriptions:

@@ -134,8 +134,8 @@ class Deadlines(Generic[_Owner]):
                 except Exception as error:
                     failed.append(error)
         # One goes up from here, and each of the others from a call of its own: there is no logger on this level.
-        for error in failed[1:]:
-            self._clock.callLater(0, _throw, error)
+        for another in failed[1:]:
+            self._clock.callLater(0, _throw, another)
         if failed:
             raise failed[0]
 

@@ -16,6 +16,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
 from txsocketio.support.deadlines import Deadlines
+from txsocketio.support.steady import steady
 from txsocketio.transports.front_door import FrontDoor
 
 if TYPE_CHECKING:
@@ -158,7 +159,9 @@ class BoundedSite(Site):
         factory = type("BoundedRequest", (BoundedRequest,), {"body_limit": body_limit, "bounded_path": bounded_path})
         super().__init__(resource, factory, timeout=60.0 if timeout is None else timeout, **kwargs)
         self._handshake = handshake
-        self._silent: Deadlines[FrontDoor] = Deadlines(lambda: self.reactor, self.timeOut or 60.0, FrontDoor.expire)
+        self._silent: Deadlines[FrontDoor] = Deadlines(
+            lambda: steady(self.reactor), self.timeOut or 60.0, FrontDoor.expire
+        )
 
     def buildProtocol(self, addr: Any) -> Any:
         """

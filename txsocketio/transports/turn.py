@@ -72,5 +72,6 @@ class Turn:
             del self._telling[ending]
             try:
                 ending.turn_ends()
-            except Exception:
+            except BaseException:
+                # What the reactor does with it, too: those that have not been told would be told never.
                 _log.failure("answering a poll failed")

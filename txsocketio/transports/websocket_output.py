@@ -98,14 +98,23 @@ class Joint:
                 data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
                 pieces.clear()
                 try:
-                    sent = output._socket.send(data)
-                except OSError:
-                    sent = 0
-                if sent < len(data):
                     try:
+                        sent = output._socket.send(data)
+                    except OSError:
+                        sent = 0
+                    if sent < len(data):
                         output._fall_behind(data[sent:])
-                    except Exception:
-                        _log.failure("a WebSocket could not be written to")
+                except BaseException:
+                    _log.failure("a WebSocket could not be written to")
+                    _abort(output)
+
+
+def _abort(output: Output) -> None:
+    # A piece is missing in what it has sent, or somebody has not been told that it is full.
+    try:
+        output.transport.abortConnection()
+    except BaseException:
+        _log.failure("a WebSocket could not be aborted")
 
 
 class Output:

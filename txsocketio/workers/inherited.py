@@ -31,6 +31,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txsocketio.support.steady import steady
+
 #: Connections that are taken at once. Fewer than wait may be left to the other workers.
 _ACCEPTS: Final = 4
 #: Seconds in which others may go first.
@@ -301,7 +303,7 @@ class Acceptor:
 
     def _pause(self, seconds: float) -> None:
         self._reactor.removeReader(self)
-        self._paused = self._reactor.callLater(seconds, self._go_on)
+        self._paused = steady(self._reactor).callLater(seconds, self._go_on)
 
     def _go_on(self) -> None:
         self._paused = None

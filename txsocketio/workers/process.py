@@ -26,6 +26,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from txsocketio.support.steady import steady
 from txsocketio.workers.keeper import Keeper
 from txsocketio.workers.reports import MAX_TEXT, Lines
 
@@ -174,7 +175,7 @@ class WorkerProcess(ProcessProtocol):
 
         :param reason: how it has ended.
         """
-        self._lingering = self.reactor.callLater(_LINGER, self._close)
+        self._lingering = steady(self.reactor).callLater(_LINGER, self._close)
 
     def processEnded(self, reason: Failure) -> None:
         """

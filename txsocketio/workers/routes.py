@@ -21,6 +21,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txsocketio.support.steady import steady
 from txsocketio.workers.departures import depart
 
 #: Connections that may be on the way to one worker; each may have a body with it.
@@ -72,7 +73,7 @@ class Route:
         # Not at once: the connection that a request came by is being read.
         if not self._busy:
             self._busy = True
-            self._reactor.callLater(0, self._go)
+            steady(self._reactor).callLater(0, self._go)
 
     def _go(self) -> None:
         if self._link is None and self._waiting:

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from txsocketio.errors import UsageError
 from txsocketio.support.clock import global_reactor
+from txsocketio.support.steady import steady
 from txsocketio.workers.inherited import SharedPorts
 from txsocketio.workers.keeper import Keeper
 from txsocketio.workers.loads import ABSENT, Loads
@@ -90,7 +91,7 @@ class WorkersService(Service):
         """
         super().stopService()  # type: ignore[no-untyped-call]
         ends = [keeper.stop() for keeper in self._keepers]
-        deadline = self.reactor.callLater(self._plan.patience, self._kill)
+        deadline = steady(self.reactor).callLater(self._plan.patience, self._kill)
         ended = DeferredList([self._ports.close(), *ends], consumeErrors=True)
         return ended.addCallback(lambda _: self._cleared(deadline))
 
@@ -116,7 +117,7 @@ class WorkersService(Service):
         begin = partial(launch, self.reactor, self._plan, directory, self._ports.descriptors)
         numbers = range(1, self._plan.workers + 1)
         gone = partial(_leave, loads)
-        self._keepers = [Keeper(number, begin, self.reactor, self._unable, gone) for number in numbers]
+        self._keepers = [Keeper(number, begin, steady(self.reactor), self._unable, gone) for number in numbers]
         for keeper in self._keepers:
             keeper.start()
 
