@@ -54,6 +54,29 @@ class Spawning(Case):
         self.assertIsNone(self.successResultOf(job))
         self.assertEqual(self.jobs.spawned, {})
 
+    def test_what_is_started_by_one_that_ends_goes_on(self):
+        again = []
+
+        def begin_again(_):
+            again.append(self.jobs.spawn(Deferred))
+            again[-1].addErrback(begin_again)
+
+        self.jobs.spawn(Deferred).addBoth(begin_again)
+        other = self.jobs.spawn(Deferred)
+        self.jobs.kill()
+        self.assertTrue(other.called)
+        self.assertEqual((len(again), len(self.jobs.spawned)), (1, 1))
+
+    def test_one_that_ends_others_ends_them_once(self):
+        cancelled = []
+        jobs = [Deferred(cancelled.append) for _ in range(3)]
+        for job in jobs:
+            self.jobs.spawn(lambda job=job: job)
+        jobs[2].addBoth(lambda _: jobs[0].cancel())
+        jobs[0].addErrback(lambda _: None)
+        self.jobs.kill()
+        self.assertEqual(cancelled, [jobs[2], jobs[0], jobs[1]])
+
     def test_a_canceller_that_raises_stops_no_other(self):
         first, second = Deferred(lambda d: 1 / 0), Deferred()
         self.jobs.spawn(lambda: second)

@@ -204,6 +204,8 @@ class Jobs:
 
 
 def _cancel(unfinished: dict[Deferred[Any], None]) -> None:
-    while unfinished:
-        deferred, _ = unfinished.popitem()
-        guarded(deferred.cancel)
+    # Those that are there now: what is started by one that ends is another matter, and may come again and again.
+    for deferred in list(unfinished)[::-1]:
+        if deferred in unfinished:
+            del unfinished[deferred]
+            guarded(deferred.cancel)

@@ -27,6 +27,9 @@ from txsocketio.workers.service import WorkersService
 
 _DEFAULTS = EngineOptions()
 _LISTEN = "tcp:8000:interface=127.0.0.1"
+#: Connections that the kernel keeps until they are accepted, where an endpoint does not say how many: all clients of a
+#: server come back at once when it was away. The system may allow fewer (on Linux net.core.somaxconn).
+BACKLOG: Final = 4096
 #: Seconds that a process has to end after its sessions have been given their time.
 _GRACE: Final = 5.0
 
@@ -181,9 +184,9 @@ class Options(usage.Options):
     @property
     def descriptions(self) -> Sequence[str]:
         """
-        Give the endpoint strings.
+        Give the endpoint strings, each with its backlog.
         """
-        return self["listen"] or [_LISTEN]
+        return [_with_backlog(description) for description in self["listen"] or [_LISTEN]]
 
     def service(self) -> SocketIOService:
         """
@@ -227,6 +230,19 @@ class Options(usage.Options):
         if origins:
             options["cors_allowed_origins"] = "*" if origins == ["*"] else origins
         return options
+
+
+def _with_backlog(description: str) -> str:
+    # Those that workers can share are those that have one.
+    if not can_be_shared(description) or ":backlog=" in description:
+        return description
+    longer = f"{description}:backlog={BACKLOG}"
+    try:
+        endpoints.serverFromString(None, longer)
+    except TypeError:
+        # It says so by position.
+        return description
+    return longer
 
 
 def _one_line(text: str) -> str:

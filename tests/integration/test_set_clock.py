@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+from twisted.internet.error import AlreadyCancelled
 from twisted.internet.selectreactor import SelectReactor
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -119,7 +120,7 @@ class Calls(RealCase):
         call.cancel()
         self.assertFalse(call.active())
         self.assertEqual((self.clock.getDelayedCalls(), self.reactor.getDelayedCalls()), ([], []))
-        self.assertRaises(Exception, call.cancel)
+        self.assertRaises(AlreadyCancelled, call.cancel)
 
     def test_it_is_moved(self) -> None:
         sooner, later = self.come(5), self.come(0.05)

@@ -143,6 +143,14 @@ class Keeping(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual((self.clock.getDelayedCalls(), self.unable), ([], []))
 
+    def test_stopping_twice(self) -> None:
+        self.serve()
+        both = self.keeper.stop(), self.keeper.stop()
+        self.keeper.ended("status 0")
+        for stopped in both:
+            self.successResultOf(stopped)
+        self.successResultOf(self.keeper.stop())
+
     def test_stopping_between_two(self) -> None:
         self.serve()
         self.keeper.ended("signal 9")

@@ -100,7 +100,12 @@ class Pause:
             return
         self._busy = True
         while self._backlog and not self._held:
-            self._session.take_in(self._backlog.popleft())
+            try:
+                self._session.take_in(self._backlog.popleft())
+            except Exception:
+                # Nobody else would look after what is left.
+                _log.failure("session {sid} closed: what it had sent could not be replayed", sid=self._session.sid[:6])
+                self._session.close(FORCED_CLOSE)
         self._busy = False
         if not self._held:
             self._session.resume(self)

@@ -134,7 +134,7 @@ class RedisLink:
             return succeed(None)
         session, self._session = self._session, None
         self._standing.stop(0.0 if self._reactor is None else self._reactor.seconds())
-        for subscription in self._subscriptions.values():
+        for subscription in list(self._subscriptions.values()):
             subscription.give_up()
         return Deferred.fromCoroutine(self._close(session))
 

@@ -138,7 +138,7 @@ class Arrivals(Factory):
         """
         End every link.
         """
-        for link in self._links:
+        for link in list(self._links):
             transport: Any = link.transport
             transport.loseConnection()
 

@@ -70,7 +70,8 @@ class Keeper:
         self._on_empty = on_empty
         self._process: Process | None = None
         self._again: IDelayedCall | None = None
-        self._stopped: Deferred[None] | None = None
+        self._stopping = False
+        self._stopped: list[Deferred[None]] = []
         self._served_since: float | None = None
         self._has_served = False
         self._delay = SHORTEST
@@ -94,11 +95,14 @@ class Keeper:
 
         :return: a Deferred that fires when the process has ended.
         """
-        stopped = self._stopped = Deferred()
-        if self._again is not None:
-            self._again.cancel()
+        stopped: Deferred[None] = Deferred()
+        self._stopped.append(stopped)
+        self._stopping = True
+        again, self._again = self._again, None
+        if again is not None:
+            again.cancel()
         if self._process is None:
-            stopped.callback(None)
+            self._tell_stopped()
         else:
             self._process.stop()
         return stopped
@@ -135,12 +139,17 @@ class Keeper:
         """
         self._process = None
         self._on_empty(self.number)
-        if self._stopped is not None:
-            self._stopped.callback(None)
+        if self._stopping:
+            self._tell_stopped()
         elif not self._has_served:
             self._on_unable(f"worker {self.number} cannot start: {self._message or how}")
         else:
             self._replace(self._message or how)
+
+    def _tell_stopped(self) -> None:
+        waiting, self._stopped = self._stopped, []
+        for stopped in waiting:
+            stopped.callback(None)
 
     def _replace(self, why: str) -> None:
         since = self._served_since

@@ -95,7 +95,10 @@ class Route:
         self._busy = False
         waiting, self._waiting = self._waiting, {}
         for refuse in waiting.values():
-            refuse()
+            try:
+                refuse()
+            except Exception:
+                _log.failure("a request that nobody takes could not be refused")
 
     def _send(self, request: Any, refuse: Callable[[], Any]) -> None:
         try:
