@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txsocketio.workers.passages import BadPassage, Origin, Passage, PassageReader, Place
+from txsocketio.workers.peers import is_ours
 
 #: Answers each frame: the sender may close its copy of the socket.
 CONFIRMED: Final = b"\x06"
@@ -179,9 +180,12 @@ class _Link(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Be ended with the others.
+        Be ended with the others; let nobody in but them.
         """
         self._arrivals.joined(self)
+        if not is_ours(self.transport):
+            _log.error("another user of this machine has connected to a worker's socket, and is turned away")
+            self._transport().abortConnection()
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """

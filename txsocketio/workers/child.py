@@ -21,11 +21,12 @@ from twisted.logger import Logger, globalLogBeginner
 from twisted.python.reflect import namedAny
 
 from txsocketio.support.clock import global_reactor
+from txsocketio.support.steady import steady
 from txsocketio.workers.inherited import Inheritance
 from txsocketio.workers.loads import Loads
-from txsocketio.workers.process import REPORTS, STOP
-from txsocketio.workers.reports import Reporter
-from txsocketio.workers.sharing import Sharing, loads_path
+from txsocketio.workers.process import LOADS, REPORTS, STOP
+from txsocketio.workers.reports import BEAT, Reporter
+from txsocketio.workers.sharing import Sharing
 
 _log = Logger()
 
@@ -36,7 +37,7 @@ def main(settings: dict[str, Any]) -> None:
 
     :param settings: of txsocketio.workers.process.launch().
     """
-    for descriptor in (0, REPORTS, *settings["descriptors"]):
+    for descriptor in (0, REPORTS, LOADS, *settings["descriptors"]):
         # What the application starts must not keep them open.
         os.set_inheritable(descriptor, False)
     if settings["ignore_hangup"]:
@@ -55,13 +56,19 @@ def main(settings: dict[str, Any]) -> None:
     lifeline.cut = ending.from_thread
     worker.reactor.callWhenRunning(ending.listen_to_signals)
     worker.reactor.callWhenRunning(reporter.ready)
+    worker.reactor.callWhenRunning(beat, steady(worker.reactor), reporter)
     worker.reactor.run()
-    if lifeline.orphaned:
-        # Nobody else will do it. All but the last find that it is not empty.
-        with suppress(OSError):
-            os.unlink(loads_path(settings["sockets"]))
-        with suppress(OSError):
-            os.rmdir(settings["sockets"])
+
+
+def beat(clock: Any, reporter: Reporter) -> None:
+    """
+    Give signs of life for as long as the reactor turns.
+
+    :param clock: the worker's.
+    :param reporter: tells the parent.
+    """
+    reporter.alive()
+    clock.callLater(BEAT, beat, clock, reporter)
 
 
 class Lifeline:
@@ -70,7 +77,6 @@ class Lifeline:
 
     :ivar cut: called then, in the thread; what has not ended after the patience is ended. None before there is
         anything to end in order.
-    :ivar orphaned: whether the parent has let go without a word.
     """
 
     def __init__(self, patience: float) -> None:
@@ -78,7 +84,6 @@ class Lifeline:
         :param patience: seconds.
         """
         self.cut: Callable[[], Any] | None = None
-        self.orphaned = False
         self._patience = patience
         self._descriptor = os.dup(0)
         with open(os.devnull, "rb") as nothing:
@@ -86,7 +91,8 @@ class Lifeline:
         threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
 
     def _watch(self) -> None:
-        self.orphaned = os.read(self._descriptor, len(STOP)) != STOP
+        # STOP, or the end of the file: the one means as much as the other.
+        os.read(self._descriptor, len(STOP))
         if self.cut is not None:
             self.cut()
             time.sleep(self._patience)
@@ -146,12 +152,12 @@ class Worker:
         self._service = service = options.service()
         # As in the parent, names were relative to the one and the application's work is done in the other.
         os.chdir(settings["work_directory"])
-        directory, number, workers = settings["sockets"], settings["number"], settings["workers"]
+        number, workers = settings["number"], settings["workers"]
         sessions = options.server.engine.sessions
-        yields = Loads(loads_path(directory), workers).yielding(number, sessions.__len__)
+        yields = Loads(LOADS, workers).yielding(number, sessions.__len__)
         service.listen = Inheritance(reactor, settings["descriptors"], yields).listen
         resource = options.server.resource()
-        self._sharing = Sharing(resource, service.site, reactor, directory, number, workers)
+        self._sharing = Sharing(resource, service.site, reactor, settings["name"], number, workers)
 
     def start(self) -> None:
         """

@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 
 from txsocketio.support.steady import steady
 from txsocketio.workers.departures import depart
+from txsocketio.workers.peers import is_ours
 
 #: Connections that may be on the way to one worker; each may have a body with it.
 WINDOW: Final = 32
@@ -37,13 +38,13 @@ class Route:
     Pass requests on to one other worker.
     """
 
-    def __init__(self, reactor: Any, path: str) -> None:
+    def __init__(self, reactor: Any, address: str) -> None:
         """
         :param reactor: the reactor.
-        :param path: of the other worker's socket.
+        :param address: of the other worker's UNIX socket.
         """
         self._reactor = reactor
-        self._path = path
+        self._address = address
         self._link: Any = None
         self._busy = False
         self._closed = False
@@ -77,7 +78,7 @@ class Route:
 
     def _go(self) -> None:
         if self._link is None and self._waiting:
-            connecting = connectProtocol(UNIXClientEndpoint(self._reactor, self._path, CONNECT_TIMEOUT), _Link(self))
+            connecting = connectProtocol(UNIXClientEndpoint(self._reactor, self._address, CONNECT_TIMEOUT), _Link(self))
             connecting.addCallbacks(self._connected, self._refuse_all)
             return
         self._busy = False
@@ -86,12 +87,18 @@ class Route:
             self._send(request, self._waiting.pop(request))
 
     def _connected(self, link: _Link) -> None:
+        transport: Any = link.transport
+        if not is_ours(transport):
+            _log.error("another user of this machine has taken the name of a worker's socket: it gets no connection")
+            link.forsake()
+            self._refuse_all(None)
+            return
         self._link = link
         if self._closed:
-            link.transport.loseConnection()  # type: ignore[union-attr]
+            transport.loseConnection()
         self._go()
 
-    def _refuse_all(self, _: Failure) -> None:
+    def _refuse_all(self, _: Failure | None) -> None:
         self._busy = False
         waiting, self._waiting = self._waiting, {}
         for refuse in waiting.values():
@@ -140,16 +147,26 @@ class _Link(Protocol):
     """
 
     def __init__(self, route: Route) -> None:
-        self._route = route
+        self._route: Route | None = route
+
+    def forsake(self) -> None:
+        """
+        End, and tell the route nothing.
+        """
+        self._route = None
+        transport: Any = self.transport
+        transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """
         Count confirmations, of one byte each.
         """
-        self._route.confirmed(len(data))
+        if self._route is not None:
+            self._route.confirmed(len(data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Tell the route.
         """
-        self._route.lost()
+        if self._route is not None:
+            self._route.lost()
