@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.engine.fakes import FakeStream, Kit
 from txsocketio.engine.engine import Engine
 from txsocketio.support import steady as module
-from txsocketio.support.steady import steady
+from txsocketio.support.steady import steady, unwatched
 
 
 def watches() -> list[threading.Thread]:
@@ -157,6 +157,17 @@ class Watching(RealCase):
         self.come(0)
         self.assertEqual(watches(), [])
         self.reactor.run_for(0.02)
+
+    def test_what_may_wait_starts_none_and_is_moved_with_the_others(self) -> None:
+        due = time.monotonic() + 1.2
+        unwatched(self.reactor).callLater(1.2, lambda: self.came.append(time.monotonic() - due))
+        self.assertEqual(watches(), [])
+        other = self.come(5)
+        self.reactor.run_for(0.02)
+        self.reactor.step = -30.0
+        self.reactor.run_for(1.4)
+        self.assertEqual(len(self.came), 1)
+        other.cancel()
 
     def test_it_ends_with_the_reactor(self) -> None:
         self.come(5)

@@ -43,11 +43,23 @@ def steady(reactor: Any) -> Any:
     return clock
 
 
+def unwatched(reactor: Any) -> Any:
+    """
+    Give the clock for deadlines that may wait: of connections that are idle, or not a session's yet.
+
+    :param reactor: as for steady().
+    """
+    clock = steady(reactor)
+    return clock.unwatched if isinstance(clock, SteadyClock) else clock
+
+
 class SteadyClock:
     """
     Be an IReactorTime on a reactor, by the monotonic clock.
 
     :ivar seconds: gives the monotonic time.
+    :ivar unwatched: another IReactorTime, for what may wait: its calls start no thread, and are put anew where there
+        is one.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -56,7 +68,10 @@ class SteadyClock:
         """
         self.seconds: Callable[[], float] = time.monotonic
         self._reactor = reactor
+        self.unwatched = _Unwatched(self)
         self._calls: set[_Call] = set()
+        #: How many of them are watched.
+        self._watched = 0
         self._watch: _Watch | None = None
         self._told_of_shutdown = False
 
@@ -64,10 +79,26 @@ class SteadyClock:
         """
         See IReactorTime.
         """
-        call = _Call(self, self._reactor, self.seconds() + delay, callable, args, kwargs)
+        # What comes at once starts no thread either.
+        return self.schedule(delay, delay > 0, callable, args, kwargs)
+
+    def schedule(self, delay: float, watched: bool, callable: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """
+        Do what callLater() does.
+
+        :param delay: seconds.
+        :param watched: whether the thread has to be there for it.
+        :param callable: what to call.
+        :param args: its arguments.
+        :param kwargs: its arguments by name.
+        :return: an IDelayedCall.
+        """
+        call = _Call(self, self._reactor, self.seconds() + delay, watched, callable, args, kwargs)
         self._calls.add(call)
-        if delay and self._watch is None:
-            self._begin_watch()
+        if watched:
+            self._watched += 1
+            if self._watch is None:
+                self._begin_watch()
         return call
 
     def getDelayedCalls(self) -> list[Any]:
@@ -83,8 +114,10 @@ class SteadyClock:
         :param call: as given by callLater().
         """
         self._calls.discard(call)
-        if not self._calls:
-            self.end_watch()
+        if call.watched:
+            self._watched -= 1
+            if not self._watched:
+                self.end_watch()
 
     def stepped(self) -> None:
         """
@@ -107,6 +140,28 @@ class SteadyClock:
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.end()
+
+
+class _Unwatched:
+    """
+    Be the same clock for what may wait.
+    """
+
+    def __init__(self, clock: SteadyClock) -> None:
+        self._clock = clock
+        self.seconds = clock.seconds
+
+    def callLater(self, delay: float, callable: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """
+        See IReactorTime.
+        """
+        return self._clock.schedule(delay, False, callable, args, kwargs)
+
+    def getDelayedCalls(self) -> list[Any]:
+        """
+        See IReactorTime.
+        """
+        return self._clock.getDelayedCalls()
 
 
 class _Watch(threading.Thread):
@@ -148,14 +203,22 @@ class _Call:
     Be an IDelayedCall.
     """
 
-    __slots__ = ("_args", "_call", "_callable", "_clock", "_due", "_kwargs", "_reactor")
+    __slots__ = ("_args", "_call", "_callable", "_clock", "_due", "_kwargs", "_reactor", "watched")
 
     def __init__(
-        self, clock: SteadyClock, reactor: Any, due: float, callable: Any, args: Any, kwargs: dict[str, Any]
+        self,
+        clock: SteadyClock,
+        reactor: Any,
+        due: float,
+        watched: bool,
+        callable: Any,
+        args: Any,
+        kwargs: dict[str, Any],
     ) -> None:
         self._clock = clock
         self._reactor = reactor
         self._due = due
+        self.watched = watched
         self._callable = callable
         self._args = args
         self._kwargs = kwargs

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.logger import Logger
 from twisted.web.http import HTTPChannel
 
-from txsocketio.support.steady import steady
+from txsocketio.support.steady import unwatched
 from txsocketio.transports.exchange import Exchange, Extra
 from txsocketio.transports.shortway import LONGEST_HEAD, Head, Logged, ShortWay, render_answer
 
@@ -138,7 +138,7 @@ class ShortChannel(HTTPChannel):
         """
         channel.__class__ = cls
         channel.way = way
-        clock = steady(channel.site.reactor)
+        clock = unwatched(channel.site.reactor)
         channel._seconds, channel.callLater = clock.seconds, clock.callLater
 
     def dataReceived(self, data: bytes) -> None:

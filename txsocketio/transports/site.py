@@ -16,7 +16,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
 from txsocketio.support.deadlines import Deadlines
-from txsocketio.support.steady import steady
+from txsocketio.support.steady import unwatched
 from txsocketio.transports.front_door import FrontDoor
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class BoundedSite(Site):
         super().__init__(resource, factory, timeout=60.0 if timeout is None else timeout, **kwargs)
         self._handshake = handshake
         self._silent: Deadlines[FrontDoor] = Deadlines(
-            lambda: steady(self.reactor), self.timeOut or 60.0, FrontDoor.expire
+            lambda: unwatched(self.reactor), self.timeOut or 60.0, FrontDoor.expire
         )
 
     def buildProtocol(self, addr: Any) -> Any:
@@ -171,8 +171,14 @@ class BoundedSite(Site):
         :return: the protocol.
         """
         if self._handshake is None:
-            return super().buildProtocol(addr)
-        return FrontDoor(self._handshake.take, super().buildProtocol, addr, self._silent)
+            return self._build_channel(addr)
+        return FrontDoor(self._handshake.take, self._build_channel, addr, self._silent)
+
+    def _build_channel(self, addr: Any) -> Any:
+        channel = super().buildProtocol(addr)
+        # A step of the system's clock would end bodies that are on their way, and their sessions with them.
+        channel.callLater = unwatched(self.reactor).callLater
+        return channel
 
     def startFactory(self) -> None:
         """
