@@ -218,6 +218,20 @@ class Calls(AdapterCase):
         self.bob.acks.resolve(self.bob.ids[-1], ["late"])
         self.assertEqual(answers, ["ann", "cy"])
 
+    def test_who_fails_at_the_last_answer_does_not_keep_the_question_open(self):
+        for member in (self.ann, self.bob, self.cy):
+            member.answer = NO_ACK
+        answers = []
+
+        def take(answer):
+            answers.append(answer)
+            raise RuntimeError
+
+        self.adapter.ask(PACKET, EVERYBODY, take, 5)
+        for member in (self.ann, self.bob, self.cy):
+            self.assertRaises(RuntimeError, member.acks.resolve, member.ids[-1], [1])
+        self.assertEqual((answers, self.adapter._questions, self.clock.getDelayedCalls()), ([1, 1, 1], set(), []))
+
     def test_closing_ends_what_waits(self):
         self.bob.answer = NO_ACK
         asking = self.ask()
