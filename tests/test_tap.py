@@ -11,8 +11,6 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
@@ -332,33 +330,23 @@ class OptionsTests(InDirectory):
         sentence = self.refused("--namespaces=sample", "--workers=2", "--listen=tcp:8000", "--listen=haproxy:tcp:8001")
         self.assertIn("--listen=haproxy:tcp:8001 cannot be shared by workers", sentence)
 
-    def test_where_nothing_is_said_of_it_the_backlog_is_long(self) -> None:
-        for given, expected in {
-            "tcp:8000": "tcp:8000:backlog=4096",
-            "tcp:8000:interface=\\:\\:1": "tcp:8000:interface=\\:\\:1:backlog=4096",
-            "tcp6:8000": "tcp6:8000:backlog=4096",
-            "unix:/run/chat:mode=660": "unix:/run/chat:mode=660:backlog=4096",
-            "tcp:8000:backlog=7": "tcp:8000:backlog=7",
-            "tcp:8000:127.0.0.1:7": "tcp:8000:127.0.0.1:7",
-            "haproxy:tcp:8000": "haproxy:tcp:8000",
-        }.items():
-            self.assertEqual(self.parse("--namespaces=sample", f"--listen={given}").descriptions, [expected])
-        self.assertEqual(self.parse("--namespaces=sample").descriptions, ["tcp:8000:interface=127.0.0.1:backlog=4096"])
-
-    def test_the_kernel_is_asked_for_that_backlog(self) -> None:
+    def test_the_kernel_is_asked_for_a_long_backlog(self) -> None:
         reactor = MemoryReactorClock()
-        options = self.parse("--namespaces=sample", "--listen=tcp:8000", "--listen=unix:sock")
-        for description in options.descriptions:
-            self.successResultOf(serverFromString(reactor, description).listen(Factory()))
-        self.assertEqual(reactor.tcpServers[0][2], 4096)
-        self.assertEqual(reactor.unixServers[0][2], 4096)
+        options = self.parse(
+            "--namespaces=sample", "--listen=tcp:8000", "--listen=unix:sock", "--listen=tcp:1:backlog=7"
+        )
+        self.patch(options.server, "_reactor", reactor)
+        service = options.service()
+        self.assertEqual(service.descriptions, ("tcp:8000", "unix:sock", "tcp:1:backlog=7"))
+        service.privilegedStartService()
+        self.assertEqual([port[2] for port in (*reactor.tcpServers, *reactor.unixServers)], [4096, 7, 4096])
 
     def test_workers_are_told_what_was_parsed(self) -> None:
         arguments = ("--namespaces=sample", "--ping-timeout=3", "--listen", "tcp:8000")
         options = self.parse(*arguments)
         plan = options.plan()
         self.assertEqual((plan.options, plan.arguments), ("txsocketio.tap.Options", arguments))
-        self.assertEqual((plan.directory, plan.descriptions), (str(self.directory), ["tcp:8000:backlog=4096"]))
+        self.assertEqual((plan.directory, plan.descriptions), (str(self.directory), ["tcp:8000"]))
         self.assertEqual(plan.patience, 35)
 
     def test_redis(self) -> None:

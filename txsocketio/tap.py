@@ -20,16 +20,13 @@ from txsocketio.namespaces_option import load_namespaces
 from txsocketio.server import SocketIOServer
 from txsocketio.service import SocketIOService
 from txsocketio.support.options import EngineOptions
-from txsocketio.workers.inherited import can_be_shared
+from txsocketio.workers.inherited import can_be_shared, with_backlog
 from txsocketio.workers.marks import MAX_WORKERS
 from txsocketio.workers.process import Plan
 from txsocketio.workers.service import WorkersService
 
 _DEFAULTS = EngineOptions()
 _LISTEN = "tcp:8000:interface=127.0.0.1"
-#: Connections that the kernel keeps until they are accepted, where an endpoint does not say how many: all clients of a
-#: server come back at once when it was away. The system may allow fewer (on Linux net.core.somaxconn).
-BACKLOG: Final = 4096
 #: Seconds that a process has to end after its sessions have been given their time.
 _GRACE: Final = 5.0
 
@@ -184,16 +181,22 @@ class Options(usage.Options):
     @property
     def descriptions(self) -> Sequence[str]:
         """
-        Give the endpoint strings, each with its backlog.
+        Give the endpoint strings.
         """
-        return [_with_backlog(description) for description in self["listen"] or [_LISTEN]]
+        return self["listen"] or [_LISTEN]
 
     def service(self) -> SocketIOService:
         """
         Make the service of one process.
         """
         root = None if self["static"] is None else File(os.path.abspath(self["static"]))
-        return self.server.service(*self.descriptions, root=root)
+        service = self.server.service(*self.descriptions, root=root)
+        service.listen = self._listen_on
+        return service
+
+    def _listen_on(self, description: str, site: Any) -> Any:
+        endpoint: Any = endpoints.serverFromString(self.server.reactor, with_backlog(description))
+        return endpoint.listen(site)
 
     def plan(self) -> Plan:
         """
@@ -230,19 +233,6 @@ class Options(usage.Options):
         if origins:
             options["cors_allowed_origins"] = "*" if origins == ["*"] else origins
         return options
-
-
-def _with_backlog(description: str) -> str:
-    # Those that workers can share are those that have one.
-    if not can_be_shared(description) or ":backlog=" in description:
-        return description
-    longer = f"{description}:backlog={BACKLOG}"
-    try:
-        endpoints.serverFromString(None, longer)
-    except TypeError:
-        # It says so by position.
-        return description
-    return longer
 
 
 def _one_line(text: str) -> str:
