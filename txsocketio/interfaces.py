@@ -416,6 +416,7 @@ class IPolledSession(Interface):
 
     queued = Attribute("How many messages wait in the session's queue, the close packet included.")
     upgrading = Attribute("Whether a WebSocket has been probed and may take over any moment.")
+    misused = Attribute("Whether the client has ended it with what is no packet of the engine's: its POST is refused.")
 
     def take(limit: int, wire: Any) -> list[bytes]:
         """
@@ -440,7 +441,10 @@ class ITransport(Interface):
         "True: send() may be called whenever the transport is not full. False: the session queues and calls"
         " data_queued(); the transport fetches with session.take() when a poll is there."
     )
-    writable = Attribute("Not streaming: whether a poll is waiting. Streaming: not full.")
+    writable = Attribute(
+        "Not streaming: whether a poll is waiting, whatever waits for it. Streaming: not full. Sessions know whether"
+        " anything is queued before."
+    )
 
     def send(rendered: Any) -> None:
         """

@@ -95,7 +95,8 @@ class Operator:
     @property
     def volatile(self) -> Operator:
         """
-        Leave out whom an event would have to wait for: the connection is full, or a polling client has not come back.
+        Leave out whom an event would have to wait for: the connection is full, or a polling client has not come back
+        or has been sent something in this turn.
         """
         return self._for(replace(self._target, volatile=True))
 

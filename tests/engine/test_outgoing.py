@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txsocketio.engine.outgoing import OVERHEAD, Outgoing, render
+from txsocketio.engine.outgoing import OVERHEAD, Backlog, Outgoing, render
 from txsocketio.errors import UnencodableValue
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage, EncodedParts
 from txsocketio.protocol.generations import GenerationTable
@@ -32,7 +32,8 @@ class OutgoingTests(SynchronousTestCase):
     """
 
     def setUp(self):
-        self.queue = Outgoing(RECORD.parser)
+        self.backlog = Backlog(0, {})
+        self.queue = Outgoing(RECORD.parser, self.backlog)
 
     def take(self, limit):
         return self.queue.take(limit, WIRE)
@@ -76,7 +77,7 @@ class OutgoingTests(SynchronousTestCase):
     def test_what_a_wire_cannot_carry_is_dropped_alone(self):
         table = GenerationTable(("legacy",))
         legacy = table.by_name["legacy"]
-        queue = Outgoing(legacy.parser)
+        queue = Outgoing(legacy.parser, self.backlog)
         for data in ("3:::a", b"x", "3:::b"):
             queue.add(EncodedMessage(data))
         self.assertEqual(queue.take(9, legacy.wires["polling"]), [b"3:::a", b"3:::b"])
@@ -102,7 +103,7 @@ class OutgoingTests(SynchronousTestCase):
     @settings(max_examples=100, deadline=None)
     @given(st.lists(st.integers(0, 6), max_size=8), st.lists(st.integers(1, 5), min_size=60, max_size=60))
     def test_nothing_is_lost_reordered_or_over_the_limit(self, attachments, limits):
-        queue, expected = Outgoing(RECORD.parser), []
+        queue, expected = Outgoing(RECORD.parser, self.backlog), []
         for number, count in enumerate(attachments):
             encoded = packet(b"%d-" % number, count) if number % 3 else EncodedControl(2, b"%d" % number)
             queue.add(encoded)
@@ -113,5 +114,6 @@ class OutgoingTests(SynchronousTestCase):
             self.assertLessEqual(len(pieces), limit)
             self.assertTrue(pieces or not len(queue))
             taken.extend(pieces)
+            self.assertEqual(self.backlog.size, queue.size)
         self.assertEqual(taken, expected)
         self.assertEqual(queue.size, 0)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.engine.fakes import Kit
+from tests.engine.fakes import FakePolls, FakeStream, Kit
 from txsocketio.engine.outlets import SEVERED, ignore
 from txsocketio.protocol.encoded import EncodedMessage, EncodedParts
 
@@ -78,6 +78,104 @@ class PolledTests(SynchronousTestCase):
         self.session.transport_drained(self.transport)
         self.transport.poll()
         self.assertEqual(self.transport.answers, [[b"4a"]])
+
+
+class _Lazy(FakePolls):
+    """
+    Polls that are answered at the end of a turn, as the real ones are.
+    """
+
+    def data_queued(self):
+        pass
+
+    def turn_ends(self):
+        super().data_queued()
+
+
+class WritableTests(SynchronousTestCase):
+    """
+    Whether what is sent now would leave at once, in every state.
+    """
+
+    def open(self, generation="eio4"):
+        self.kit = Kit(False)
+        record = self.kit.engine.generations.by_name[generation]
+        self.transport = _Lazy(record)
+        self.seen = []
+        self.kit.react = lambda session: self.seen.append(session.writable)
+        return self.kit.engine.open(record, self.transport, "request")
+
+    def poll(self):
+        self.transport.poll()
+        self.transport.turn_ends()
+
+    def test_a_poll_that_waits_takes_one(self):
+        for generation in ("eio4", "eio3", "legacy"):
+            session = self.open(generation)
+            # Opening: what the session begins with has not left.
+            self.assertEqual(self.seen, [False])
+            self.assertFalse(session.writable)
+            self.poll()
+            # The answer took that poll.
+            if not self.transport.waiting:
+                self.assertFalse(session.writable)
+                self.poll()
+            self.assertTrue(session.writable)
+            session.send("3:::x" if generation == "legacy" else "x")
+            self.assertTrue(self.transport.waiting)
+            self.assertFalse(session.writable)
+            self.transport.turn_ends()
+            self.assertFalse(session.writable)
+            self.poll()
+            self.assertTrue(session.writable)
+
+    def test_a_ping_takes_the_poll_as_well(self):
+        session = self.open()
+        self.poll()
+        self.poll()
+        self.assertTrue(session.writable)
+        self.kit.clock.advance(25)
+        self.assertTrue(self.transport.waiting)
+        self.assertFalse(session.writable)
+
+    def test_a_client_that_is_not_read_from_can_be_written_to(self):
+        session = self.open()
+        self.poll()
+        self.poll()
+        session.hold()
+        self.assertTrue(session.writable)
+
+    def test_not_while_a_websocket_takes_over(self):
+        session = self.open()
+        self.poll()
+        self.poll()
+        session.begin_upgrade()
+        self.assertFalse(session.writable)
+        self.poll()
+        self.assertFalse(session.writable)
+        stream = FakeStream(session.generation)
+        session.send("waits")
+        session.attach(stream)
+        self.assertEqual((stream.sent, session.writable), (["4waits"], True))
+
+    def test_not_when_the_websocket_that_takes_over_is_full(self):
+        session = self.open()
+        self.poll()
+        session.begin_upgrade()
+        stream = FakeStream(session.generation)
+        stream.writable = False
+        session.attach(stream)
+        self.assertFalse(session.writable)
+        stream.drain()
+        self.assertTrue(session.writable)
+
+    def test_not_while_it_closes(self):
+        session = self.open()
+        self.poll()
+        self.poll()
+        session.close("forced server close")
+        self.assertTrue(self.transport.waiting)
+        self.assertFalse(session.writable)
 
 
 class SeveredTests(SynchronousTestCase):

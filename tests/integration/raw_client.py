@@ -226,6 +226,7 @@ class WebSocket:
             while code is None:
                 first, payload = await self.frame()
                 if first == 0x80 | CLOSE:
+                    assert len(payload) in (0, 2), payload
                     code = int.from_bytes(payload[:2], "big") if payload else 1005
                 elif first & 15 in (TEXT, BINARY):
                     self.late.append(payload.decode() if first & 15 == TEXT else payload)

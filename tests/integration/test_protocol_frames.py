@@ -215,13 +215,16 @@ class Closing(ProtocolCase):
         await self.check(1000, 1000, b"bye")
 
     async def test_without_a_code(self) -> None:
-        await self.check(1000, None)
+        await self.check(1005, None)
 
     async def test_going_away(self) -> None:
-        await self.check(1000, 1001)
+        await self.check(1001, 1001)
 
     async def test_with_a_code_of_an_application(self) -> None:
-        await self.check(1000, 4999, "h\u00e9".encode())
+        await self.check(4999, 4999, "h\u00e9".encode())
+
+    async def test_with_a_code_of_a_library(self) -> None:
+        await self.check(3000, 3000)
 
     async def test_frames_behind_it_are_not_read(self) -> None:
         socket = await self.open_websocket(self.serve_engine(), REVISION)

@@ -197,8 +197,8 @@ class Refusals(ProtocolCase):
         for method in ("GET", "POST"):
             answer = await peer.request(method, {"EIO": "4", "transport": "polling", "sid": sid}, b"4x")
             self.assertEqual((400, error(3)), (answer.status, answer.body))
-        answer = await peer.refused_websocket({"EIO": "4", "transport": "websocket", "sid": sid})
-        self.assertEqual((400, b"Bad request"), (answer.status, answer.body))
+        other = await peer.websocket({"EIO": "4", "transport": "websocket", "sid": sid})
+        self.assertEqual((1000, []), (await other.closed(), other.late))
         socket.send("4still there")
         self.assertEqual("4still there", await socket.receive())
 

@@ -87,8 +87,13 @@ class Upgrades:
         for method in ("GET", "POST"):
             answer = await poller.peer.request(method, poller.query, self.revision.join("4late"))
             self.assertEqual((400, b'{"code":3,"message":"Bad request"}'), (answer.status, answer.body))
-        answer = await poller.peer.refused_websocket(poller.websocket_query)
-        self.assertEqual((400, b"Bad request"), (answer.status, answer.body))
+        for talks in (False, True):
+            late = await poller.peer.websocket(poller.websocket_query)
+            if talks:
+                late.send("2probe", "5", "4late")
+            self.assertEqual((1000, []), (await late.closed(), late.late))
+        answer = await poller.peer.refused_websocket({**poller.websocket_query, "sid": "unknown"})
+        self.assertEqual((400, b"Session ID unknown"), (answer.status, answer.body))
         socket.send("4hello")
         self.assertEqual("4hello", await socket.receive())
         self.assertNotIn(("message", "late"), self.journal)

@@ -146,7 +146,8 @@ class WebSocketPeer(Peer):
         packets = []
         for first, payload in frames(data):
             if first & 15 == CLOSE:
-                self.close_code = int.from_bytes(payload[:2], "big")
+                assert len(payload) in (0, 2), "words in a close frame"
+                self.close_code = int.from_bytes(payload, "big")
                 self.raw(frame(CLOSE, payload[:2]))
             elif first & 15 in (TEXT, BINARY):
                 packets.append(payload.decode() if first & 15 == TEXT else payload)

@@ -2,7 +2,7 @@
 What clients must not send: each gets its answer, one line is logged, and nothing else happens.
 """
 
-from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame
+from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame, events
 from tests.transports.http_kit import Response
 from tests.transports.websocket_kit import CLOSE, CONTINUATION, PING, TEXT, frame
 from txsocketio.namespace import BaseNamespace
@@ -171,6 +171,41 @@ class Packets:
 class PacketsOverWebSocket(Packets, BadInputCase):
     kind = WebSocketPeer
 
+    def test_what_was_sent_before_a_violation_arrives_before_the_close(self):
+        for violation in ("40", "4abc", "47", "9", b"nobody announced this"):
+            peer = self.begin()
+            peer.socket["/"].emit("first", 0)
+            peer.send('421["echo"]', violation)
+            self.assertEqual(peer.take(), ['42["first",0]', "431[]"], violation)
+            self.assertEqual((peer.close_code, peer.open), (1000, False))
+
+    def test_what_waits_for_a_client_that_is_slow_arrives_as_well(self):
+        for violation in ("40", "4abc", "9"):
+            peer = self.begin()
+            peer.stall()
+            for number in range(4):
+                peer.socket["/"].emit("n", number, "x" * 100_000)
+            peer.send('421["echo"]', violation)
+            self.assertGreater(peer.session.queued, 2)
+            peer.line.reading = True
+            self.whole.turn()
+            came = peer.take()
+            self.assertEqual([number for _, number, _ in events(came)], [0, 1, 2, 3])
+            self.assertEqual((came[-1], peer.close_code), ("431[]", 1000), violation)
+
+    def test_a_client_that_does_not_read_has_the_close_timeout(self):
+        self.whole = self.stack({"/": Echo}, close_timeout=7)
+        peer = WebSocketPeer(self.whole)
+        peer.join()
+        peer.stall()
+        for number in range(4):
+            peer.socket["/"].emit("n", number, "x" * 100_000)
+        peer.send("4abc")
+        self.assertFalse(peer.line.lost)
+        self.whole.advance(7.1)
+        self.assertTrue(peer.line.lost)
+        self.assertEqual(self.whole.engine.backlog.size, 0)
+
 
 class PacketsOverPolling(Packets, BadInputCase):
     kind = PollingPeer
@@ -230,9 +265,33 @@ class Frames(BadInputCase):
         first.send("2probe", "5", '421["echo"]')
         self.assertEqual(first.take(), ["3probe", "431[]"])
         third = WebSocketPeer(self.whole, sid=peer.sid)
-        self.assertEqual((third.response.status, third.response.body), (400, b"Bad request"))
+        self.assertEqual(third.response.status, 101)
+        third.send("2probe")
+        self.assertEqual((third.take(), third.open, third.close_code), ([], False, 1000))
         first.say("echo", id=2)
         self.assertEqual(first.take(), ["432[]"])
+
+    def test_a_second_websocket_for_a_session_is_closed_and_the_first_lives(self):
+        for revision, short in (("4", True), ("4", False), ("3", True), ("3", False)):
+            self.whole = self.stack({"/": Echo}, fast_handshake=short)
+            first = WebSocketPeer(self.whole, EIO=revision)
+            if revision == "4":
+                first.send("40")
+            first.take()
+            for talks in (False, True):
+                second = WebSocketPeer(self.whole, sid=first.sid, EIO=revision)
+                self.assertEqual(second.response.status, 101)
+                if talks:
+                    second.send("2probe", "5", '421["echo"]')
+                self.assertEqual((second.take(), second.open, second.close_code), ([], False, 1000))
+                first.say("echo", id=1)
+                self.assertEqual(first.take(), ["431[]"])
+            for sid in ("unknown", first.sid[:-1]):
+                refused = WebSocketPeer(self.whole, sid=sid, EIO=revision)
+                self.assertEqual((refused.response.status, refused.response.body), (400, b"Session ID unknown"))
+            other = WebSocketPeer(self.whole, sid=first.sid, EIO="7" if revision == "4" else "4")
+            self.assertEqual(other.response.status, 400)
+            self.assertEqual(Echo.reasons, [])
 
 
 class Posts(BadInputCase):
@@ -250,11 +309,13 @@ class Posts(BadInputCase):
         b"\x1e" + b'42["echo"]',
         b"\xff\xfe",
         b'42["echo","\xed\xa0\x80"]',
-        b"b",
         b"b*",
         b"bQQ",
         b"b\xc3\xa9",
         SECRET.encode(),
+        b"9",
+        b"2",
+        b'42["echo"]\x1e9',
     ]
 
     def test_each_is_answered_400_and_closes_the_session(self):
@@ -267,8 +328,49 @@ class Posts(BadInputCase):
     def test_what_came_before_the_mistake_has_been_served(self):
         peer = self.begin()
         peer.send('421["echo"]', "4x")
-        self.assertEqual(peer.status, 400)
+        self.assertEqual(peer.status, 200)
         self.assertEqual(Echo.reasons, ["parse error"])
+
+    def test_what_was_queued_before_a_violation_of_socketio_can_be_fetched(self):
+        for violation in (
+            "40",
+            '42/elsewhere,["echo"]',
+            "4abc",
+            "47",
+            "4",
+            '44{"message":"x"}',
+            b"nobody announced this",
+        ):
+            for polls in (False, True):
+                peer = self.begin()
+                if polls:
+                    peer.take()
+                else:
+                    peer.stall()
+                    peer.take()
+                    peer.socket["/"].emit("there", 0)
+                    peer.take()
+                peer.socket["/"].emit("first", SECRET)
+                peer.send('421["echo"]', violation)
+                self.assertEqual(peer.status, 200, violation)
+                self.assertEqual(peer.take(), [f'42["first","{SECRET}"]', "431[]", "1"], violation)
+                gone = self.whole.request("GET", peer.query)
+                self.assertEqual((gone.status, gone.json["code"]), (400, 1), violation)
+                self.assertEqual(Echo.reasons, ["parse error"])
+                Echo.reasons.clear()
+
+    def test_nobody_knows_a_session_whose_client_broke_the_protocol_below(self):
+        for body in (b"9", b"2", b"b*", b"\xff"):
+            peer = self.begin()
+            peer.stall()
+            peer.take()
+            peer.socket["/"].emit("there", 0)
+            peer.take()
+            peer.socket["/"].emit("lost", 0)
+            peer.raw(body)
+            self.assertEqual(peer.status, 400, body)
+            gone = self.whole.request("GET", peer.query)
+            self.assertEqual((gone.status, gone.json["code"]), (400, 1), body)
 
     def test_octets(self):
         peer = self.begin()

@@ -10,8 +10,10 @@ from tests.transports.websocket_kit import PING, frame
 from txsocketio.errors import OptionError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
+from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.server import SocketIOServer
 from txsocketio.support.options import MIB
+from txsocketio.targets import Target
 
 
 class Echo(RoomsMixin, BroadcastMixin, BaseNamespace):
@@ -213,10 +215,176 @@ class OverPolling(Flooded, OutgoingCase):
         self.assertFalse(peer.open)
 
 
+class Volatile(OutgoingCase):
+    """
+    What is sent only if it leaves at once.
+    """
+
+    kind = PollingPeer
+
+    def ways(self, peer):
+        """
+        Give what sends a volatile event to a client: alone, as one of many, from another server of a cluster.
+        """
+        adapter = self.whole.server.mounts[""].adapter
+        return [
+            lambda *args: peer.socket["/"].volatile.emit("v", *args),
+            lambda *args: self.whole.server.of().volatile.emit("v", *args),
+            lambda *args: adapter.broadcast(
+                Packet(EVENT, data=["v", *args]), Target(frozenset({"hall"}), volatile=True)
+            ),
+        ]
+
+    def test_one_gets_through_a_poll_that_waits(self):
+        peer = self.begin()
+        for emit in self.ways(peer):
+            peer.take()
+            for number in range(1000):
+                emit(number)
+            self.assertEqual(peer.events(), [["v", 0]])
+            emit("again")
+            self.assertEqual(peer.events(), [["v", "again"]])
+        self.assertEqual(Echo.reasons, [])
+
+    def test_long_ones_do_not_cost_the_session(self):
+        peer = self.begin()
+        for emit in self.ways(peer):
+            peer.take()
+            for number in range(100):
+                emit(number, "x" * 300_000)
+            self.assertEqual([number for _, number, _ in peer.events()], [0])
+        self.assertEqual(Echo.reasons, [])
+
+    def test_none_gets_through_where_something_waits(self):
+        peer = self.begin()
+        for emit in self.ways(peer):
+            peer.take()
+            peer.socket["/"].emit("kept", 1)
+            emit(2)
+            peer.socket["/"].emit("kept", 3)
+            self.assertEqual(peer.events(), [["kept", 1], ["kept", 3]])
+
+    def test_none_gets_through_where_no_poll_waits(self):
+        peer = self.begin()
+        peer.stall()
+        peer.take()
+        peer.socket["/"].emit("kept", 0)
+        self.whole.turn()
+        for emit in self.ways(peer):
+            emit(1)
+        self.assertEqual(peer.session.queued, 0)
+        self.assertEqual(peer.events(), [["kept", 0]])
+
+    def test_none_gets_through_while_a_websocket_takes_over(self):
+        peer = self.begin()
+        peer.take()
+        probe = WebSocketPeer(self.whole, sid=peer.sid)
+        probe.send("2probe")
+        for emit in self.ways(peer):
+            emit(1)
+        self.assertEqual((probe.take(), peer.session.queued), (["3probe"], 0))
+        probe.send("5")
+        for number, emit in enumerate(self.ways(peer)):
+            emit(number)
+        self.assertEqual(probe.events(), [["v", 0], ["v", 1], ["v", 2]])
+
+    def test_over_a_websocket_all_get_through_until_it_is_full(self):
+        peer = self.begin_websocket()
+        for emit in self.ways(peer):
+            for number in range(1000):
+                emit(number)
+            self.assertEqual([number for _, number in peer.events()], list(range(1000)))
+
+    def test_over_a_websocket_that_is_full_none_gets_through(self):
+        peer = self.begin_websocket()
+        peer.stall()
+        for emit in self.ways(peer):
+            for number in range(100):
+                emit(number, "x" * 300_000)
+        self.assertEqual((peer.session.queued, peer.session.queued_bytes, Echo.reasons), (0, 0, []))
+        self.assertLess(len(peer.line.value()), 65536 + 400_000)
+        peer.line.reading = True
+        self.whole.turn()
+        self.assertEqual([number for _, number, _ in peer.events()], [0])
+
+    def begin_websocket(self):
+        self.whole = self.stack({"/": Echo}, ping_interval=1000)
+        return self.join(WebSocketPeer)
+
+
+class Total(OutgoingCase):
+    kind = WebSocketPeer
+
+    def test_the_worst_falls_out_when_too_much_waits_for_all(self):
+        worst = self.begin(max_total_outgoing_bytes=20 * MIB)
+        good = [self.join(PollingPeer), self.join(WebSocketPeer)]
+        for peer in (worst, *good):
+            peer.stall()
+            peer.take()
+            peer.socket["/"].emit("first", "x" * 100_000)
+        self.said  # noqa: B018
+        self.flood(worst, MIB, 12)
+        for peer in good:
+            self.flood(peer, MIB, 3)
+        self.assertEqual((Echo.reasons, self.whole.engine.backlog.closings), ([], 0))
+        self.flood(good[0], MIB, 4)
+        self.assertEqual((Echo.reasons, self.whole.engine.backlog.closings), (["forced close"], 1))
+        self.assertEqual(
+            self.said, [f"session {worst.sid[:6]} closed: too much waits for all sessions, and most for it"]
+        )
+        for peer in good:
+            self.resume(peer)
+        self.assertEqual([len(peer.events()) for peer in good], [8, 4])
+        self.assertEqual(self.whole.engine.backlog.size, 0)
+
+    def test_a_broadcast_that_waits_for_many_counts_once(self):
+        first = self.begin(max_total_outgoing_bytes=17 * MIB)
+        for peer in [first, *[self.join() for _ in range(9)]]:
+            peer.stall()
+            peer.socket["/"].emit("first", "x" * 100_000)
+        for _ in range(10):
+            self.whole.server.emit("all", "x" * MIB, room="hall")
+        self.assertEqual(Echo.reasons, [])
+        self.assertLess(self.whole.engine.backlog.size, 11 * MIB)
+
+    def resume(self, peer):
+        peer.line = getattr(peer, "line", None)
+        peer.reading = True
+        if peer.line is not None:
+            peer.line.reading = True
+        self.whole.turn()
+
+
 class Option(StackCase):
-    def test_it_is_never_less_than_eight_messages_or_sixteen_mebibytes(self):
-        for size, least in ((1000, 16 * MIB), (3 * MIB, 24 * MIB)):
-            server = SocketIOServer(max_http_buffer_size=size)
-            self.assertEqual(server.engine.max_outgoing_bytes, least)
+    def test_one_permitted_message_is_the_least(self):
+        for size in (1000, 3 * MIB):
+            server = SocketIOServer(max_http_buffer_size=size, max_outgoing_bytes=size)
+            self.assertEqual(server.engine.max_outgoing_bytes, size)
             with self.assertRaisesRegex(OptionError, "max_outgoing_bytes"):
-                SocketIOServer(max_http_buffer_size=size, max_outgoing_bytes=least - 1)
+                SocketIOServer(max_http_buffer_size=size, max_outgoing_bytes=size - 1)
+            with self.assertRaisesRegex(OptionError, "max_total_outgoing_bytes"):
+                SocketIOServer(max_http_buffer_size=size, max_outgoing_bytes=size, max_total_outgoing_bytes=size - 1)
+
+    def test_what_is_used_without_it_is_enough_for_whatever_was_received(self):
+        for size, least in ((1000, 16 * MIB), (3 * MIB, 24 * MIB)):
+            self.assertEqual(SocketIOServer(max_http_buffer_size=size).engine.max_outgoing_bytes, least)
+
+
+class Least(OutgoingCase):
+    kind = PollingPeer
+
+    def test_one_message_of_the_size_that_may_be_received_may_wait(self):
+        size = 100_000
+        for kind in (PollingPeer, WebSocketPeer):
+            self.whole = self.stack({"/": Echo}, max_http_buffer_size=size, max_outgoing_bytes=size)
+            peer = self.join(kind)
+            peer.stall()
+            peer.take()
+            peer.socket["/"].emit("first", "x" * 80_000)
+            peer.take() if kind is PollingPeer else self.whole.turn()
+            # The text and what is around it are as long as what may come.
+            peer.socket["/"].emit("n", "x" * (size - len('2["n",""]')))
+            self.assertEqual(Echo.reasons, [])
+            peer.socket["/"].emit("n", 1)
+            self.assertEqual(Echo.reasons, ["forced close"])
+            Echo.reasons.clear()

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.protocol.kit import client_frame
-from txsocketio.protocol.frames import FAREWELL, binary_frame, is_farewell, text_frame, unmask
+from txsocketio.protocol.frames import answer_farewell, binary_frame, text_frame, unmask
 
 
 class SentTests(SynchronousTestCase):
@@ -25,13 +25,14 @@ class SentTests(SynchronousTestCase):
 
 
 class FarewellTests(SynchronousTestCase):
-    def test_those_that_are_known(self) -> None:
+    def test_those_that_are_known_are_answered_with_what_they_say(self) -> None:
         for payload in (b"", b"\x03\xe8", b"\x03\xe9"):
-            self.assertTrue(is_farewell(client_frame(payload, first=0x88)), payload)
+            answer = answer_farewell(client_frame(payload, first=0x88))
+            self.assertEqual(answer, bytes([0x88, len(payload)]) + payload)
 
     def test_everything_else_is_left_to_others(self) -> None:
         for code in (*range(996, 1000), *range(1002, 1020), 0, 3000, 4999, 5000, 65535):
-            self.assertFalse(is_farewell(client_frame(code.to_bytes(2, "big"), first=0x88)), code)
+            self.assertEqual(answer_farewell(client_frame(code.to_bytes(2, "big"), first=0x88)), b"", code)
         whole = client_frame(b"\x03\xe8", first=0x88)
         for other in (
             *[whole[:length] for length in range(len(whole))],
@@ -45,10 +46,7 @@ class FarewellTests(SynchronousTestCase):
             b"\x88\x06\0\0\0\0\x03\xe8",
             b"\x88\x04\0\0\0\0",
         ):
-            self.assertFalse(is_farewell(other), other)
-
-    def test_it_is_answered_with_one_of_ours(self) -> None:
-        self.assertEqual(FAREWELL, b"\x88\x02" + (1000).to_bytes(2, "big"))
+            self.assertEqual(answer_farewell(other), b"", other)
 
 
 class UnmaskTests(SynchronousTestCase):

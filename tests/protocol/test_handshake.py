@@ -64,6 +64,9 @@ class HandshakeTests(_DecideTests):
     def test_a_websocket_tries_to_take_over(self) -> None:
         self.assertEqual(self.decide("GET", True, EIO="4", transport="websocket", sid="p"), Probe(POLLING))
 
+    def test_a_websocket_beside_one_that_is_there_already_is_for_the_engine_to_close(self) -> None:
+        self.assertEqual(self.decide("GET", True, EIO="4", transport="websocket", sid="w"), Probe(STREAMING))
+
     def test_transport_unknown(self) -> None:
         for name in ("", "pigeon", "webtransport", "__proto__", "constructor", "Polling"):
             self.check_refused(0, EIO="4", transport=name)
@@ -93,7 +96,6 @@ class HandshakeTests(_DecideTests):
         self.check_refused(3, "GET", True, EIO="4", transport="polling", sid="p")
         self.check_refused(3, EIO="4", transport="websocket", sid="p")
         self.check_refused(3, EIO="4", transport="polling", sid="w")
-        self.check_refused(3, "GET", True, EIO="4", transport="websocket", sid="w")
         self.check_refused(3, EIO="4", transport="polling", sid="g")
 
     def test_the_revision_of_a_session_is_pinned(self) -> None:

@@ -36,6 +36,7 @@ ENGINE_DEFAULTS = {
     "max_packets_per_poll": 16,
     "max_packets_per_post": 10_000,
     "max_outgoing_bytes": 16 * MIB,
+    "max_total_outgoing_bytes": 1024 * MIB,
     "max_fragments": 1024,
     "hold_timeout": 30,
     "close_timeout": 30,
@@ -153,14 +154,22 @@ class ValueTests(Refusals):
             for wrong in ("websocket", "eio4", (), ("polling", "flashsocket"), ["eio5"], None, 4, [b"polling"]):
                 self.refused(**{name: wrong})
 
-    def test_more_must_be_allowed_to_wait_than_one_message(self):
+    def test_one_message_must_be_allowed_to_wait(self):
         self.assertEqual(EngineOptions().max_outgoing_bytes, 16 * MIB)
         self.assertEqual(EngineOptions(max_http_buffer_size=4 * MIB).max_outgoing_bytes, 32 * MIB)
         self.assertEqual(EngineOptions(max_outgoing_bytes=20 * MIB).max_outgoing_bytes, 20 * MIB)
-        for wrong in (0, 16 * MIB - 1, True, 1.5e9, "x"):
+        self.assertEqual(EngineOptions(max_outgoing_bytes=1_000_000).max_outgoing_bytes, 1_000_000)
+        for wrong in (0, 999_999, True, 1.5e9, "x"):
             self.refused(max_outgoing_bytes=wrong)
         with self.assertRaises(OptionError):
-            EngineOptions(max_http_buffer_size=4 * MIB, max_outgoing_bytes=16 * MIB)
+            EngineOptions(max_http_buffer_size=4 * MIB, max_outgoing_bytes=4 * MIB - 1)
+
+    def test_what_one_client_may_wait_for_must_be_allowed_to_wait_for_all(self):
+        self.assertEqual(EngineOptions(max_outgoing_bytes=2000 * MIB).max_total_outgoing_bytes, 2000 * MIB)
+        given = EngineOptions(max_outgoing_bytes=MIB, max_total_outgoing_bytes=MIB)
+        self.assertEqual(given.max_total_outgoing_bytes, MIB)
+        for wrong in (0, 16 * MIB - 1, True, 1.5e9, "x"):
+            self.refused(max_total_outgoing_bytes=wrong)
 
     def test_the_path_gets_one_slash_in_front_and_none_behind(self):
         for given_path in ("/chat", "/chat/", "//chat//"):

@@ -4,13 +4,15 @@ Tests of txsocketio.transports.legacy_polling, through a real Site.
 
 from __future__ import annotations
 
+from json import dumps
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.web.server import Site
 from zope.interface.verify import verifyObject
 
-from tests.transports.legacy_kit import FORM, JSONPPolling, OldServer, OldTestCase, XHRPolling
+from tests.transports.legacy_kit import FORM, JSONPPolling, OldServer, OldTestCase, Root, XHRPolling
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.support.options import EngineOptions
@@ -225,6 +227,24 @@ class PostTests(OldTestCase):
             self.assertAnswer(server.path("jsonp-polling", client.sid, "POST", body, FORM), 400)
             self.assertEnded(server, "parse error")
             self.assertAnswer(client.exchange, 200, b'io.j[7]("8::");')
+
+    def test_what_was_queued_before_a_violation_can_be_fetched(self):
+        for name, query, wrap in (
+            ("xhr-polling", {}, lambda packets: packets),
+            ("jsonp-polling", {"i": "0"}, lambda packets: b"io.j[0](%b);" % dumps(packets.decode()).encode()),
+        ):
+            server = self.serve({"": Root})
+            sid = server.shake_hands()
+            server.path(name, sid, **query)
+            server.socketio.sockets[sid][""].emit("first", 1)
+            server.socketio.sockets[sid][""].emit("second", 2)
+            self.assertAnswer(server.path("xhr-polling", sid, "POST", b"5:::{"), 200, b"1")
+            events = framed(
+                *[f'5:::{{"name":"{event}","args":[{n}]}}' for n, event in enumerate(("first", "second"), 1)]
+            )
+            poll = server.path(name, sid, **query)
+            self.assertEqual(poll.response.body, wrap(events).replace(b"\\ufffd", "\ufffd".encode()))
+            self.assertEqual(server.path("xhr-polling", sid).response.body, b"7:::1+0")
 
     def test_bodies_are_bounded(self):
         server = self.serve(max_http_buffer_size=100)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from zope.interface.verify import verifyObject
 
+from tests.transports.http_kit import Exchange, raw_request
 from tests.transports.legacy_kit import HTMLFile, Multipart, OldTestCase, dechunked
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
@@ -106,6 +107,22 @@ class StreamTests(OldTestCase):
             self.assertAnswer(client.post(b"\xff"), 400)
             self.assertEnded(server, "parse error")
             self.assertTrue(client.exchange.transport.value().endswith(b"\r\n0\r\n\r\n"))
+
+    def test_a_connection_that_is_full_before_it_begins(self):
+        server = self.serve()
+        sid = server.shake_hands()
+        session = server.listeners[0].session
+        exchange = Exchange(server.site)
+        server.exchanges.append(exchange)
+        exchange.transport.producer.pauseProducing()
+        exchange.send(raw_request("GET", f"/socket.io/1/htmlfile/{sid}"))
+        self.assertFalse(session.writable)
+        session.send("3:::waits")
+        self.assertEqual(session.queued, 2)
+        self.assertNotIn(b"waits", exchange.transport.value())
+        exchange.transport.producer.resumeProducing()
+        self.assertIn(b"waits", exchange.transport.value())
+        self.assertTrue(session.writable)
 
     def test_close_ends_the_answer(self):
         for kind, tail in ((HTMLFile, b"<script>parent.s.onClose();</script>"), (Multipart, b"--socketio\r\n")):

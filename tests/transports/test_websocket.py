@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -253,15 +254,59 @@ class Closing(SynchronousTestCase):
         self.assertEnded("transport close")
 
     def test_by_the_peer(self) -> None:
-        for number, data in enumerate([close_frame(), close_frame(1001), close_frame(4000, b"bye")]):
+        for data in (close_frame(), close_frame(1001), close_frame(4000, b"bye")):
             self.setUp()
             self.feed(text("last") + data + text("too late"))
-            self.assertEqual([1000], close_codes(self.connection.value()), number)
+            self.assertEqual(1, len(close_codes(self.connection.value())))
             self.assertTrue(self.connection.disconnecting)
             self.transport.send(b"\x81\x01y")
             self.connection.lose()
             self.assertEqual("last", self.receiver.events[0])
             self.assertEnded("transport close")
+
+    def test_by_the_peer_with_its_code_and_nothing_more(self) -> None:
+        for code in (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 3000, 3999, 4000, 4999):
+            for words in (b"", b"bye", b"x" * 123):
+                # Alone, as the fast reader knows it; in pieces and after something, as Autobahn does.
+                for before, cut in ((b"", 0), (b"", 3), (b"", 7), (frame(PONG), 0)):
+                    self.setUp()
+                    data = before + close_frame(code, words)
+                    self.feed(data[:cut])
+                    self.feed(data[cut:])
+                    answered = frames(self.connection.value())
+                    self.assertEqual([(0x88, code.to_bytes(2, "big"))], answered, (code, words, before, cut))
+
+    def test_the_log_says_in_words_what_the_peer_gets_as_a_code(self) -> None:
+        for data, code, words in (
+            (frame(TEXT, b"x", mask=None), 1002, "unmasked"),
+            (b"\x81\xff" + (1 << 30).to_bytes(8, "big") + bytes(4), 1009, "exceeds"),
+            (frame(TEXT, b"\xff"), 1007, "UTF-8"),
+            (close_frame(999), 1002, "invalid close code 999"),
+            (frame(BINARY, b"?"), 1002, "not a packet"),
+        ):
+            self.setUp()
+            with capturedLogs() as events:
+                self.feed(data)
+            self.assertEqual([(0x88, code.to_bytes(2, "big"))], frames(self.connection.value()))
+            self.assertEqual(1, len(events))
+            self.assertIn(words, events[0]["text"])
+
+    def test_by_a_peer_that_gives_no_code(self) -> None:
+        for before in (b"", frame(PONG)):
+            self.setUp()
+            self.feed(before + close_frame())
+            self.assertEqual([(0x88, b"")], frames(self.connection.value()))
+
+    def test_by_a_peer_that_gives_a_code_that_may_not_be_sent(self) -> None:
+        for code in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65535):
+            for words in (b"", b"bye"):
+                self.setUp()
+                self.feed(close_frame(code, words))
+                self.assertEqual([(0x88, b"\x03\xea")], frames(self.connection.value()), code)
+                self.assertEqual(["transport error"], self.receiver.closed)
+        self.setUp()
+        self.feed(close_frame(1000, b"\xff"))
+        self.assertEqual([(0x88, b"\x03\xef")], frames(self.connection.value()))
 
     def test_by_both_at_once(self) -> None:
         self.transport.close()

@@ -119,7 +119,7 @@ class OverTLS(SynchronousTestCase):
     def test_closing_by_the_peer(self) -> None:
         self.open()
         self.say(close_frame(1001))
-        self.assertEqual([1000], close_codes(self.client.received))
+        self.assertEqual([1001], close_codes(self.client.received))
         self.assertTrue(self.near.disconnecting)
         self.near.lose()
         self.assertEqual([("closed", "transport close")], self.server.receiver.events)

@@ -285,7 +285,7 @@ class Takeover(SynchronousTestCase):
         connection.protocol.dataReceived(handshake())
         self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
         _, _, rest = connection.value().partition(b"\r\n\r\n")
-        self.assertEqual([(0x88, b"\x03\xf3internal error")], frames(rest))
+        self.assertEqual([(0x88, b"\x03\xf3")], frames(rest))
         self.assertTrue(connection.half_closed)
         server.clock.advance(server.options.close_timeout)
         self.assertTrue(connection.disconnected)

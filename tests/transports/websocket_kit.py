@@ -75,7 +75,12 @@ def frames(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def close_codes(data: bytes) -> list[int]:
-    return [int.from_bytes(payload[:2], "big") for first, payload in frames(data) if first == 0x88]
+    """
+    Read the codes of the server's close frames: 0 for none; words beside a code are an error.
+    """
+    found = [payload for first, payload in frames(data) if first == 0x88]
+    assert all(len(payload) in (0, 2) for payload in found), found
+    return [int.from_bytes(payload, "big") for payload in found]
 
 
 class Recorder:

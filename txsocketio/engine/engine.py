@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from txsocketio.engine.heartbeat import HEARTBEATS, beats_for
 from txsocketio.engine.lifecycle import NOBODY, Lifecycle
+from txsocketio.engine.outgoing import Backlog
 from txsocketio.engine.session import Session
 from txsocketio.engine.upgrade import Probe
 from txsocketio.errors import HandshakeError
@@ -54,6 +55,7 @@ class Engine:
     :ivar ping: what heartbeats send.
     :ivar goodbye: the close packet that ends a polling session's queue.
     :ivar max_outgoing_bytes: the option, never None.
+    :ivar backlog: what waits for all sessions.
     :ivar mark: what every sid begins with, so that several engines can tell whose it is: a few characters; none unless
         it is assigned before the first session.
     """
@@ -80,6 +82,7 @@ class Engine:
         self.ping = EncodedControl(PING)
         self.goodbye = EncodedControl(CLOSE)
         self.max_outgoing_bytes = options.max_outgoing_bytes or 0
+        self.backlog = Backlog(options.max_total_outgoing_bytes or 0, self.sessions)
         self._on_session = on_session
         self._get_clock = get_clock
         self._clock: IReactorTime | None = None

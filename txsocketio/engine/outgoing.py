@@ -1,5 +1,8 @@
 """
-What waits for a client that does not take it now: packets in order, counted in bytes.
+What waits for clients that do not take it now: packets in order, counted in bytes, for each client and for all.
+
+What a broadcast sends waits in many queues and is in memory once. Each client has the whole of it in its own count; in
+the count of all it is there once, with an overhead for every queue that it waits in.
 """
 
 from __future__ import annotations
@@ -13,12 +16,83 @@ from txsocketio.errors import EncodeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedParts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from txsocketio.engine.session import Session
     from txsocketio.interfaces import IEncoded, IParser, IWire
 
 #: Bytes that a waiting packet costs besides its payload, about: without them a flood of empty packets weighs nothing.
 OVERHEAD: Final = 128
+#: Bytes from which on it is worth knowing whether a packet waits elsewhere, too.
+_WORTH_SHARING: Final = 1024
 
 _log = Logger()
+
+
+class Backlog:
+    """
+    Count what waits for all sessions of an engine.
+
+    :ivar size: the bytes of all queues, what they share counted once.
+    :ivar limit: the bytes that may wait.
+    :ivar closings: how many sessions were closed because more waited.
+    """
+
+    __slots__ = ("_sessions", "_shared", "closings", "limit", "size")
+
+    def __init__(self, limit: int, sessions: Mapping[str, Session]) -> None:
+        """
+        :param limit: bytes.
+        :param sessions: those of the engine.
+        """
+        self.size = 0
+        self.limit = limit
+        self.closings = 0
+        self._sessions = sessions
+        #: By the id of a packet that waits somewhere: in how many places, and with how many bytes it was counted.
+        self._shared: dict[int, tuple[int, int]] = {}
+
+    def share(self, encoded: IEncoded, size: int) -> int:
+        """
+        Learn that a long packet has been put into a queue.
+
+        :param encoded: the packet.
+        :param size: its bytes.
+        :return: the bytes by which it makes the backlog longer.
+        """
+        key = id(encoded)
+        places, counted = self._shared.get(key, (0, size))
+        self._shared[key] = places + 1, counted
+        return 0 if places else size
+
+    def unshare(self, encoded: IEncoded) -> int:
+        """
+        Learn that a long packet has left a queue.
+
+        :param encoded: the packet.
+        :return: the bytes by which the backlog is shorter.
+        """
+        key = id(encoded)
+        places, counted = self._shared[key]
+        if places > 1:
+            self._shared[key] = places - 1, counted
+            return 0
+        del self._shared[key]
+        return counted
+
+    def relieve(self) -> None:
+        """
+        Close the session that most waits for.
+
+        One for each packet that is too much, so that nobody is kept waiting: what has many owners is not freed by one.
+        """
+        worst = max(self._sessions.values(), key=_waiting_for)
+        self.closings += 1
+        worst.overflow("too much waits for all sessions, and most for it")
+
+
+def _waiting_for(session: Session) -> int:
+    return session.queued_bytes
 
 
 def render(encoded: IEncoded, wire: IWire) -> Any:
@@ -45,14 +119,17 @@ class Outgoing:
     :ivar size: the bytes of all of them, with the overhead of each.
     """
 
-    __slots__ = ("_packets", "_parser", "size")
+    __slots__ = ("_backlog", "_packets", "_parser", "size")
 
-    def __init__(self, parser: IParser) -> None:
+    def __init__(self, parser: IParser, backlog: Backlog) -> None:
         """
         :param parser: the parser of the session's generation.
+        :param backlog: the engine's, of which this is a part.
         """
-        self._packets: deque[IEncoded] = deque()
+        # With the bytes that each was counted with: what is rendered meanwhile does not change them.
+        self._packets: deque[tuple[IEncoded, int]] = deque()
         self._parser = parser
+        self._backlog = backlog
         self.size = 0
 
     def __len__(self) -> int:
@@ -66,7 +143,7 @@ class Outgoing:
         """
         Say whether any packet is more than one of the engine's own.
         """
-        return any(not isinstance(encoded, EncodedControl) for encoded in self._packets)
+        return any(not isinstance(encoded, EncodedControl) for encoded, _ in self._packets)
 
     def add(self, encoded: IEncoded) -> int:
         """
@@ -76,9 +153,11 @@ class Outgoing:
         :return: the bytes that wait now.
         :raises EncodeError: when the parser cannot carry it; nothing has been added.
         """
-        size = encoded.size(self._parser) + OVERHEAD
-        self._packets.append(encoded)
-        self.size += size
+        size = encoded.size(self._parser)
+        self._packets.append((encoded, size))
+        self.size += size + OVERHEAD
+        backlog = self._backlog
+        backlog.size += OVERHEAD + (size if size < _WORTH_SHARING else backlog.share(encoded, size))
         return self.size
 
     def pop(self) -> IEncoded:
@@ -87,14 +166,21 @@ class Outgoing:
 
         :return: the packet.
         """
-        encoded = self._packets.popleft()
-        self.size -= encoded.size(self._parser) + OVERHEAD
+        encoded, size = self._packets.popleft()
+        self.size -= size + OVERHEAD
+        backlog = self._backlog
+        backlog.size -= OVERHEAD + (size if size < _WORTH_SHARING else backlog.unshare(encoded))
         return encoded
 
     def clear(self) -> None:
         """
         Drop everything.
         """
+        backlog = self._backlog
+        backlog.size -= self.size
+        for encoded, size in self._packets:
+            if size >= _WORTH_SHARING:
+                backlog.size += size - backlog.unshare(encoded)
         self._packets.clear()
         self.size = 0
 
@@ -108,19 +194,18 @@ class Outgoing:
         """
         pieces: list[bytes] = []
         while self._packets and len(pieces) < limit:
-            encoded = self._packets[0]
+            encoded, _ = self._packets[0]
             rendered = render(encoded, wire)
             if rendered is not None and len(rendered) > limit - len(pieces):
                 if not pieces:
                     pieces.extend(rendered[:limit])
-                    self._keep_rest(encoded, limit)
+                    self._keep_rest(limit)
                 break
             self.pop()
             pieces.extend(rendered or ())
         return pieces
 
-    def _keep_rest(self, encoded: IEncoded, taken: int) -> None:
+    def _keep_rest(self, taken: int) -> None:
         # As parts, not as rendered bytes: the rest may leave on another wire after an upgrade.
-        rest = EncodedParts(encoded.parts(self._parser)[taken:])
-        self.size += rest.size(self._parser) - encoded.size(self._parser)
-        self._packets[0] = rest
+        self.add(EncodedParts(self.pop().parts(self._parser)[taken:]))
+        self._packets.rotate()

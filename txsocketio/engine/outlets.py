@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from twisted.logger import Logger
 
-from txsocketio.engine.outgoing import Outgoing, render
+from txsocketio.engine.outgoing import OVERHEAD, Outgoing, render
 from txsocketio.protocol.encoded import EncodedParts
 from txsocketio.protocol.text import TEXT
-from txsocketio.reasons import FORCED_CLOSE, PARSE_ERROR, PING_TIMEOUT, TRANSPORT_ERROR
+from txsocketio.reasons import FORCED_CLOSE, PING_TIMEOUT, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
     from txsocketio.engine.session import Session
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 #: What a session's deliver and deliver_text are.
 Intake: TypeAlias = tuple[Callable[["IEncoded"], None], Callable[[bytes], None]]
 
-#: Ends whose peer is silent or cannot be trusted: nobody will ask for what still waits for it.
-UNHEARD: Final = frozenset({PING_TIMEOUT, PARSE_ERROR, TRANSPORT_ERROR})
+#: Ends whose peer is silent: nobody will ask for what still waits for it.
+UNHEARD: Final = frozenset({PING_TIMEOUT, TRANSPORT_ERROR})
 
 _log = Logger()
 
@@ -84,6 +84,13 @@ class Outlet:
         Close the transport when everything has been sent or fetched.
         """
 
+    def overflow(self, why: str) -> None:
+        """
+        Free the queue and end the session: more waits than may.
+
+        :param why: for the log.
+        """
+
     def drop(self) -> None:
         """
         Free the queue: the transport is gone.
@@ -132,15 +139,30 @@ class _Connected(Outlet):
     def _add(self, encoded: IEncoded) -> bool:
         queue = self.queue
         if queue is None:
-            queue = Outgoing(self._session.generation.parser)
+            queue = self._begin_queue()
         waiting = queue.add(encoded)
         self.queue = queue
-        if waiting <= self._session.engine.max_outgoing_bytes:
-            return True
-        _log.warn("session {sid} closed: too much waits for it", sid=self._session.sid[:6])
+        engine = self._session.engine
+        if waiting - OVERHEAD > engine.max_outgoing_bytes:
+            self.overflow("too much waits for it")
+        elif engine.backlog.size > engine.backlog.limit:
+            engine.backlog.relieve()
+        return self.queue is queue
+
+    def _begin_queue(self) -> Outgoing:
+        return Outgoing(self._session.generation.parser, self._session.engine.backlog)
+
+    def overflow(self, why: str) -> None:
+        """
+        Free the queue and end the session, or what is left of it.
+        """
+        session = self._session
+        _log.warn("session {sid} closed: {why}", sid=session.sid[:6], why=why)
         self.drop()
-        self._session.close(FORCED_CLOSE)
-        return False
+        if session.closed:
+            session.give_up()
+        else:
+            session.close(FORCED_CLOSE)
 
 
 class Streamed(_Connected):
@@ -267,9 +289,9 @@ class Polled(_Connected):
     @property
     def writable(self) -> bool:
         """
-        Whether a poll is waiting.
+        Whether a poll is waiting for which nothing waits: what is queued leaves at the end of the turn only.
         """
-        return bool(self._transport.writable)
+        return self.queue is None and bool(self._transport.writable)
 
     def intake(self) -> Intake:
         """
@@ -307,8 +329,8 @@ class Polled(_Connected):
         """
         Let the transport go when everything has been fetched, the close packet last.
 
-        A peer that is silent or breaks the protocol gets it only if a poll is there: the reference server does not
-        know such a session's id any more.
+        A peer that is silent or breaks the engine's protocol gets it only if a poll is there: the reference server
+        does not know such a session's id any more. One that breaks the protocol above may fetch what came before.
         """
         session = self._session
         if self.queue is not None and self.queue.has_messages:
@@ -318,7 +340,7 @@ class Polled(_Connected):
         self._transport.data_queued()
         if not session.gone:
             self._transport.close()
-        if not session.gone and session.reason in UNHEARD:
+        if not session.gone and (session.misused or session.reason in UNHEARD):
             self._transport.abort()
 
     def _part(self) -> None:
@@ -328,5 +350,5 @@ class Polled(_Connected):
         generation = self._session.generation
         if generation.says_goodbye:
             if self.queue is None:
-                self.queue = Outgoing(generation.parser)
+                self.queue = self._begin_queue()
             self.queue.add(self._session.engine.goodbye)

@@ -48,6 +48,7 @@ class Session(Lifecycle):
     :ivar generation: what differs between clients.
     :ivar request: the snapshot of the handshake.
     :ivar heard: set by the transport at each read.
+    :ivar misused: whether the peer has ended it with what is no packet of the engine's.
     :ivar probe: the upgrade that is being tried, or None.
     """
 
@@ -58,6 +59,7 @@ class Session(Lifecycle):
         "deliver_text",
         "generation",
         "heard",
+        "misused",
         "probe",
         "receive_binary",
         "receive_raw",
@@ -86,7 +88,7 @@ class Session(Lifecycle):
         super().__init__(engine, sid)
         self.generation = generation
         self.request = request
-        self.heard = False
+        self.heard = self.misused = False
         self.probe: Probe | None = None
         self._heartbeat: IHeartbeat = engine.heartbeat_for(self)
         self._pause: Pause | None = None
@@ -105,6 +107,22 @@ class Session(Lifecycle):
         How many messages wait in the queue, the close packet included.
         """
         return len(self._outlet.queue or ())
+
+    @property
+    def queued_bytes(self) -> int:
+        """
+        How much memory waits in the queue, in bytes.
+        """
+        queue = self._outlet.queue
+        return 0 if queue is None else queue.size
+
+    def overflow(self, why: str) -> None:
+        """
+        Free the queue and end: more waits than may.
+
+        :param why: for the log.
+        """
+        self._outlet.overflow(why)
 
     def start(self) -> None:
         """
@@ -232,16 +250,20 @@ class Session(Lifecycle):
         elif type == "b":
             self._receive_base64(text)
         elif type != "6":
-            _log.warn("session {sid} closed: an engine packet that has no place here", sid=self.sid[:6])
-            self.close(PARSE_ERROR)
+            self._misuse("an engine packet that has no place here")
 
     def _receive_base64(self, text: str) -> None:
         try:
             data = self.generation.codec.decode_base64(text)
         except ProtocolError as error:
-            self._reading_failed(error)
+            self._misuse(type(error).__name__)
         else:
             self._receive_binary(data)
+
+    def _misuse(self, what: str) -> None:
+        _log.warn("session {sid} closed: {error}", sid=self.sid[:6], error=what)
+        self.misused = True
+        self.close(PARSE_ERROR)
 
     def _receive_last(self, text: str) -> None:
         translate = self.generation.codec.translate

@@ -14,8 +14,9 @@ _FIN_BINARY: Final = 0x82
 _TEXT_HEADS: Final = tuple(bytes((_FIN_TEXT, length)) for length in range(126))
 _FAREWELL: Final = b"\x88\x82"
 _BARE_FAREWELL: Final = b"\x88\x80"
-#: What answers it: a close frame that says 1000.
-FAREWELL: Final = b"\x88\x02\x03\xe8"
+#: What answers them, by the last byte of the code.
+_BARE_ANSWER: Final = b"\x88\x00"
+_ANSWERS: Final = {0xE8: b"\x88\x02\x03\xe8", 0xE9: b"\x88\x02\x03\xe9"}
 _from_bytes: Final = int.from_bytes
 
 
@@ -60,13 +61,13 @@ def unmask(data: bytes, start: int, stop: int) -> bytes:
     return (_from_bytes(data[start:stop], "little") ^ _from_bytes(key, "little")).to_bytes(length, "little")
 
 
-def is_farewell(data: bytes) -> bool:
+def answer_farewell(data: bytes) -> bytes:
     """
-    Say whether some bytes are a close frame of the kind that ends nearly all connections, and nothing else.
+    Answer a close frame of the kind that ends nearly all connections: whole and masked, it says 1000, 1001 or nothing.
 
     :param data: what was received, beginning with a frame.
-    :return: True for one that is whole and masked, and says 1000, 1001 or nothing.
+    :return: a close frame that says the same; nothing where the bytes are anything else than one of these.
     """
     if len(data) == 8:
-        return data[:2] == _FAREWELL and data[6] ^ data[2] == 0x03 and data[7] ^ data[3] in (0xE8, 0xE9)
-    return len(data) == 6 and data[:2] == _BARE_FAREWELL
+        return _ANSWERS.get(data[7] ^ data[3], b"") if data[:2] == _FAREWELL and data[6] ^ data[2] == 0x03 else b""
+    return _BARE_ANSWER if len(data) == 6 and data[:2] == _BARE_FAREWELL else b""

@@ -56,7 +56,7 @@ class Resume:
 @dataclass(slots=True)
 class Probe:
     """
-    Let a WebSocket try to become the transport of a session.
+    Let a WebSocket try to become the transport of a session; the engine knows whether it may.
 
     :ivar session: what find_session gave.
     """
@@ -143,7 +143,8 @@ def _existing(facts: Facts, generation: Generation, transport: str, session: Any
         return _reject(3)
     if current.name == transport and not facts.upgrade:
         return Resume(session)
-    if facts.upgrade and current.name == "polling":
+    if facts.upgrade:
+        # Also where there is nothing to take over any more: that WebSocket is closed, not refused.
         return Probe(session)
     return _reject(3)
 

@@ -87,7 +87,12 @@ class EngineOptions:
     :ivar max_packets_per_poll: engine packets in one poll's answer.
     :ivar max_packets_per_post: engine packets in one POST.
     :ivar max_outgoing_bytes: bytes that may wait for one slow client; None for the greater of 16 MiB and 8 times
-        max_http_buffer_size.
+        max_http_buffer_size, which is enough to send back whatever was received. No less than max_http_buffer_size.
+        What is sent back may be longer than it came: numbers up to 4 times, text for 1.x clients up to 3 times,
+        attachments come on top. An application that sends back big messages needs 5 times max_http_buffer_size.
+    :ivar max_total_outgoing_bytes: bytes that may wait for all clients of one process, what a broadcast sends to many
+        counted once; None for the greater of 1 GiB and max_outgoing_bytes. No less than max_outgoing_bytes. When there
+        is more, the client for whom most waits is closed.
     :ivar max_fragments: frames that one WebSocket message may come in.
     :ivar hold_timeout: seconds that reading from a client may stay paused before its session is closed.
     :ivar close_timeout: seconds that a closing session may take to flush.
@@ -117,6 +122,7 @@ class EngineOptions:
     max_packets_per_poll: int = 16
     max_packets_per_post: int = 10_000
     max_outgoing_bytes: int | None = None
+    max_total_outgoing_bytes: int | None = None
     max_fragments: int = 1024
     hold_timeout: float = 30.0
     close_timeout: float = 30.0
@@ -151,10 +157,12 @@ class EngineOptions:
         object.__setattr__(self, "cookie", _cookie(self.cookie))
 
     def _check_outgoing(self) -> None:
-        least = max(16 * MIB, 8 * self.max_http_buffer_size)
         if self.max_outgoing_bytes is None:
-            object.__setattr__(self, "max_outgoing_bytes", least)
-        _count(self, "max_outgoing_bytes", least=least)
+            object.__setattr__(self, "max_outgoing_bytes", max(16 * MIB, 8 * self.max_http_buffer_size))
+        _count(self, "max_outgoing_bytes", least=self.max_http_buffer_size)
+        if self.max_total_outgoing_bytes is None:
+            object.__setattr__(self, "max_total_outgoing_bytes", max(1024 * MIB, self.max_outgoing_bytes or 0))
+        _count(self, "max_total_outgoing_bytes", least=self.max_outgoing_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True)

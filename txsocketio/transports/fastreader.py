@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.websocket.protocol import WebSocketProtocol
 
-from txsocketio.protocol.frames import is_farewell
+from txsocketio.protocol.frames import answer_farewell
 from txsocketio.transports import unmasking
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def data_receiver(limit: int) -> Callable[[WebSocketTransport, bytes], None]:
         if self._apart:
             data = read(self, data)
         while data:
-            if len(data) <= 8 and self._apart and self.state == _OPEN and is_farewell(data):
-                self.part()
+            if len(data) <= 8 and self._apart and self.state == _OPEN and (answer := answer_farewell(data)):
+                self.part(answer)
                 break
             data = _parse(self, data)
             if data:

@@ -105,6 +105,8 @@ class StreamTransport(Stream, Uploads):
         begin_stream(request, self._form.head, self._form.content_type)
         request.notifyFinish().addErrback(self._lost)
         request.registerProducer(self, True)
+        # A connection that an earlier answer has filled does not say so again, with TLS not even when written to.
+        self.writable = not getattr(request.channel, "_waitingForTransport", False)
 
     def send(self, rendered: Any) -> None:
         """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.logger import Logger
 
 from txsocketio.errors import HandshakeError, PayloadTooLarge, ProtocolError
-from txsocketio.reasons import PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR
+from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.answers import TEXT_HTML, deny
 from txsocketio.transports.exchange import Exchange
@@ -121,7 +121,7 @@ class Uploads:
         exchange, self._post = self._post, None
         if exchange is None:
             return
-        if self.receiver.reason == PARSE_ERROR:
+        if self.receiver.misused:
             exchange.answer(400)
         else:
             exchange.answer(200, *self.thanks)

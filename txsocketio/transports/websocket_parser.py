@@ -10,13 +10,11 @@ from functools import cached_property
 from typing import Any, Final
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from autobahn.util import encode_truncate
 from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketProtocol
 from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
 from txsocketio.errors import ProtocolError
-from txsocketio.protocol.frames import FAREWELL
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.websocket_output import Joint, Output, discard, pauses
@@ -78,7 +76,7 @@ def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
         maxFramePayloadSize=limit,
         maxMessagePayloadSize=limit,
         failByDrop=False,
-        echoCloseCodeReason=False,
+        echoCloseCodeReason=True,
         openHandshakeTimeout=0,
         closeHandshakeTimeout=0,
         autoPingInterval=0,
@@ -198,6 +196,12 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         """
         self._write(data)
 
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        """
+        Send a close frame with a code and no words: Autobahn's are sentences for a log, a peer's are known to it.
+        """
+        WebSocketProtocol.sendCloseFrame(self, code, None, isReply)
+
     def _read_all(self, data: bytes) -> None:
         """
         Take received bytes without the fast reader.
@@ -269,8 +273,8 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         Autobahn would parse on to see the peer's close frame, and keep what a hostile one sends until then. Here our
         side of the connection is closed after the close frame, and what still comes is dropped unread.
 
-        :param code: for the close frame.
-        :param text: likewise, and for the log.
+        :param code: for the close frame, which says nothing else.
+        :param text: for the log.
         :param reason: for the receiver.
         """
         if self.state == CLOSED:
@@ -278,17 +282,19 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         peer = self.transport.getPeer()
         _log.warn("closing the WebSocket of {peer} with code {code}: {text}", peer=peer, code=code, text=text)
         if self.state == OPEN:
-            self.sendCloseFrame(code, encode_truncate(text, 123))
+            self.sendCloseFrame(code)
         self.failedByMe = True
         self._leave(linger=True)
         self._report(reason)
 
-    def part(self) -> None:
+    def part(self, answer: bytes) -> None:
         """
-        Answer a peer's farewell, and end the connection.
+        Answer a peer's close frame, and end the connection.
+
+        :param answer: the frame.
         """
         self.wasClean = True
-        self._write(FAREWELL)
+        self._write(answer)
         self.dropConnection()
 
     def dropConnection(self, abort: bool = False) -> None:
