@@ -92,7 +92,7 @@ class Elsewhere:
     secure = False
 
     def _listen(self: Any, path: str, resource: Any, shutdown: Callable[[], Any]) -> Peer:
-        name = f"txsocketio-test-{secrets.token_hex(8)}"
+        self.name = f"txsocketio-test-{secrets.token_hex(8)}"
         self.stranger = EngineResource(partial(Echo, self.journal), clock=reactor, **_options(resource))
         limit = resource.engine.options.max_http_buffer_size
         site = BoundedSite(PathResource(path, self.stranger), body_limit=limit, reactor=reactor)
@@ -100,7 +100,7 @@ class Elsewhere:
         peer: Peer = ProtocolCase._listen(self, path, resource, shutdown)
         self.sharing = []
         for number, (own, its_site) in enumerate(((resource, self.site), (self.stranger, site)), 1):
-            sharing = Sharing(own, its_site, reactor, name, number, 2)
+            sharing = Sharing(own, its_site, reactor, self.name, number, 2)
             sharing.start()
             self.sharing.append(sharing)
             self.addCleanup(sharing.stop)

@@ -169,6 +169,15 @@ class Watching(RealCase):
         self.assertEqual(len(self.came), 1)
         other.cancel()
 
+    def test_where_no_thread_can_be_started_calls_come_all_the_same(self) -> None:
+        def refuse(_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        self.patch(module._Watch, "start", refuse)
+        self.come(0.05)
+        self.reactor.run_for(0.1)
+        self.assertEqual(len(self.came), 1)
+
     def test_it_ends_with_the_reactor(self) -> None:
         self.come(5)
         self.assertEqual(len(watches()), 1)

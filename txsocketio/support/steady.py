@@ -130,8 +130,13 @@ class SteadyClock:
         if not self._told_of_shutdown:
             self._told_of_shutdown = True
             self._reactor.addSystemEventTrigger("after", "shutdown", self.end_watch)
-        self._watch = _Watch(self._reactor, self.stepped)
-        self._watch.start()
+        watch = _Watch(self._reactor, self.stepped)
+        try:
+            watch.start()
+        except RuntimeError:
+            # The system allows no more threads. Calls come as they would without this one; the next one asks again.
+            return
+        self._watch = watch
 
     def end_watch(self) -> None:
         """
