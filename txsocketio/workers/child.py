@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -27,6 +27,9 @@ from txsocketio.workers.loads import Loads
 from txsocketio.workers.process import LOADS, REPORTS, STOP
 from txsocketio.workers.reports import BEAT, Reporter
 from txsocketio.workers.sharing import Sharing
+
+#: Seconds by which a worker's own patience is longer than that of a parent that lives.
+_LATER: Final = 1.0
 
 _log = Logger()
 
@@ -91,11 +94,11 @@ class Lifeline:
         threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
 
     def _watch(self) -> None:
-        # STOP, or the end of the file: the one means as much as the other.
-        os.read(self._descriptor, len(STOP))
+        told = os.read(self._descriptor, len(STOP)) == STOP
         if self.cut is not None:
             self.cut()
-            time.sleep(self._patience)
+            # A parent that has told it does the rest itself, and says so in its log.
+            time.sleep(self._patience + (_LATER if told else 0.0))
         os._exit(1)
 
 
