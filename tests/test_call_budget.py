@@ -38,6 +38,9 @@ class Room(RoomsMixin, BaseNamespace):
     def on_tell(self, data: Any) -> None:
         self.server.emit("told", data, room="room")
 
+    def on_raise(self, data: Any) -> None:
+        raise ValueError(data)
+
 
 class Budget(SynchronousTestCase):
     def setUp(self) -> None:
@@ -122,6 +125,39 @@ class Budget(SynchronousTestCase):
         self.assertBudget(3 * RECIPIENTS, deliveries)
         self.assertBudget(4 * RECIPIENTS, [name for name in one if name in DELIVERY])
         self.assertBudget(30, [name for name in one if name not in DELIVERY])
+
+    def assertErrors(self, event: str, answer: str, most: int) -> None:
+        """
+        Assert what ten events may cost that are answered with the event ``error``, when the log has had its line.
+        """
+        self.calls(event)
+        self.flushLoggedErrors(ValueError)
+        none, errors = self.calls(*['42["take",1]'] * 10), self.calls(*[event] * 10)
+        self.assertEqual(self.received[0], [answer] * 10)
+        self.assertEqual(self.flushLoggedErrors(ValueError), [])
+        # The ten of "take" are two calls each, as the first two of these are.
+        self.assertBudget(10 * (most - 2), errors[len(none) :])
+
+    def test_a_handler_that_raises_costs_thirteen(self) -> None:
+        """
+        The event, what it raised, twice the question whether to log, and what is sent, which is encoded already: no
+        Failure and no line.
+        """
+        self.assertErrors('42["raise",1]', '42["error","handler_error","an internal error occurred"]', 13)
+
+    def test_an_event_that_nothing_takes_costs_sixteen(self) -> None:
+        """
+        The same without an exception, and looking for the method in the instance and along its classes.
+        """
+        answer = """42["error","no_such_method","nothing here takes the event 'none'"]"""
+        self.assertErrors('42["none",1]', answer, 16)
+
+    def test_arguments_that_do_not_fit_cost_thirteen(self) -> None:
+        """
+        The same with the handler found at once.
+        """
+        answer = """42["error","invalid_method_args","the event 'take' does not take 2 arguments"]"""
+        self.assertErrors('42["take",1,2]', answer, 13)
 
 
 #: What is called once for each recipient.

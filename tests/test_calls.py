@@ -596,3 +596,7 @@ class Shown(SynchronousTestCase):
         self.assertEqual(shown("a\nb"), r"'a\nb'")
         self.assertEqual(len(shown("x" * 1000)), 80)
         self.assertEqual(shown({"a": 1}), "a dict")
+        # No work for what is not shown, and no limit of Python's on digits.
+        self.assertEqual(len(shown("\U0001f600" * 10**6)), 80)
+        self.assertEqual(shown(10**5000), "a int")
+        self.assertEqual((shown(-7), shown(0.5)), ("-7", "0.5"))

@@ -73,6 +73,7 @@ class Realm:
 
 class Server:
     portal = None
+    complaints = None
 
 
 @implementer(IModerator)

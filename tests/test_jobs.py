@@ -187,5 +187,5 @@ class AnyWalk(Case):
 
 class Guarding(SynchronousTestCase):
     def test_what_is_raised_is_logged(self):
-        guarded(lambda: 1 / 0)
+        guarded(None, lambda: 1 / 0)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

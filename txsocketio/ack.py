@@ -22,13 +22,15 @@ class AckTable:
     Hold the acknowledgements that one client owes one namespace; its ids start at 1.
     """
 
-    __slots__ = ("_debt", "_last", "_limit", "_waiting")
+    __slots__ = ("_complaints", "_debt", "_last", "_limit", "_waiting")
 
-    def __init__(self, limit: int, debt: Debt) -> None:
+    def __init__(self, limit: int, debt: Debt, complaints: Any = None) -> None:
         """
         :param limit: how many a client may owe.
         :param debt: how many it owes, in all its namespaces.
+        :param complaints: take what goes wrong at the end; see jobs.log_failure().
         """
+        self._complaints = complaints
         self._limit = limit
         self._debt = debt
         self._last = 0
@@ -112,7 +114,7 @@ class AckTable:
         self._debt[0] -= len(waiting)
         for callback in waiting.values():
             if isinstance(callback, Deferred):
-                guarded(callback.errback, Failure(AckDisconnected("the namespace was closed")))
+                guarded(self._complaints, callback.errback, Failure(AckDisconnected("the namespace was closed")))
 
     def _time_out(self, id: int, timeout: float) -> None:
         callback = self.forget(id)

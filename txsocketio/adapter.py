@@ -33,15 +33,23 @@ class MemoryAdapter(Rooms):
     :ivar server_listeners: the Listeners to events of other servers.
     """
 
-    def __init__(self, name: str = "", parser: Any = None, get_clock: Callable[[], Any] = global_reactor) -> None:
+    def __init__(
+        self,
+        name: str = "",
+        parser: Any = None,
+        get_clock: Callable[[], Any] = global_reactor,
+        complaints: Any = None,
+    ) -> None:
         """
         :param name: the namespace, ``""`` for the root.
         :param parser: an IParser that can carry whatever any client's can, to find a value that nobody can be sent
             before anybody has been; None to find it on the way.
         :param get_clock: gives the IReactorTime; called when it is needed.
+        :param complaints: the server's, by which failures are logged; None to log all of them.
         """
-        super().__init__(name)
-        self.server_listeners = Listeners(f"events of other servers in {name or '/'}")
+        super().__init__(name, complaints)
+        self.server_listeners = Listeners(f"events of other servers in {name or '/'}", complaints)
+        self._complaints = complaints
         self._warned: set[str] = set()
         self._parser = parser
         self._get_clock = get_clock
@@ -153,7 +161,7 @@ class MemoryAdapter(Rooms):
         See IAdapter.
         """
         for member in self.select(target):
-            guarded(member.socket.disconnect if close else member.disconnect)
+            guarded(self._complaints, member.socket.disconnect if close else member.disconnect)
 
     def all_rooms(self, timeout: float = 0) -> Deferred[frozenset[str]]:
         """
@@ -224,7 +232,11 @@ class MemoryAdapter(Rooms):
         # Once for each connection: a client that can't carry binary would be told of at every broadcast.
         if member.sid not in self._warned:
             self._warned.add(member.sid)
-            _log.warn("a broadcast was not sent to {sid}: {reason}", sid=member.sid[:6], reason=str(error))
+            text, fields = "a broadcast was not sent to {sid}: {reason}", {"sid": member.sid[:6], "reason": str(error)}
+            if self._complaints is None:
+                _log.warn(text, **fields)
+            else:
+                self._complaints.warn(_log, text, **fields)
 
 
 def _ignore(question: Question) -> None:

@@ -6,23 +6,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from txsocketio.decorated import DecoratedCall
 from txsocketio.dispatch import NO_ACK, Handler, HandlerTable
 from txsocketio.errors import EncodeError
-from txsocketio.jobs import Jobs, as_deferred, guarded, log_failure
+from txsocketio.jobs import Jobs, as_deferred, log_failure
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import ACK, CONNECT_ERROR, EVENT, JSON, MESSAGE, RESERVED_EVENTS, Packet
 
 if TYPE_CHECKING:
     from txsocketio.virtsocket import Socket
 
+_log = Logger()
+
+_FAILED: Final = "{cls}.{handler} of {namespace} failed (socket {sid})"
+
 #: What clients are told of an exception, unless the option ``debug`` is on.
 INTERNAL_ERROR = "an internal error occurred"
+#: Characters that clients are told of an exception, and of a name that a peer chose.
+_LONGEST_TEXT: Final = 1_000
+_LONGEST_NAME: Final = 80
 
 #: Methods that run whatever the access list says: they are not the client's to call.
 UNGATED = frozenset({"initialize", "recv_connect", "recv_disconnect"})
@@ -51,6 +59,7 @@ class Calls:
     _allowed: frozenset[str] | None
     ns_name: str
     socket: Socket
+    server: Any
     deliver: Callable[[Any], None]
     error: Callable[..., Any]
     exception_handler_decorator: Any
@@ -89,8 +98,8 @@ class Calls:
         try:
             # One argument is what most events have; unpacking a list costs more than the call itself.
             result = function(self, given[1]) if count == 1 else function(self, *given[1:])
-        except BaseException:  # As Deferreds do: not even a SystemExit may take the connection, or others, down.
-            self._failed(Failure(), handler.name, id)
+        except BaseException as error:  # As Deferreds do: not even a SystemExit may take the connection down.
+            self._failed(error, handler.name, id)
             return
         if id is None or plain or result.__class__ not in _SINGLE:
             if id is not None or result.__class__ not in _PLAIN:
@@ -136,26 +145,26 @@ class Calls:
         self._report("invalid_method_args", f"the event {shown(data[0])} does not take {len(data) - 1} arguments", id)
 
     def _report(self, name: str, message: str, id: int | None) -> None:
-        guarded(self._send_error, name, message, id)
+        try:
+            self.error(name, message, msg_id=id)
+        except BaseException:
+            log_failure(self.server.complaints, "telling of an error failed")
 
-    def _send_error(self, name: str, message: str, id: int | None) -> None:
-        self.error(name, message, msg_id=id)
-
-    def _failed(self, failure: Failure, label: str, id: int | None) -> None:
+    def _failed(self, error: Any, label: str, id: int | None, failure: Failure | None = None) -> None:
         """
         Take the failure of a handler: log it, tell the client.
+
+        :param error: what it raised; being handled now, unless there is a failure.
+        :param failure: what its Deferred failed with.
         """
-        if failure.check(CancelledError) and self.close_reason is not None:
+        if self.close_reason is not None and isinstance(error, CancelledError):
             return
-        log_failure(
-            "{handler} of {namespace} failed (socket {sid})",
-            failure,
-            handler=f"{type(self).__qualname__}.{label}",
-            namespace=self.ns_name or "/",
-            sid=self.socket.sessid[:6],
-        )
-        text = failure.getErrorMessage() if self.socket.server.options.debug else INTERNAL_ERROR
-        self._report("handler_error", text, id)
+        server = self.server
+        complaints, cls, where = server.complaints, type(self).__qualname__, self.ns_name or "/"
+        if complaints.permits((LogLevel.critical, _FAILED, type(error), cls, label, where), again=True):
+            sid = self.socket.engine_session.sid[:6]
+            complaints.write_failure(_log, _FAILED, failure, cls=cls, handler=label, namespace=where, sid=sid)
+        self._report("handler_error", error_text(error) if server.options.debug else INTERNAL_ERROR, id)
 
     def _finish(self, result: Any, id: int | None, plain: bool, label: str) -> None:
         """
@@ -182,8 +191,8 @@ class Calls:
             else:
                 deliver = session.deliver_text
                 deliver(text)
-        except EncodeError:
-            self._failed(Failure(), label, id)
+        except EncodeError as error:
+            self._failed(error, label, id)
 
     def _follow(self, deferred: Deferred[Any], id: int | None, plain: bool, label: str) -> None:
         if plain and id is not None:
@@ -195,7 +204,7 @@ class Calls:
         def done(result: Any) -> None:
             nonlocal unfinished
             if isinstance(result, Failure):
-                self._failed(result, label, id)
+                self._failed(result.value, label, id, result)
             else:
                 self._finish(result, id, plain, label)
             if unfinished:
@@ -259,10 +268,18 @@ class Calls:
             packet = Packet(EVENT, self.ns_name, id, data, plain)
         try:
             result = self.process_packet(packet.as_dict())
-        except BaseException:
-            self._failed(Failure(), "process_packet", id)
+        except BaseException as error:
+            self._failed(error, self._label_of(packet), id)
             return
-        self._finish(result, id, plain, "process_packet")
+        self._finish(result, id, plain, "process_packet" if result.__class__ in _PLAIN else self._label_of(packet))
+
+    def _label_of(self, packet: Packet) -> str:
+        """
+        Name, for the log, what runs for a packet along the hooks: the method for its event, where there is one.
+        """
+        name = packet.data[0] if packet.type == EVENT else None
+        handler = self._table.events.get(name) if isinstance(name, str) else None
+        return "process_packet" if handler is None else handler.name
 
     def _call_recv_connect(self, packet: Packet) -> Any:
         """
@@ -302,6 +319,17 @@ class Calls:
         return DecoratedCall(self.exception_handler_decorator, getattr(self, handler.name))(*args)
 
 
+def error_text(error: BaseException) -> str:
+    """
+    Give what a client is told of an exception where the option ``debug`` is on.
+
+    :param error: which; its text may be long, or raise.
+    :return: at most 1,000 characters.
+    """
+    text = Failure(error).getErrorMessage()
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
+
+
 def shown(name: Any) -> str:
     """
     Give what an error message and a log line may tell of a name that a peer chose.
@@ -309,5 +337,10 @@ def shown(name: Any) -> str:
     :param name: anything.
     :return: a short text without line breaks.
     """
-    text = ascii(name) if isinstance(name, str | int | float) else f"a {type(name).__name__}"
-    return text if len(text) <= 80 else text[:77] + "..."
+    if isinstance(name, str):
+        text = ascii(name[:_LONGEST_NAME])
+    elif isinstance(name, float) or (isinstance(name, int) and abs(name) < 1 << 64):
+        text = str(name)
+    else:
+        text = f"a {type(name).__name__}"
+    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 3] + "..."

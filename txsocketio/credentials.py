@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txsocketio.acl import AccessMixin, access_interfaces
 from txsocketio.errors import ConnectionRefused, UsageError
+from txsocketio.jobs import log_failure
 
 if TYPE_CHECKING:
     from zope.interface.interface import InterfaceClass
-
-
-_log = Logger()
 
 
 class _Login:
@@ -30,9 +27,10 @@ class _Login:
     Hold one avatar and those who share it.
     """
 
-    __slots__ = ("avatar", "holders", "interface", "logout")
+    __slots__ = ("_complaints", "avatar", "holders", "interface", "logout")
 
-    def __init__(self, interface: Any, avatar: Any, logout: Callable[[], Any]) -> None:
+    def __init__(self, complaints: Any, interface: Any, avatar: Any, logout: Callable[[], Any]) -> None:
+        self._complaints = complaints
         self.interface = interface
         self.avatar = avatar
         self.logout = logout
@@ -44,7 +42,10 @@ class _Login:
         """
         self.holders -= 1
         if self.holders <= 0:
-            maybeDeferred(self.logout).addErrback(lambda failure: _log.failure("logging out failed", failure))
+            maybeDeferred(self.logout).addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        log_failure(self._complaints, "logging out failed", failure)
 
 
 class CredentialsMixin:
@@ -113,7 +114,7 @@ class CredentialsMixin:
             namespace._adopt(self._login)
 
     def _logged_in(self, result: tuple[Any, Any, Callable[[], Any]], answer: Deferred[Any]) -> None:
-        login = _Login(*result)
+        login = _Login(self.server.complaints, *result)
         if self._logged_out or answer.called:
             login.release()
             raise ConnectionRefused()
@@ -124,7 +125,7 @@ class CredentialsMixin:
         if not isinstance(failure.value, LoginFailed | ConnectionRefused) or isinstance(
             failure.value, UnhandledCredentials
         ):
-            _log.failure("a login could not be decided", failure)
+            log_failure(self.server.complaints, "a login could not be decided", failure)
         if not answer.called:
             answer.errback(ConnectionRefused())
 

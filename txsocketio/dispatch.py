@@ -200,14 +200,18 @@ class HandlerTable:
         known = self.methods.get(name)
         if known is not None:
             return known
-        own = name in vars(instance)
-        raw = inspect.getattr_static(instance, name, None)
+        if name.startswith("__"):
+            return None
+        own = vars(instance)
+        if name in own:
+            return Handler(name, None, instance) if callable(own[name]) else None
         # Asked of the class: reading a property of the instance would run what no access list has allowed.
-        if raw is None or name.startswith("__") or not callable(raw if own else getattr(type(instance), name, None)):
-            return None
-        if not own and _is_ours(_definer(type(instance), name)):
-            return None
-        return Handler(name, None if own else raw, instance)
+        for base in type(instance).__mro__:
+            if name in base.__dict__:
+                if _is_ours(base) or not callable(getattr(type(instance), name, None)):
+                    return None
+                return Handler(name, base.__dict__[name], instance)
+        return None
 
 
 def _bindings(cls: type) -> dict[str, str]:

@@ -33,28 +33,33 @@ def as_deferred(result: Any) -> Deferred[Any] | None:
     return Deferred.fromCoroutine(result) if iscoroutine(result) else None
 
 
-def log_failure(message: str, failure: Failure | None = None, **fields: Any) -> None:
+def log_failure(complaints: Any, message: str, failure: Failure | None = None, **fields: Any) -> None:
     """
-    Log a failure with its traceback, without the values of local variables.
+    Log a failure, with its traceback if that has not been seen lately, without the values of local variables.
 
+    :param complaints: the server's; None where there is no server, and everything is logged.
     :param message: a format for the fields.
     :param failure: which; None for the exception being handled.
     :param fields: what the message names.
     """
-    _log.failure(message, failure, **fields)
+    if complaints is None:
+        _log.failure(message, failure, **fields)
+    else:
+        complaints.failure(_log, message, failure, **fields)
 
 
-def guarded(step: Callable[..., Any], *args: Any) -> None:
+def guarded(complaints: Any, step: Callable[..., Any], *args: Any) -> None:
     """
     Call something that must not keep what comes after it from happening: an exception is logged.
 
+    :param complaints: the server's; see log_failure().
     :param step: what to call.
     :param args: its arguments.
     """
     try:
         step(*args)
     except BaseException:
-        log_failure("{step} failed", step=getattr(step, "__qualname__", repr(step)))
+        log_failure(complaints, "{step} failed", step=getattr(step, "__qualname__", type(step).__qualname__))
 
 
 def as_job(job: Any) -> Callable[..., Any]:
@@ -86,9 +91,13 @@ class Jobs:
     :ivar ended: whether the owner's end has come and nothing was left, or the grace for it is over.
     """
 
-    __slots__ = ("_clock", "_grace", "_on_end", "_timer", "calls", "ended", "spawned")
+    __slots__ = ("_clock", "_complaints", "_grace", "_on_end", "_timer", "calls", "ended", "spawned")
 
-    def __init__(self) -> None:
+    def __init__(self, complaints: Any = None) -> None:
+        """
+        :param complaints: take what cancelling raises; see log_failure().
+        """
+        self._complaints = complaints
         self.spawned: dict[Deferred[Any], None] = _NO_JOBS
         self.calls: dict[Deferred[Any], None] = _NO_JOBS
         self.ended = False
@@ -163,7 +172,7 @@ class Jobs:
         """
         Cancel and forget the spawned jobs.
         """
-        _cancel(self.spawned)
+        self._cancel(self.spawned)
 
     def end(self, clock: Any, grace: float, on_end: Callable[[], None]) -> None:
         """
@@ -196,16 +205,15 @@ class Jobs:
         if timer is not None and timer.active():
             timer.cancel()
         self.ended = True
-        _cancel(self.spawned)
-        _cancel(self.calls)
+        self._cancel(self.spawned)
+        self._cancel(self.calls)
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end()
 
-
-def _cancel(unfinished: dict[Deferred[Any], None]) -> None:
-    # Those that are there now: what is started by one that ends is another matter, and may come again and again.
-    for deferred in list(unfinished)[::-1]:
-        if deferred in unfinished:
-            del unfinished[deferred]
-            guarded(deferred.cancel)
+    def _cancel(self, unfinished: dict[Deferred[Any], None]) -> None:
+        # Those that are there now: what is started by one that ends is another matter, and may come again and again.
+        for deferred in list(unfinished)[::-1]:
+            if deferred in unfinished:
+                del unfinished[deferred]
+                guarded(self._complaints, deferred.cancel)

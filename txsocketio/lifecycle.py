@@ -71,10 +71,10 @@ class Joining:
         try:
             result = namespace._call_recv_connect(self._packet)
         except BaseException:
-            guarded(self._failed, Failure())
+            guarded(namespace.server.complaints, self._failed, Failure())
             return
         if result is None:
-            guarded(self._accept)
+            guarded(namespace.server.complaints, self._accept)
         else:
             self._follow(self._decide(result))
 
@@ -82,7 +82,8 @@ class Joining:
         deferred = Deferred.fromCoroutine(decision)
         deferred.addCallbacks(lambda result: self._accept(), self._failed)
         # What is left now of a call back is a fault of ours or of the transport; it must not go unheard.
-        deferred.addErrback(lambda failure: log_failure("joining a namespace failed", failure))
+        complaints = self._namespace.server.complaints
+        deferred.addErrback(lambda failure: log_failure(complaints, "joining a namespace failed", failure))
         if not deferred.called:
             namespace = self._namespace
             self._deferred = deferred
@@ -176,7 +177,7 @@ class Joining:
         namespace.deliver = namespace._deliver_now
         namespace.deliver(EncodedPacket(Packet(CONNECT, namespace.ns_name, None, {"sid": namespace.sid})))
         for encoded in self._outgoing or ():
-            guarded(namespace.deliver, encoded)
+            guarded(namespace.server.complaints, namespace.deliver, encoded)
         if self._incoming is not None:
             self._serve_held(self._incoming)
         elif namespace.close_reason is None:
@@ -242,7 +243,8 @@ def refusal_for(failure: Failure, name: str, where: str, socket: Any) -> Packet:
     error = failure.value
     if isinstance(error, ConnectionRefused):
         return refusal(name, error.message, error.data)
-    log_failure("connecting to {where} failed (socket {sid})", failure, where=where, sid=socket.sessid[:6])
+    complaints = socket.server.complaints
+    log_failure(complaints, "connecting to {where} failed (socket {sid})", failure, where=where, sid=socket.sessid[:6])
     return refusal(name, failure.getErrorMessage() if socket.server.options.debug else INTERNAL_ERROR)
 
 
@@ -260,21 +262,21 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
     joining, namespace._joining = namespace._joining, None
     namespace._take_event = ignore
     namespace.deliver = ignore
-    session = namespace.socket.engine_session
+    server = namespace.socket.server
+    complaints = server.complaints
     if farewell is not None:
-        guarded(_send_farewell, session, farewell)
+        guarded(complaints, _send_farewell, namespace.socket, farewell)
     parting = namespace._table.methods.get("recv_disconnect")
     if joining is not None:
-        guarded(joining.stop)
+        guarded(complaints, joining.stop)
     elif parting is not None and not parting.inherited:
-        guarded(_call_recv_disconnect, namespace, parting, reason)
+        guarded(complaints, _call_recv_disconnect, namespace, parting, reason)
     if namespace._queue is not None:
-        guarded(namespace._drop_queue)
-    guarded(_leave_rooms, namespace)
+        guarded(complaints, namespace._drop_queue)
+    guarded(complaints, _leave_rooms, namespace)
     if namespace._acks is not None:
-        guarded(namespace._acks.close)
-    guarded(namespace.socket.namespace_left, namespace)
-    server = namespace.socket.server
+        guarded(complaints, namespace._acks.close)
+    guarded(complaints, namespace.socket.namespace_left, namespace)
     namespace._jobs.end(server.engine.clock, server.options.job_grace, _Ended(namespace))
 
 
@@ -290,15 +292,17 @@ class _Ended:
 
     def __call__(self) -> None:
         namespace = self._namespace
-        guarded(namespace._logout)
-        guarded(namespace.socket.namespace_ended, namespace)
+        complaints = namespace.server.complaints
+        guarded(complaints, namespace._logout)
+        guarded(complaints, namespace.socket.namespace_ended, namespace)
 
 
-def _send_farewell(session: Any, packet: Packet) -> None:
+def _send_farewell(socket: Any, packet: Packet) -> None:
+    session = socket.engine_session
     try:
         session.deliver(EncodedPacket(packet))
     except EncodeError:
-        log_failure("what a ConnectionRefused holds cannot be sent")
+        log_failure(socket.server.complaints, "what a ConnectionRefused holds cannot be sent")
         session.deliver(EncodedPacket(refusal(packet.namespace, INTERNAL_ERROR)))
 
 
@@ -307,14 +311,14 @@ def _call_recv_disconnect(namespace: BaseNamespace, handler: Handler, reason: st
     args = (view,) if handler.takes_packet else (reason,) if handler.most >= 1 else ()
     deferred = as_deferred(namespace._invoke(handler, args))
     if deferred is not None:
-        deferred.addErrback(_disconnect_failed)
+        deferred.addErrback(_disconnect_failed, namespace.server.complaints)
         if not deferred.called:
             namespace._jobs.keep(deferred)
 
 
-def _disconnect_failed(failure: Failure) -> None:
+def _disconnect_failed(failure: Failure, complaints: Any) -> None:
     if not failure.check(CancelledError):
-        log_failure("recv_disconnect failed", failure)
+        log_failure(complaints, "recv_disconnect failed", failure)
 
 
 def _leave_rooms(namespace: BaseNamespace) -> None:

@@ -20,14 +20,16 @@ class Listeners(dict[str, tuple[Callable[..., Any], ...]]):
     Hold callables by the name of an event: a dict, so that it costs no call to see that nobody listens.
     """
 
-    __slots__ = ("_where",)
+    __slots__ = ("_complaints", "_where")
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, complaints: Any = None) -> None:
         """
         :param where: what to log of a listener that fails.
+        :param complaints: take it; see jobs.log_failure().
         """
         super().__init__()
         self._where = where
+        self._complaints = complaints
 
     def add(self, event: str, listener: Callable[..., Any]) -> None:
         """
@@ -65,13 +67,13 @@ class Listeners(dict[str, tuple[Callable[..., Any], ...]]):
         :param answer: called at most once: with the first result, NO_ACK excepted, that a listener, its Deferred or its
             coroutine gives.
         """
-        answering = _Answering(answer, self._where)
+        answering = _Answering(answer, self._where, self._complaints)
         for listener in self.get(event, ()):
             try:
                 result = listener(*args)
                 running = as_deferred(result)
             except BaseException:
-                log_failure("{where}: a listener failed", where=self._where)
+                log_failure(self._complaints, "{where}: a listener failed", where=self._where)
                 continue
             if running is None:
                 answering.result(result)
@@ -84,11 +86,12 @@ class _Answering:
     Pass the first answer on.
     """
 
-    __slots__ = ("_answer", "_where")
+    __slots__ = ("_answer", "_complaints", "_where")
 
-    def __init__(self, answer: Callable[[Any], Any] | None, where: str) -> None:
+    def __init__(self, answer: Callable[[Any], Any] | None, where: str, complaints: Any) -> None:
         self._answer = answer
         self._where = where
+        self._complaints = complaints
 
     def result(self, value: Any) -> None:
         answer = self._answer
@@ -101,4 +104,4 @@ class _Answering:
             self.failed(None)
 
     def failed(self, failure: Any) -> None:
-        log_failure("{where}: a listener failed", failure, where=self._where)
+        log_failure(self._complaints, "{where}: a listener failed", failure, where=self._where)

@@ -50,7 +50,7 @@ class Membership(Routing):
         :param server: the SocketIOServer.
         """
         super().__init__(session, server)
-        self._jobs = Jobs()
+        self._jobs = Jobs(server.complaints)
         #: Namespaces that are closed but for their jobs.
         self._ending: set[BaseNamespace] | frozenset[BaseNamespace] = NONE
         #: Who waits for the end.
@@ -190,9 +190,9 @@ class Membership(Routing):
             joined = namespace.ns_name in self.active_ns
             if farewell and joined:
                 packet = Packet(DISCONNECT, namespace.ns_name)
-                guarded(close_namespace, namespace, SERVER_NAMESPACE_DISCONNECT, packet)
+                guarded(self.server.complaints, close_namespace, namespace, SERVER_NAMESPACE_DISCONNECT, packet)
             else:
-                guarded(close_namespace, namespace, reason)
+                guarded(self.server.complaints, close_namespace, namespace, reason)
         self._left = NONE
         self._jobs.end(self.server.engine.clock, self.server.options.job_grace, self._tell_end)
         self.engine_session.close(reason)

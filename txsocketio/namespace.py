@@ -78,7 +78,7 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin, Addressing):
         self.auth = packet.data
         self.sid = socket.sid_for(mount.name)
         self._mount = mount
-        self._jobs = Jobs()
+        self._jobs = Jobs(socket.server.complaints)
         self._joining: Joining | None = Joining(self, packet)
         cls = type(self)
         if cls.get_initial_acl is not AccessMixin.get_initial_acl or cls.reset_acl is not AccessMixin.reset_acl:

@@ -23,14 +23,15 @@ class Rooms:
     :ivar room_listeners: the Listeners to ROOM_EVENTS.
     """
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", complaints: Any = None) -> None:
         """
         :param name: the namespace, ``""`` for the root.
+        :param complaints: take what listeners raise; see jobs.log_failure().
         """
         self.name = name
         self.members: dict[str, Any] = {}
         self.rooms: dict[str, dict[str, Any]] = {}
-        self.room_listeners = Listeners(f"rooms of {name or '/'}")
+        self.room_listeners = Listeners(f"rooms of {name or '/'}", complaints)
         self._joined: dict[str, set[str]] = {}
         self._news: deque[tuple[str, tuple[str, ...]]] = deque()
         self._telling = False

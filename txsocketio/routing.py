@@ -99,7 +99,8 @@ class Routing:
         try:
             take(data, id if count > 2 else None)
         except Exception:
-            log_failure("taking an event failed (socket {sid})", sid=self.engine_session.sid[:6])
+            complaints = self.server.complaints
+            log_failure(complaints, "taking an event failed (socket {sid})", sid=self.engine_session.sid[:6])
         return True
 
     def message_received(self, text: str) -> None:
@@ -180,4 +181,4 @@ class Routing:
 
     def _report(self, error_name: str, message: str, endpoint: str) -> None:
         # Quiet: the client learns of these by the close of the connection or a CONNECT_ERROR.
-        guarded(self.server.report_error, self, error_name, message, endpoint, None, True)
+        guarded(self.server.complaints, self.server.report_error, self, error_name, message, endpoint, None, True)

@@ -112,7 +112,8 @@ class Sending:
 
     def _acks_due(self) -> AckTable:
         if self._acks is None:
-            self._acks = AckTable(self.socket.server.options.max_pending_acks, self.socket.owed_acks)
+            server = self.socket.server
+            self._acks = AckTable(server.options.max_pending_acks, self.socket.owed_acks, server.complaints)
         return self._acks
 
     def error(self, error_name: str, error_message: str, msg_id: int | None = None, quiet: bool = False) -> None:
@@ -142,6 +143,7 @@ class Sending:
 
     def _callback_failed(self, failure: Failure | None) -> None:
         log_failure(
+            self.socket.server.complaints,
             "an acknowledgement's callback in {namespace} failed (socket {sid})",
             failure,
             namespace=f"{type(self).__qualname__} at {self.ns_name or '/'}",

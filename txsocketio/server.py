@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import gatherResults, maybeDeferred
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from txsocketio.adapter import MemoryAdapter
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
+_WRONG: Final = "{name} in {where} (session {sid})"
+
+#: How many events ``error`` are kept, and the characters of name and message of those that are.
+_ERROR_PACKETS: Final = 64
+_SHORT: Final = 200
+
 
 class SocketIOServer:
     """
@@ -47,6 +53,7 @@ class SocketIOServer:
 
     :ivar mounts: the MountedNamespace of each normalised name.
     :ivar engine: the Engine.
+    :ivar complaints: by which whatever clients and other processes can cause is logged.
     :ivar connect_deadlines: until when clients without a namespace must have joined one.
     :ivar engine_options: the EngineOptions.
     :ivar options: the SocketOptions.
@@ -71,6 +78,7 @@ class SocketIOServer:
         self.engine_options, self.options = split_options(options)
         self._reactor = reactor
         self.engine = Engine(self.engine_options, self._session_opened, self._get_reactor)
+        self.complaints = self.engine.complaints
         newest = next(name for name in GENERATIONS if name in self.engine_options.generations)
         parser = self.engine.generations.by_name[newest].parser
         self.connect_deadlines: Deadlines[Socket] = Deadlines(
@@ -78,7 +86,7 @@ class SocketIOServer:
         )
         self._cluster = _check_cluster(adapter)
         self.mounts: dict[str, MountedNamespace] = mount_namespaces(
-            namespaces, lambda name: MemoryAdapter(name, parser, self._get_clock)
+            namespaces, lambda name: MemoryAdapter(name, parser, self._get_clock, self.complaints)
         )
         self._alone = AdapterState("up", time())
         if self._cluster is not None:
@@ -86,6 +94,7 @@ class SocketIOServer:
             for name, mount in self.mounts.items():
                 mount.adapter = _check_adapter(self._cluster.adapter_for(name, mount.local))
         self._resource: EngineResource | None = None
+        self._error_packets: dict[tuple[str, Any, Any], EncodedPacket] = {}
 
     @property
     def reactor(self) -> Any:
@@ -186,6 +195,7 @@ class SocketIOServer:
     def _sessions_closed(self, result: Any) -> Any:
         for mount in self.mounts.values():
             mount.local.close()
+        self.complaints.flush()
         if self._cluster is None:
             return result if isinstance(result, Failure) else None
         stopping = maybeDeferred(self._cluster.stop)
@@ -211,15 +221,37 @@ class SocketIOServer:
             try:
                 handler(socket, error_name, error_message, endpoint, msg_id, quiet)
             except Exception:
-                _log.failure("the error handler failed")
+                self.complaints.failure(_log, "the error handler failed")
             return
         # A name that nothing is mounted at was chosen by the client: it is payload.
         known = not endpoint or endpoint in self.mounts
         where = endpoint or "/" if known else "an unknown namespace"
-        _log.warn("{name} in {where} (session {sid})", name=error_name, where=where, sid=socket.sessid[:6])
-        namespace = None if quiet or not known else socket.find(endpoint)
+        sid = socket.engine_session.sid[:6]
+        name = error_name[:_SHORT] if isinstance(error_name, str) else type(error_name).__name__
+        if self.complaints.permits((LogLevel.warn, _WRONG, None, name, where), sid):
+            self.complaints.write(_log, LogLevel.warn, _WRONG, name=name, where=where, sid=sid)
+        namespace = None if quiet or not known else socket.active_ns.get(endpoint) or socket.find(endpoint)
         if namespace is not None:
-            namespace.deliver(EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message])))
+            deliver = namespace.deliver
+            deliver(self._error_packet(endpoint, error_name, error_message))
+
+    def _error_packet(self, endpoint: str, error_name: Any, error_message: Any) -> EncodedPacket:
+        """
+        Give the event ``error``; what is told over and over is encoded once.
+        """
+        kind = (endpoint, error_name, error_message)
+        packets = self._error_packets
+        try:
+            return packets[kind]
+        except (KeyError, TypeError):
+            # Applications may send any JSON value as a message.
+            pass
+        encoded = EncodedPacket(Packet(EVENT, endpoint, None, ["error", error_name, error_message]))
+        if isinstance(error_name, str) and isinstance(error_message, str) and len(error_name + error_message) <= _SHORT:
+            if len(packets) >= _ERROR_PACKETS:
+                packets.clear()
+            packets[kind] = encoded
+        return encoded
 
     def _mount_at(self, namespace: str) -> MountedNamespace:
         mount = self.mounts.get(normalise_name(namespace))

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
+from txsocketio.engine.complaints import RelayedEvents
 from txsocketio.errors import UsageError
 from txsocketio.transports.site import BoundedSite
 
@@ -116,6 +118,7 @@ class SocketIOService(Service):
                 # Over HTTP/2 a poll that waits is idle.
                 max(60.0, options.ping_interval + options.ping_timeout),
                 handshake=self.server.resource().short_handshake,
+                complaints=self.server.complaints,
                 reactor=self.reactor,
             )
         return self._site
@@ -159,12 +162,18 @@ class SocketIOService(Service):
                 assert failure.value is not None
                 failure.value.add_note(f"({description})")
                 failure.raiseException()
-            listening.addErrback(self._failed_late, description)
+            listening.addCallback(self._listening_on).addErrback(self._failed_late, description)
             self._listening.append(listening)
 
     def _listen_on(self, description: str, site: BoundedSite) -> Any:
         endpoint: Any = serverFromString(self.reactor, description)
         return endpoint.listen(site)
+
+    def _listening_on(self, port: Any) -> Any:
+        # Where no descriptor is left Twisted tells of each connection that it turns away.
+        if isinstance(port, Port):
+            port._logger = Logger(type(port).__module__, observer=RelayedEvents(self.server.complaints))
+        return port
 
     def _failed_late(self, failure: Failure, description: str) -> None:
         if not failure.check(CancelledError):

@@ -296,7 +296,7 @@ class ListenerTests(SynchronousTestCase):
             kit.listener.react = react
             kit.transport.get("4a", b"b", "4c")
             self.assertEqual(kit.listener.told, ["a", b"b", "c"])
-            self.assertEqual(len(self.flushLoggedErrors(KeyError)), 3)
+            self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1, "and the others are counted")
             self.assertFalse(kit.session.closed)
 
     def test_a_listener_that_fails_at_the_end_changes_nothing(self):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from twisted.internet import defer
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import Complaints
 from txsocketio.engine.heartbeat import HEARTBEATS, beats_for
 from txsocketio.engine.lifecycle import NOBODY, Lifecycle
 from txsocketio.engine.outgoing import Backlog
@@ -22,7 +23,7 @@ from txsocketio.protocol.generations import GenerationTable
 from txsocketio.reasons import FORCED_CLOSE, SERVER_SHUTTING_DOWN
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.ids import new_id
-from txsocketio.support.steady import steady
+from txsocketio.support.steady import steady, unwatched
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -55,6 +56,7 @@ class Engine:
     :ivar ping: what heartbeats send.
     :ivar goodbye: the close packet that ends a polling session's queue.
     :ivar max_outgoing_bytes: the option, never None.
+    :ivar complaints: the Complaints, by which whatever others can cause is logged.
     :ivar backlog: what waits for all sessions.
     :ivar mark: what every sid begins with, so that several engines can tell whose it is: a few characters; none unless
         it is assigned before the first session.
@@ -90,6 +92,7 @@ class Engine:
             lambda: self.clock, options.close_timeout, Lifecycle.give_up
         )
         self.beats = beats_for(options, lambda: self.clock)
+        self.complaints = Complaints(options.log_interval, lambda: unwatched(self.clock))
         self._greetings = {may_upgrade: self._greeting_after_sid(may_upgrade) for may_upgrade in (True, False)}
 
     @property
@@ -149,7 +152,7 @@ class Engine:
         try:
             listener = self._on_session(session)
         except Exception:
-            _log.failure("session {sid} refused: on_session failed", sid=session.sid[:6])
+            self.complaints.failure(_log, "session {sid} refused: on_session failed", sid=session.sid[:6])
             listener = None
             session.close(FORCED_CLOSE)
         session.opened(NOBODY if listener is None else listener)
@@ -210,8 +213,9 @@ class Engine:
         ends = [session.when_closed() for session in sessions]
         for session in sessions:
             session.close(SERVER_SHUTTING_DOWN)
-        return defer.gatherResults(ends).addCallback(lambda _: self._drop_probes())
+        return defer.gatherResults(ends).addCallback(lambda _: self._close())
 
-    def _drop_probes(self) -> None:
+    def _close(self) -> None:
         for probe in list(self.probes):
             probe.abort()
+        self.complaints.flush()

@@ -173,7 +173,7 @@ class Lifecycle:
         try:
             listener.session_closed(self.reason or "")
         except Exception:
-            _log.failure("the listener of session {sid} failed", sid=self.sid[:6])
+            self.engine.complaints.failure(_log, "the listener of session {sid} failed", sid=self.sid[:6])
 
     def give_up(self) -> None:
         """

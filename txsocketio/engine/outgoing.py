@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import EncodeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedParts
 
@@ -95,20 +96,22 @@ def _waiting_for(session: Session) -> int:
     return session.queued_bytes
 
 
-def render(encoded: IEncoded, wire: IWire) -> Any:
+def render(encoded: IEncoded, wire: IWire, complaints: Complaints = UNLIMITED) -> Any:
     """
     Render a packet whose sender is no longer there to hear of a failure.
 
     :param encoded: what was queued.
     :param wire: the wire that takes it now.
+    :param complaints: take a failure.
     :return: what the wire made of it, or None when it could not; that has been logged.
     """
     try:
         return encoded[wire]
     except EncodeError as error:
-        _log.warn("dropped a packet that {wire} cannot carry ({error})", wire=wire.name, error=type(error).__name__)
+        text = "dropped a packet that {wire} cannot carry ({error})"
+        complaints.warn(_log, text, wire=wire.name, error=type(error).__name__)
     except Exception:
-        _log.failure("dropped a packet that could not be rendered")
+        complaints.failure(_log, "dropped a packet that could not be rendered")
     return None
 
 
@@ -119,13 +122,15 @@ class Outgoing:
     :ivar size: the bytes of all of them, with the overhead of each.
     """
 
-    __slots__ = ("_backlog", "_packets", "_parser", "size")
+    __slots__ = ("_backlog", "_complaints", "_packets", "_parser", "size")
 
-    def __init__(self, parser: IParser, backlog: Backlog) -> None:
+    def __init__(self, parser: IParser, backlog: Backlog, complaints: Complaints = UNLIMITED) -> None:
         """
         :param parser: the parser of the session's generation.
         :param backlog: the engine's, of which this is a part.
+        :param complaints: take what cannot be rendered.
         """
+        self._complaints = complaints
         # With the bytes that each was counted with: what is rendered meanwhile does not change them.
         self._packets: deque[tuple[IEncoded, int]] = deque()
         self._parser = parser
@@ -195,7 +200,7 @@ class Outgoing:
         pieces: list[bytes] = []
         while self._packets and len(pieces) < limit:
             encoded, _ = self._packets[0]
-            rendered = render(encoded, wire)
+            rendered = render(encoded, wire, self._complaints)
             if rendered is not None and len(rendered) > limit - len(pieces):
                 if not pieces:
                     pieces.extend(rendered[:limit])

@@ -150,14 +150,16 @@ class _Connected(Outlet):
         return self.queue is queue
 
     def _begin_queue(self) -> Outgoing:
-        return Outgoing(self._session.generation.parser, self._session.engine.backlog)
+        engine = self._session.engine
+        return Outgoing(self._session.generation.parser, engine.backlog, engine.complaints)
 
     def overflow(self, why: str) -> None:
         """
         Free the queue and end the session, or what is left of it.
         """
         session = self._session
-        _log.warn("session {sid} closed: {why}", sid=session.sid[:6], why=why)
+        complaints = session.engine.complaints
+        complaints.warn(_log, "session {sid} closed: {why}", sid=session.sid[:6], why=why)
         self.drop()
         if session.closed:
             session.give_up()
@@ -219,7 +221,8 @@ class Streamed(_Connected):
             self._add(encoded)
 
     def _failed(self) -> None:
-        _log.failure("the transport of session {sid} failed", sid=self._session.sid[:6])
+        complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+        complaints.failure(_log, "the transport of session {sid} failed", sid=sid)
         self._session.transport_closed(self._transport, TRANSPORT_ERROR)
         self._transport.abort()
 
@@ -247,7 +250,7 @@ class Streamed(_Connected):
         if queue is None:
             return
         while queue and not self._full:
-            rendered = render(queue.pop(), self._wire)
+            rendered = render(queue.pop(), self._wire, self._session.engine.complaints)
             if rendered is None:
                 continue
             try:

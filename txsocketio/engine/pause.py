@@ -104,15 +104,20 @@ class Pause:
                 self._session.take_in(self._backlog.popleft())
             except Exception:
                 # Nobody else would look after what is left.
-                _log.failure("session {sid} closed: what it had sent could not be replayed", sid=self._session.sid[:6])
-                self._session.close(FORCED_CLOSE)
+                self._failed()
         self._busy = False
         if not self._held:
             self._session.resume(self)
 
+    def _failed(self) -> None:
+        complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+        complaints.failure(_log, "session {sid} closed: what it had sent could not be replayed", sid=sid)
+        self._session.close(FORCED_CLOSE)
+
     def _too_long(self) -> None:
         self._deadline = None
-        _log.warn("session {sid} closed: held for too long", sid=self._session.sid[:6])
+        complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+        complaints.warn(_log, "session {sid} closed: held for too long", sid=sid)
         self._session.close(FORCED_CLOSE)
 
     def _cancel_deadline(self) -> None:

@@ -261,7 +261,7 @@ class Session(Lifecycle):
             self._receive_binary(data)
 
     def _misuse(self, what: str) -> None:
-        _log.warn("session {sid} closed: {error}", sid=self.sid[:6], error=what)
+        self.engine.complaints.warn(_log, "session {sid} closed: {error}", sid=self.sid[:6], error=what)
         self.misused = True
         self.close(PARSE_ERROR)
 
@@ -284,10 +284,11 @@ class Session(Lifecycle):
 
     def _reading_failed(self, error: Exception) -> None:
         if isinstance(error, ProtocolError):
-            _log.warn("session {sid} closed: {error}", sid=self.sid[:6], error=type(error).__name__)
+            name, sid = type(error).__name__, self.sid[:6]
+            self.engine.complaints.warn(_log, "session {sid} closed: {error}", sid=sid, error=name)
             self.close(error.reason)
         else:
-            _log.failure("the listener of session {sid} failed", sid=self.sid[:6])
+            self.engine.complaints.failure(_log, "the listener of session {sid} failed", sid=self.sid[:6])
 
     def hold(self) -> None:
         """

@@ -118,7 +118,9 @@ class Probe:
         try:
             self._transport.send(EncodedControl(PONG, b"probe")[self._transport.wire])
         except Exception:
-            _log.failure("the probe of session {sid} failed", sid=self._session.sid[:6])
+            self._session.engine.complaints.failure(
+                _log, "the probe of session {sid} failed", sid=self._session.sid[:6]
+            )
             self.abandon()
         if self._session.probe is self:
             self._session.heard = True
@@ -134,7 +136,8 @@ class Probe:
         self._session.attach(self._transport)
 
     def _unexpected(self, _: object) -> None:
-        _log.warn("the probe of session {sid} failed: not what was expected", sid=self._session.sid[:6])
+        complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+        complaints.warn(_log, "the probe of session {sid} failed: not what was expected", sid=sid)
         self.abandon()
 
     def _finish(self) -> None:

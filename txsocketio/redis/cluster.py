@@ -13,7 +13,6 @@ from zope.interface import implementer
 from txsocketio.errors import UsageError
 from txsocketio.interfaces import ICluster
 from txsocketio.redis.adapter import NamespaceAdapter
-from txsocketio.redis.complaints import Complaints
 from txsocketio.redis.link import LinkLimits, RedisLink
 from txsocketio.redis.listener import PythonSocketIOListener
 from txsocketio.redis.status import UP, LinkStatus
@@ -79,7 +78,7 @@ class RedisAdapter:
         self.request_timeout = request_timeout
         self.own_response_channels = own_response_channels
         self.max_requests = max_requests
-        self.complaints = Complaints(time.monotonic)
+        self.complaints: Any = None
         self._python_socketio_channel = python_socketio_channel
         self._reactor = reactor
         self._server: Any = None
@@ -112,6 +111,7 @@ class RedisAdapter:
         if self._server is not None:
             raise UsageError("a RedisAdapter is for one server: construct another for the other one")
         self._server = server
+        self.complaints = server.complaints
         self.link.observe(self._changed)
         if self._python_socketio_channel is not None:
             PythonSocketIOListener(self._python_socketio_channel, self._locals, self.link, self.complaints)

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgpack
+from twisted.logger import Logger
 
 from txsocketio.errors import EncodeError, WireError
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.redis.channels import Channels
-from txsocketio.redis.complaints import Complaints
 from txsocketio.redis.messages import (
     AllRoomsRequest,
     BroadcastAck,
@@ -47,6 +47,8 @@ from txsocketio.targets import Target
 #: Seconds that a server which asks for acknowledgements may have its clients' answers waited for.
 LONGEST_WAIT: Final = 600.0
 
+_log = Logger()
+
 _BROADCAST: Final = "a broadcast of another server"
 _REQUEST: Final = "a request of another server"
 _RESPONSE: Final = "an answer of another server"
@@ -65,7 +67,7 @@ class Incoming:
         channels: Channels,
         link: Any,
         requests: Requests,
-        complaints: Complaints,
+        complaints: Any,
         own_response_channels: bool,
         request_timeout: float,
     ) -> None:
@@ -75,7 +77,7 @@ class Incoming:
         :param channels: the namespace's.
         :param link: the RedisLink.
         :param requests: of this server that wait.
-        :param complaints: take what is wrong with messages.
+        :param complaints: the server's, which take what is wrong with messages.
         :param own_response_channels: whether each server is answered on its own channel.
         :param request_timeout: seconds that clients have to acknowledge where the asker doesn't say.
         """
@@ -105,11 +107,14 @@ class Incoming:
             try:
                 receive(channel, payload)
             except (WireError, EncodeError) as error:
-                self._complaints.about(kind, str(error))
+                self._drop(kind, str(error))
             except Exception:
-                self._complaints.failure(kind)
+                self._complaints.failure(_log, "{kind} could not be handled", kind=kind)
 
         return receive_anything
+
+    def _drop(self, kind: str, reason: str) -> None:
+        self._complaints.warn(_log, "{kind} was dropped: {reason}", kind=kind, reason=reason)
 
     def _broadcast(self, channel: bytes, payload: bytes) -> None:
         room = self._channels.room_of(channel)
@@ -182,7 +187,7 @@ class Incoming:
             self._answer(request, SocketsResponse(request.request_id, sockets))
         except EncodeError as error:
             # What one client has attached to it must not hide the others.
-            self._complaints.about("the data of a client", f"another server asked for it, and {error}")
+            self._drop("the data of a client", f"another server asked for it, and {error}")
             self._answer(request, SocketsResponse(request.request_id, tuple([_presentable(one) for one in sockets])))
 
     def _server_side_emit(self, request: ServerSideEmit) -> None:
@@ -196,7 +201,7 @@ class Incoming:
                 # JavaScript's servers give this answer on the channel of all.
                 self._respond(self._channels.response, ServerSideAnswer(request_id, value))
             except EncodeError as error:
-                self._complaints.about(_ANSWER, str(error))
+                self._drop(_ANSWER, str(error))
 
         return answer
 
@@ -214,7 +219,7 @@ class Incoming:
         try:
             self._answer(request, response)
         except EncodeError as error:
-            self._complaints.about(_ANSWER, str(error))
+            self._drop(_ANSWER, str(error))
 
 
 class _Acknowledging:

@@ -14,13 +14,14 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail,
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import LOG_INTERVAL, Complaints
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.endpoints import tls_options
 from txsocketio.redis.status import STOPPED, UP, LinkStatus, Standing
 from txsocketio.redis.subscription import Receiver, Subscription
 from txsocketio.redis.url import RedisSettings, parse_url
 from txsocketio.support.clock import global_reactor
-from txsocketio.support.steady import steady
+from txsocketio.support.steady import steady, unwatched
 
 _log = Logger()
 
@@ -93,7 +94,8 @@ class RedisLink:
         self._running: Deferred[None] | None = None
         self._pending: Deferred[Any] | None = None
         self._subscriptions: dict[tuple[bool, bytes], Subscription] = {}
-        self._standing = Standing(str(self.settings))
+        self._complaints = Complaints(LOG_INTERVAL, lambda: unwatched(self._reactor or global_reactor()))
+        self._standing = Standing(str(self.settings), self._complaints)
 
     @property
     def status(self) -> LinkStatus:
@@ -133,6 +135,7 @@ class RedisLink:
         if self.state == STOPPED:
             return succeed(None)
         session, self._session = self._session, None
+        self._complaints.flush()
         self._standing.stop(0.0 if self._reactor is None else self._reactor.seconds())
         for subscription in list(self._subscriptions.values()):
             subscription.give_up()
@@ -283,7 +286,7 @@ class RedisLink:
             pass
         except Exception as error:
             # A bug, here or below: no reason never to come back.
-            _log.failure("connecting to Redis broke")
+            self._complaints.failure(_log, "connecting to Redis broke")
             self._down(repr(error))
         return None
 
@@ -323,7 +326,7 @@ class RedisLink:
             try:
                 subscription.receive(channel, payload)
             except Exception:
-                _log.failure("the receiver of a channel failed")
+                self._complaints.failure(_log, "the receiver of a channel failed")
 
     def _publish(self, channel: bytes, payload: bytes, then: Callable[[Any], None]) -> bool:
         why_not = self._why_not(len(payload))

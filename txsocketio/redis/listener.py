@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from twisted.logger import Logger
+
 from txsocketio.errors import EncodeError, WireError
 from txsocketio.protocol.packet import EVENT, Packet
-from txsocketio.redis.complaints import Complaints
 from txsocketio.redis.python_socketio import (
     Callback,
     CloseRoom,
@@ -29,7 +30,10 @@ from txsocketio.targets import Target
 #: Seconds that a client has to acknowledge what a publisher wants to be called back for.
 CALLBACK_TIMEOUT: Final = 60.0
 
+_log = Logger()
+
 _MESSAGE: Final = "a message on python-socketio's channel"
+_PICKLE: Final = "a pickled message on python-socketio's channel"
 _CALLBACK: Final = "a callback for python-socketio"
 
 
@@ -38,12 +42,12 @@ class PythonSocketIOListener:
     Take what arrives on the channel, for all namespaces.
     """
 
-    def __init__(self, channel: str, adapters: Mapping[str, Any], link: Any, complaints: Complaints) -> None:
+    def __init__(self, channel: str, adapters: Mapping[str, Any], link: Any, complaints: Any) -> None:
         """
         :param channel: its name.
         :param adapters: the MemoryAdapter of each namespace; those of others are none of ours.
         :param link: the RedisLink; subscribed from now on.
-        :param complaints: take what is wrong with messages.
+        :param complaints: the server's, which take what is wrong with messages.
         """
         self._channel = channel.encode()
         self._adapters = adapters
@@ -59,11 +63,15 @@ class PythonSocketIOListener:
             if handle is not None and local is not None:
                 handle(self, local, message)
         except PickleRefused as error:
-            self._complaints.once(_MESSAGE, str(error))
+            # Its reason says what to do, and must not be one of those that are only counted.
+            self._drop(_PICKLE, str(error))
         except (WireError, EncodeError) as error:
-            self._complaints.about(_MESSAGE, str(error))
+            self._drop(_MESSAGE, str(error))
         except Exception:
-            self._complaints.failure(_MESSAGE)
+            self._complaints.failure(_log, "{kind} could not be handled", kind=_MESSAGE)
+
+    def _drop(self, kind: str, reason: str) -> None:
+        self._complaints.warn(_log, "{kind} was dropped: {reason}", kind=kind, reason=reason)
 
     def _emit(self, local: Any, message: Emit) -> None:
         rooms = None if message.rooms is None else frozenset(message.rooms)
@@ -82,7 +90,7 @@ class PythonSocketIOListener:
             try:
                 self._link.send(self._channel, encode_message(Callback(host_id, room, namespace, number, args)))
             except EncodeError as error:
-                self._complaints.about(_CALLBACK, str(error))
+                self._drop(_CALLBACK, str(error))
 
         return call_back
 

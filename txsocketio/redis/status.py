@@ -11,6 +11,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints, short_text
 from txsocketio.errors import AdapterError
 
 CONNECTING: Final = "connecting"
@@ -19,6 +20,9 @@ RECONNECTING: Final = "reconnecting"
 STOPPED: Final = "stopped"
 
 _log = Logger()
+
+#: How many different things are told while nothing changes: Redis chooses some of the words.
+_MOST_TOLD: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,12 @@ class Standing:
     :ivar status: a LinkStatus, replaced at each change.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, complaints: Complaints = UNLIMITED) -> None:
         """
         :param where: the server, for the log.
+        :param complaints: take what observers raise, and what is told once while nothing changes.
         """
+        self._complaints = complaints
         self.status = LinkStatus(CONNECTING, 0.0)
         self._where = where
         self._observers: list[Callable[[LinkStatus], None]] = []
@@ -104,9 +110,11 @@ class Standing:
         :param text: a format, in which ``where`` and ``why`` have values.
         :param values: more of them.
         """
-        if kind not in self._told:
+        if kind not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(kind)
-            _log.warn(text, **{"where": self._where, "why": kind, **values})
+            # Redis may have chosen the words.
+            told = {"where": self._where, "why": kind, **values}
+            _log.warn(text, **{name: short_text(value) for name, value in told.items()})
 
     def observe(self, changed: Callable[[LinkStatus], None]) -> None:
         """
@@ -144,7 +152,7 @@ class Standing:
             try:
                 observer(self.status)
             except Exception:
-                _log.failure("an observer of the link failed")
+                self._complaints.failure(_log, "an observer of the link failed")
 
     def _wake(self, error: Exception | None) -> None:
         waiting, self._waiting = self._waiting, []

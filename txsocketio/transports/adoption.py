@@ -34,9 +34,16 @@ _PLAIN_PATH: Final = re.compile(rb"(?:/[A-Za-z0-9._~-]+)+").fullmatch
 #: What twisted.web has set when a resource is reached.
 _OWN_HEADERS: Final = {b"Server", b"Date"}
 #: What a subclass of BoundedRequest may have without being another kind of request.
-_SETTINGS: Final = {"body_limit", "bounded_path", "__module__", "__doc__", "__qualname__", "__firstlineno__"} | {
-    "__static_attributes__"
-}
+_SETTINGS: Final = {
+    "body_limit",
+    "bounded_path",
+    "complaints",
+    "_log",
+    "__module__",
+    "__doc__",
+    "__qualname__",
+    "__firstlineno__",
+} | {"__static_attributes__"}
 
 _log = Logger()
 

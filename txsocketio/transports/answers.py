@@ -27,6 +27,7 @@ from typing import Any, Final
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import HandshakeError
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.compression import choose_coding, compress
@@ -77,13 +78,19 @@ def drop_connection(request: Any) -> None:
     (channel.transport if request.clientproto.startswith(b"HTTP/1") else channel).abortConnection()
 
 
-def serve(request: Any, get: Callable[[WebExchange], object], post: Callable[[WebExchange], object]) -> int:
+def serve(
+    request: Any,
+    get: Callable[[WebExchange], object],
+    post: Callable[[WebExchange], object],
+    complaints: Complaints = UNLIMITED,
+) -> int:
     """
     Hand a request to a session by its method.
 
     :param request: twisted.web's.
     :param get: takes its exchange if it is a GET.
     :param post: takes its exchange if it is a POST.
+    :param complaints: take what is refused.
     :return: NOT_DONE_YET, for render() to return.
     """
     if request.method == b"GET":
@@ -92,20 +99,21 @@ def serve(request: Any, get: Callable[[WebExchange], object], post: Callable[[We
         post(WebExchange(request))
     else:
         request.setHeader(b"Allow", b"GET, POST, OPTIONS")
-        return refuse(request, 405, "a method that sessions do not know")
+        return refuse(request, 405, "a method that sessions do not know", complaints)
     return NOT_DONE_YET
 
 
-def refuse(request: Any, status: int, why: str) -> int:
+def refuse(request: Any, status: int, why: str, complaints: Complaints = UNLIMITED) -> int:
     """
     Refuse a request with a status alone, and log why.
 
     :param request: twisted.web's, whose client is still there.
     :param status: the HTTP status.
     :param why: for the log; nothing of the request may be in it.
+    :param complaints: take it.
     :return: NOT_DONE_YET.
     """
-    _log.info("refused a request: {why}", why=why)
+    complaints.info(_log, "refused a request: {why}", why=why)
     return answer(request, status)
 
 
@@ -141,14 +149,18 @@ def deny(exchange: Exchange, error: HandshakeError) -> None:
 class PollAnswers:
     """
     Answer polls, compressed where client and options want it, and see to what many sessions send in one reactor turn.
+
+    :ivar complaints: the engine's Complaints.
     """
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(self, options: EngineOptions, complaints: Complaints = UNLIMITED) -> None:
         """
         :param options: of which ``http_compression`` and its threshold matter.
+        :param complaints: take what is wrong with polls and posts.
         """
         self._compressed_from = options.http_compression_threshold if options.http_compression else inf
-        self.turn = Turn()
+        self.complaints = complaints
+        self.turn = Turn(complaints)
 
     def send(self, exchange: Exchange, body: bytes, content_type: bytes) -> None:
         """

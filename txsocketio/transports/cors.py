@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.snapshot import HandshakeRequest
 
@@ -63,13 +64,16 @@ def same_origin(origin: str, request: Any) -> bool:
     return bool(page.hostname) and page.hostname == target.hostname and ports[0] == ports[1]
 
 
-def origin_allowed(options: EngineOptions, origin: str | None, request: Any) -> bool:
+def origin_allowed(
+    options: EngineOptions, origin: str | None, request: Any, complaints: Complaints = UNLIMITED
+) -> bool:
     """
     Say whether a page may open a WebSocket, or read the answers of a poll.
 
     :param options: whose ``cors_allowed_origins`` decides; a callable there gets the origin and a HandshakeRequest.
     :param origin: the Origin header; None is allowed, for it is no page that asks.
     :param request: a twisted.web request or an IHandshakeRequest.
+    :param complaints: take what the callable raises.
     :return: True or False; False when the callable raises or does not answer at once.
     """
     allowed = options.cors_allowed_origins
@@ -82,44 +86,51 @@ def origin_allowed(options: EngineOptions, origin: str | None, request: Any) -> 
     try:
         answer = allowed(origin, _snapshot(request))
     except Exception:
-        _log.failure("cors_allowed_origins raised; the origin is refused")
+        complaints.failure(_log, "cors_allowed_origins raised; the origin is refused")
         return False
     if isinstance(answer, Deferred) or isawaitable(answer):
-        _log.error(
-            "cors_allowed_origins must answer at once, not with a Deferred or a coroutine; the origin is refused"
+        complaints.error(
+            _log,
+            "cors_allowed_origins must answer at once, not with a Deferred or a coroutine; the origin is refused",
         )
         return False
     return bool(answer)
 
 
-def cors_headers(options: EngineOptions, origin: str | None, request: Any) -> Headers:
+def cors_headers(
+    options: EngineOptions, origin: str | None, request: Any, complaints: Complaints = UNLIMITED
+) -> Headers:
     """
     Give the headers that let the page of an allowed origin read an answer.
 
     :param options: whose ``cors_allowed_origins`` decides; with None no answer has any.
     :param origin: the Origin header, or None.
     :param request: a twisted.web request or an IHandshakeRequest.
+    :param complaints: as for origin_allowed().
     :return: names and values.
     """
     if options.cors_allowed_origins is None:
         return []
     headers = [(b"Vary", b"Origin")]
-    if origin is not None and origin_allowed(options, origin, request):
+    if origin is not None and origin_allowed(options, origin, request, complaints):
         headers.append((b"Access-Control-Allow-Origin", origin.encode("latin-1")))
         headers.append((b"Access-Control-Allow-Credentials", b"true"))
     return headers
 
 
-def preflight_headers(options: EngineOptions, origin: str | None, request: Any) -> Headers:
+def preflight_headers(
+    options: EngineOptions, origin: str | None, request: Any, complaints: Complaints = UNLIMITED
+) -> Headers:
     """
     Give the headers that answer an OPTIONS request.
 
     :param options: as for cors_headers().
     :param origin: as for cors_headers().
     :param request: as for cors_headers().
+    :param complaints: as for origin_allowed().
     :return: names and values.
     """
-    headers = cors_headers(options, origin, request)
+    headers = cors_headers(options, origin, request, complaints)
     if len(headers) > 1:
         headers.append((b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"))
         wanted = request.getHeader(b"access-control-request-headers")

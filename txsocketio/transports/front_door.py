@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.websocket_takeover import replace
 
@@ -33,13 +34,16 @@ class FrontDoor:
         build_channel: Callable[[Any], Any],
         address: Any,
         deadlines: Deadlines[FrontDoor],
+        complaints: Complaints = UNLIMITED,
     ) -> None:
         """
         :param take: called with this and the first bytes; True when it has called give_way().
         :param build_channel: called with the address for the protocol of a connection that was not taken.
         :param address: of the peer.
         :param deadlines: until when something must have come.
+        :param complaints: take it where nothing has.
         """
+        self._complaints = complaints
         self._take = take
         self._build_channel = build_channel
         self._address = address
@@ -100,5 +104,5 @@ class FrontDoor:
         """
         Drop a connection by which nothing has come.
         """
-        _log.info("nothing has come from {peer}", peer=self.transport.getPeer())
+        self._complaints.info(_log, "nothing has come from {peer}", peer=self.transport.getPeer())
         self.transport.abortConnection()

@@ -135,7 +135,10 @@ class LegacyPaths:
     def _polls(self, request: Any, facts: Facts, session: Session, name: str) -> int:
         shape = _shape(facts, name)
         return serve(
-            request, lambda poll: self._polled(session).poll(poll, shape), lambda post: self._post(post, session, shape)
+            request,
+            lambda poll: self._polled(session).poll(poll, shape),
+            lambda post: self._post(post, session, shape),
+            self._engine.complaints,
         )
 
     def _polled(self, session: Session) -> LegacyPolling:
@@ -156,10 +159,11 @@ class LegacyPaths:
             request,
             lambda get: self._begin_stream(get.request, session, FORMS[name]),
             lambda post: self._post(post, session, BARE),
+            self._engine.complaints,
         )
 
     def _begin_stream(self, request: Any, session: Session, form: Form) -> None:
-        transport = StreamTransport(session.generation, form, self._options)
+        transport = StreamTransport(session.generation, form, self._options, self._engine.complaints)
         transport.begin(request)
         session.attach(transport)
 
@@ -172,7 +176,7 @@ class LegacyPaths:
         return self._refuse(request, facts, HandshakeError(3))
 
     def _allowed(self, request: Any) -> bool:
-        return origin_allowed(self._options, origin_of(request), request)
+        return origin_allowed(self._options, origin_of(request), request, self._engine.complaints)
 
     # No.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from zope.interface import implementer
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.jsonp import wrap_htmlfile
 from txsocketio.reasons import TRANSPORT_CLOSE
@@ -82,13 +83,16 @@ class StreamTransport(Stream, Uploads):
 
     thanks = THANKS
 
-    def __init__(self, generation: Generation, form: Form, options: EngineOptions) -> None:
+    def __init__(
+        self, generation: Generation, form: Form, options: EngineOptions, complaints: Complaints = UNLIMITED
+    ) -> None:
         """
         :param generation: what the client speaks.
         :param form: how the stream looks.
         :param options: the engine's.
+        :param complaints: take what is wrong with POSTs.
         """
-        super().__init__(generation, options)
+        super().__init__(generation, options, complaints)
         self.name = form.name
         self.wire: IWire = generation.wires["polling"]
         self.writable = True

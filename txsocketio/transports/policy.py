@@ -12,34 +12,41 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import HandshakeError
 from txsocketio.interfaces import IHandshakeRequest
 
 _log = Logger()
 
 
-def verdict(answer: Any) -> HandshakeError | None:
+def verdict(answer: Any, complaints: Complaints = UNLIMITED) -> HandshakeError | None:
     """
     Read what the application said.
 
     :param answer: True lets the client in; a text refuses it with that text; anything else refuses it.
+    :param complaints: take what is no answer.
     :return: None, or the refusal.
     """
     if answer is True:
         return None
     if answer is not False and not isinstance(answer, str):
-        _log.error("allow_request must give True, False or a text, not {kind}; refused", kind=type(answer).__name__)
+        text = "allow_request must give True, False or a text, not {kind}; refused"
+        complaints.error(_log, text, kind=type(answer).__name__)
     return HandshakeError(4, answer if isinstance(answer, str) else None)
 
 
-def _raised(failure: Failure) -> HandshakeError:
+def _raised(failure: Failure, complaints: Complaints) -> HandshakeError:
     if not failure.check(CancelledError):
-        _log.failure("allow_request failed; the client is refused", failure)
+        complaints.failure(_log, "allow_request failed; the client is refused", failure)
     return HandshakeError(4)
 
 
 def ask(
-    allow_request: Callable[[Any], Any], snapshot: IHandshakeRequest, request: Any, decided: Callable[[Any], Any]
+    allow_request: Callable[[Any], Any],
+    snapshot: IHandshakeRequest,
+    request: Any,
+    decided: Callable[[Any], Any],
+    complaints: Complaints = UNLIMITED,
 ) -> None:
     """
     Ask the application, now or later; nothing is decided when the client goes away first.
@@ -48,16 +55,17 @@ def ask(
     :param snapshot: what it is given.
     :param request: the live request, whose end cancels the question.
     :param decided: called with None, or with the HandshakeError that refuses.
+    :param complaints: take what goes wrong.
     """
     try:
         answer = allow_request(snapshot)
     except Exception:
-        decided(_raised(Failure()))
+        decided(_raised(Failure(), complaints))
         return
     if isawaitable(answer) and not isinstance(answer, Deferred):
         answer = Deferred.fromCoroutine(_awaited(answer))
     if not isinstance(answer, Deferred):
-        decided(verdict(answer))
+        decided(verdict(answer, complaints))
         return
     present = True
 
@@ -71,9 +79,9 @@ def ask(
             decided(error)
 
     request.notifyFinish().addErrback(gone)
-    answer.addCallbacks(verdict, _raised)
+    answer.addCallbacks(verdict, _raised, callbackArgs=(complaints,), errbackArgs=(complaints,))
     answer.addCallback(heard)
-    answer.addErrback(lambda failure: _log.failure("a session could not be opened", failure))
+    answer.addErrback(lambda failure: complaints.failure(_log, "a session could not be opened", failure))
 
 
 async def _awaited(answer: Any) -> Any:

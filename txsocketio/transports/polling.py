@@ -61,7 +61,7 @@ class PollingTransport(Uploads):
         :param answers: writes the answers of polls.
         :param clock: joins what one reactor turn sends.
         """
-        super().__init__(generation, options)
+        super().__init__(generation, options, answers.complaints)
         self.wire: IWire = generation.wires[container]
         self._container = container
         self._shape = shape

@@ -94,11 +94,11 @@ class EngineResource(Resource):
         super().__init__()
         self.engine = engine
         options = self._options = engine.options
-        self._answers = PollAnswers(options)
+        self._answers = PollAnswers(options, engine.complaints)
         self._known = KnownSessions(engine)
         self._adoption = Adoption(engine)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
-        self._upgrades = WebSocketUpgrades(options, lambda: engine.clock)
+        self._upgrades = WebSocketUpgrades(options, lambda: engine.clock, engine.complaints)
         self.short_handshake = ShortHandshake(engine, self._upgrades)
         paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
         self._deciders: dict[type, Callable[..., int]] = {
@@ -138,16 +138,17 @@ class EngineResource(Resource):
         if known is not None:
             self._adoption.adopt(request)
             if self._options.cors_allowed_origins is not None:
-                self._add_headers(request, cors_headers(self._options, origin_of(request), request))
-            return serve(request, known.get, known.post)
+                headers = cors_headers(self._options, origin_of(request), request, self.engine.complaints)
+                self._add_headers(request, headers)
+            return serve(request, known.get, known.post, self.engine.complaints)
         origin = origin_of(request)
         if request.method == b"OPTIONS":
-            self._add_headers(request, preflight_headers(self._options, origin, request))
+            self._add_headers(request, preflight_headers(self._options, origin, request, self.engine.complaints))
             return answer(request, 204)
-        self._add_headers(request, cors_headers(self._options, origin, request))
+        self._add_headers(request, cors_headers(self._options, origin, request, self.engine.complaints))
         facts = facts_of(request)
         if facts.tail and self.engine.generations.for_request(facts.tail, None) is None:
-            return refuse(request, 404, "nothing is at its path")
+            return refuse(request, 404, "nothing is at its path", self.engine.complaints)
         decision = decide(facts, self.engine.generations, self._options.transports, self.engine.find)
         return self._deciders[type(decision)](request, facts, decision)
 
@@ -160,16 +161,18 @@ class EngineResource(Resource):
         return self._refuse(request, facts, decision.error)
 
     def _refuse(self, request: Any, facts: Facts, error: HandshakeError) -> int:
-        _log.info("refused a request: {error}", error=error)
+        # The application chooses the words of its own refusals.
+        text = "refused a request (code {code}): {reason}"
+        self.engine.complaints.info(_log, text, code=error.code, reason=error.message)
         return answer_error(request, error, facts.upgrade and request.clientproto.startswith(b"HTTP/1"))
 
     def _resume(self, request: Any, facts: Facts, decision: Resume) -> int:
         transport = decision.session.transport
-        return serve(request, transport.get, transport.post)
+        return serve(request, transport.get, transport.post, self.engine.complaints)
 
     def _probe(self, request: Any, facts: Facts, decision: Probe) -> int:
         session = decision.session
-        if not origin_allowed(self._options, origin_of(request), request):
+        if not origin_allowed(self._options, origin_of(request), request, self.engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
         return self._upgrades.accept(
             request,
@@ -181,19 +184,19 @@ class EngineResource(Resource):
     def _open(self, request: Any, facts: Facts, decision: Open) -> int:
         opener, deny = self._openers[decision.transport]
         snapshot = HandshakeRequest.from_request(request)
-        if facts.upgrade and not origin_allowed(self._options, origin_of(request), snapshot):
+        if facts.upgrade and not origin_allowed(self._options, origin_of(request), snapshot, self.engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
 
         def decided(refusal: HandshakeError | None) -> int:
             if refusal is not None:
                 return deny(request, facts, refusal)
             if self.engine.closing:
-                return refuse(request, 503, "the server is shutting down")
+                return refuse(request, 503, "the server is shutting down", self.engine.complaints)
             return opener(request, facts, decision.generation, snapshot)
 
         if self._options.allow_request is None:
             return decided(None)
-        ask(self._options.allow_request, snapshot, request, decided)
+        ask(self._options.allow_request, snapshot, request, decided, self.engine.complaints)
         return NOT_DONE_YET
 
     def _open_polling(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:

@@ -213,7 +213,7 @@ class ShortChannel(HTTPChannel):
         try:
             (transport.get if exchange.method == b"GET" else transport.post)(exchange)
         except Exception:
-            _log.failure("handling a poll failed")
+            self.way.complaints.failure(_log, "handling a poll failed")
             exchange.answer(500, *_FAILED)
 
     def finish(self, exchange: ShortExchange) -> None:

@@ -146,7 +146,7 @@ class ShortHandshake:
         decision = decide(facts, self._engine.generations, self._options.transports, self._engine.find)
         if not facts.upgrade or not isinstance(decision, Open | Probe):
             return False
-        if not origin_allowed(self._options, origin_of(head), head):
+        if not origin_allowed(self._options, origin_of(head), head, self._engine.complaints):
             return False
         try:
             agreed = self._upgrades.agree(head)

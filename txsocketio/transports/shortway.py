@@ -96,12 +96,13 @@ class ShortWay:
     """
     Recognise polls, for one site and as long as nothing in it has a say between the connection and the resource.
 
+    :ivar complaints: the engine's Complaints.
     :ivar target: the resource that answers for the engine there.
     :ivar transport_of: gives the transport that a query names, or None.
     :ivar match: matches a first line; its groups are method, target and query.
     """
 
-    __slots__ = ("_longest", "_options", "_segments", "match", "target", "transport_of")
+    __slots__ = ("_longest", "_options", "_segments", "complaints", "match", "target", "transport_of")
 
     def __init__(self, engine: Engine, target: Any, segments: Sequence[bytes]) -> None:
         """
@@ -112,6 +113,7 @@ class ShortWay:
         options = self._options = engine.options
         self._longest = min(options.max_http_buffer_size, _LONGEST_BODY)
         self._segments = tuple(segments)
+        self.complaints = engine.complaints
         self.target = target
         self.transport_of = KnownSessions(engine).of_query
         path = b"".join([b"/" + segment for segment in segments])

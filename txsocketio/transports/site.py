@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
+from txsocketio.engine.complaints import LOG_INTERVAL, UNLIMITED, Complaints, Relayed
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.steady import unwatched
 from txsocketio.transports.front_door import FrontDoor
@@ -36,10 +37,12 @@ class BoundedRequest(Request):
 
     :cvar body_limit: bytes of one body.
     :cvar bounded_path: a path like ``b"/socket.io"``, or None for all requests.
+    :cvar complaints: take what is refused: those of a server, ``server.complaints``, or UNLIMITED.
     """
 
     body_limit: int = 1_000_000
     bounded_path: bytes | None = None
+    complaints: Complaints = UNLIMITED
 
     _body_size = 0
     _bounded = False
@@ -113,9 +116,8 @@ class BoundedRequest(Request):
 
     def _refuse(self) -> None:
         self._refused = True
-        _log.warn(
-            "refused a body of more than {limit} bytes from {peer}", limit=self.body_limit, peer=self.channel.getPeer()
-        )
+        text, peer = "refused a body of more than {limit} bytes from {peer}", self.channel.getPeer()
+        self.complaints.warn(_log, text, limit=self.body_limit, peer=peer)
         if not hasattr(self.channel, "persistent"):
             # A stream of HTTP/2 cannot be answered and closed while its body comes: the answer waits for its end.
             return
@@ -144,6 +146,7 @@ class BoundedSite(Site):
         bounded_path: bytes | None = None,
         timeout: float | None = None,
         handshake: ShortHandshake | None = None,
+        complaints: Complaints | None = None,
         **kwargs: Any,
     ) -> None:
         """
@@ -154,9 +157,14 @@ class BoundedSite(Site):
             give more than the ping interval.
         :param handshake: that of a resource which alone answers at its engine's option ``path``: WebSockets may bypass
             this site. None for a site in which every request takes the long way.
+        :param complaints: by which is logged what anybody can cause: those of a server; None for some of its own.
         :param kwargs: what Site takes: ``reactor`` and ``logPath`` above all. Without a reactor the global one is used.
         """
-        factory = type("BoundedRequest", (BoundedRequest,), {"body_limit": body_limit, "bounded_path": bounded_path})
+        complaints = self._complaints = complaints or Complaints(LOG_INTERVAL, lambda: unwatched(self.reactor))
+        settings: dict[str, Any] = {"body_limit": body_limit, "bounded_path": bounded_path, "complaints": complaints}
+        # What twisted.web says of requests and connections is bounded too.
+        settings["_log"] = Relayed(complaints, Logger("twisted.web.http"))
+        factory = type("BoundedRequest", (BoundedRequest,), settings)
         super().__init__(resource, factory, timeout=60.0 if timeout is None else timeout, **kwargs)
         self._handshake = handshake
         self._silent: Deadlines[FrontDoor] = Deadlines(
@@ -172,13 +180,16 @@ class BoundedSite(Site):
         """
         if self._handshake is None:
             return self._build_channel(addr)
-        return FrontDoor(self._handshake.take, self._build_channel, addr, self._silent)
+        return FrontDoor(self._handshake.take, self._build_channel, addr, self._silent, self._complaints)
 
     def _build_channel(self, addr: Any) -> Any:
-        channel = super().buildProtocol(addr)
+        protocol = super().buildProtocol(addr)
         # A step of the system's clock would end bodies that are on their way, and their sessions with them.
-        channel.callLater = unwatched(self.reactor).callLater
-        return channel
+        protocol.callLater = unwatched(self.reactor).callLater
+        channel = getattr(protocol, "_channel", None)
+        if channel is not None:
+            channel._log = self.requestFactory._log
+        return protocol
 
     def startFactory(self) -> None:
         """
@@ -186,3 +197,10 @@ class BoundedSite(Site):
         """
         if self.logPath:
             super().startFactory()
+
+    def stopFactory(self) -> None:
+        """
+        Close the access log, and tell what has only been counted.
+        """
+        super().stopFactory()
+        self._complaints.flush()

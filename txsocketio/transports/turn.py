@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
+
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -30,12 +32,15 @@ class Turn:
     Tell at the end of a reactor turn whoever has asked for it, in the order in which they did.
     """
 
-    __slots__ = ("_call", "_telling", "_waiting")
+    __slots__ = ("_call", "_complaints", "_telling", "_waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, complaints: Complaints = UNLIMITED) -> None:
         """
         Schedule nothing.
+
+        :param complaints: take what is raised.
         """
+        self._complaints = complaints
         self._call: IDelayedCall | None = None
         self._waiting: dict[Ending, None] = {}
         self._telling: dict[Ending, None] = {}
@@ -74,4 +79,4 @@ class Turn:
                 ending.turn_ends()
             except BaseException:
                 # What the reactor does with it, too: those that have not been told would be told never.
-                _log.failure("answering a poll failed")
+                self._complaints.failure(_log, "answering a poll failed")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import HandshakeError, PayloadTooLarge, ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.options import EngineOptions
@@ -31,17 +32,19 @@ class Uploads:
     :cvar thanks: body and Content-Type of the answer to a POST that was taken.
     """
 
-    __slots__ = ("_feeding", "_generation", "_gone", "_held", "_options", "_post", "receiver")
+    __slots__ = ("_complaints", "_feeding", "_generation", "_gone", "_held", "_options", "_post", "receiver")
 
     thanks: ClassVar[tuple[bytes, bytes]] = (b"ok", TEXT_HTML)
 
     receiver: Any
 
-    def __init__(self, generation: Generation, options: EngineOptions) -> None:
+    def __init__(self, generation: Generation, options: EngineOptions, complaints: Complaints = UNLIMITED) -> None:
         """
         :param generation: what the client speaks.
         :param options: the engine's.
+        :param complaints: take what is wrong with POSTs.
         """
+        self._complaints = complaints
         self.receiver = None
         self._generation = generation
         self._options = options
@@ -63,14 +66,15 @@ class Uploads:
             return
         body = exchange.read_body(self._options.max_http_buffer_size)
         if body is None:
-            _log.info("refused a request: {why}", why="a body over the limit")
+            self._complaints.info(_log, "refused a request: {why}", why="a body over the limit")
             exchange.answer(413)
             return
         try:
             packets = self._decode(shape.read(body), exchange.content_type())
         except ProtocolError as error:
             # Its text: an observer that keeps events would keep the session by the exception's traceback.
-            _log.warn("session {sid} ends: its client posted {error}", sid=self.receiver.sid[:6], error=str(error))
+            sid, text = self.receiver.sid[:6], "session {sid} ends: its client posted {reason}"
+            self._complaints.warn(_log, text, sid=sid, reason=str(error))
             self._end(error.reason)
             exchange.answer(413 if isinstance(error, PayloadTooLarge) else 400)
             return
@@ -127,9 +131,8 @@ class Uploads:
             exchange.answer(200, *self.thanks)
 
     def _overlap(self, exchange: Exchange) -> None:
-        _log.warn(
-            "session {sid} ends: two {method}s at once", sid=self.receiver.sid[:6], method=exchange.method.decode()
-        )
+        sid, method = self.receiver.sid[:6], exchange.method.decode()
+        self._complaints.warn(_log, "session {sid} ends: two {method}s at once", sid=sid, method=method)
         self._end(TRANSPORT_ERROR)
         exchange.answer(400)
 

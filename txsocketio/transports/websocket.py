@@ -18,6 +18,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
@@ -114,11 +115,15 @@ class WebSocketUpgrades:
     Turn requests into WebSockets, all with the same options.
     """
 
-    def __init__(self, options: EngineOptions, get_clock: Callable[[], IReactorTime]) -> None:
+    def __init__(
+        self, options: EngineOptions, get_clock: Callable[[], IReactorTime], complaints: Complaints = UNLIMITED
+    ) -> None:
         """
         :param options: the engine's.
         :param get_clock: called when the first request comes, not before: constructing a server installs no reactor.
+        :param complaints: take what is wrong with handshakes, frames and connections.
         """
+        self._complaints = complaints
         self._options = options
         self._get_clock = get_clock
 
@@ -129,7 +134,7 @@ class WebSocketUpgrades:
         """
         options, clock = self._options, self._get_clock()
         attributes = {
-            **lean_options(clock, options.max_http_buffer_size),
+            **lean_options(clock, options.max_http_buffer_size, self._complaints),
             "_closing": Deadlines(lambda: clock, options.close_timeout, WebSocketTransport.abort),
             "_max_fragments": options.max_fragments,
         }
@@ -168,7 +173,7 @@ class WebSocketUpgrades:
                 raise websocket_takeover.BadHandshake(426, "WebSocket needs HTTP/1.1")
             agreed = self.agree(request, headers)
         except websocket_takeover.BadHandshake as refusal:
-            websocket_takeover.refuse(request, refusal)
+            websocket_takeover.refuse(request, refusal, self._complaints)
             return NOT_DONE_YET
         transport = self.make(generation, agreed, only_text)
         rest = websocket_takeover.seize(channel, transport)
@@ -228,7 +233,7 @@ class WebSocketUpgrades:
         try:
             on_open(transport)
         except Exception:
-            _log.failure("opening a WebSocket failed")
+            self._complaints.failure(_log, "opening a WebSocket failed")
             transport.fail(OUR_FAULT, "internal error", TRANSPORT_ERROR)
 
     def _negotiate(self, request: Any) -> tuple[Any, str]:

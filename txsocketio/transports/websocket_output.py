@@ -26,6 +26,8 @@ from twisted.internet.interfaces import IPushProducer, IReactorTime, ISSLTranspo
 from twisted.internet.tcp import Server as TCPServer
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
+
 _log = Logger()
 
 #: Bytes in Twisted's buffer beyond which a connection is full; what Twisted itself allows push producers.
@@ -70,12 +72,14 @@ class Joint:
     ``transports.turn`` calls whoever waits; here a broadcast brings hundreds at once, and one loop serves them all.
     """
 
-    __slots__ = ("_clock", "_waiting")
+    __slots__ = ("_clock", "_complaints", "_waiting")
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, complaints: Complaints = UNLIMITED) -> None:
         """
         :param clock: the reactor.
+        :param complaints: take what is raised.
         """
+        self._complaints = complaints
         self._clock = clock
         self._waiting: list[Output] = []
 
@@ -105,16 +109,15 @@ class Joint:
                     if sent < len(data):
                         output._fall_behind(data[sent:])
                 except BaseException:
-                    _log.failure("a WebSocket could not be written to")
-                    _abort(output)
+                    self._complaints.failure(_log, "a WebSocket could not be written to")
+                    self._abort(output)
 
-
-def _abort(output: Output) -> None:
-    # A piece is missing in what it has sent, or somebody has not been told that it is full.
-    try:
-        output.transport.abortConnection()
-    except BaseException:
-        _log.failure("a WebSocket could not be aborted")
+    def _abort(self, output: Output) -> None:
+        # A piece is missing in what it has sent, or somebody has not been told that it is full.
+        try:
+            output.transport.abortConnection()
+        except BaseException:
+            self._complaints.failure(_log, "a WebSocket could not be aborted")
 
 
 class Output:

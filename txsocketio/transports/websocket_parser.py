@@ -14,6 +14,7 @@ from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketPr
 from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
@@ -59,7 +60,7 @@ class _Nobody:
 _NOBODY: Final = _Nobody()
 
 
-def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
+def lean_options(clock: IReactorTime, limit: int, complaints: Complaints = UNLIMITED) -> dict[str, Any]:
     """
     Give Autobahn's options as class attributes; Autobahn itself copies each of them into every connection.
 
@@ -85,7 +86,7 @@ def lean_options(clock: IReactorTime, limit: int) -> dict[str, Any]:
     options = {name: getattr(factory, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
     # A function would become a method; the handshake, which asks for it, is not Autobahn's here.
     del options["perMessageCompressionAccept"]
-    return {**options, "factory": factory, "_joint": Joint(clock)}
+    return {**options, "factory": factory, "_joint": Joint(clock, complaints), "_complaints": complaints}
 
 
 class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
@@ -127,6 +128,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     _closing: Deadlines[LeanParser]
     _limited = False
     _max_fragments: int
+    _complaints: Complaints
     _codec: Any
     _held = False
     #: For the fast reader: whether the next byte begins a message, and nothing is kept.
@@ -279,8 +281,8 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         """
         if self.state == CLOSED:
             return
-        peer = self.transport.getPeer()
-        _log.warn("closing the WebSocket of {peer} with code {code}: {text}", peer=peer, code=code, text=text)
+        peer, line = self.transport.getPeer(), "closing the WebSocket of {peer} with code {code}: {text}"
+        self._complaints.warn(_log, line, peer=peer, code=code, text=text)
         if self.state == OPEN:
             self.sendCloseFrame(code)
         self.failedByMe = True

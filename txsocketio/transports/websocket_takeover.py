@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.http import HTTPChannel
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.transports.facts import has_token
 
 #: RFC 6455, section 1.3.
@@ -103,14 +104,15 @@ def _line(text: str | bytes) -> bytes:
     return b" ".join(raw.splitlines())
 
 
-def refuse(request: Any, refusal: BadHandshake) -> None:
+def refuse(request: Any, refusal: BadHandshake, complaints: Complaints = UNLIMITED) -> None:
     """
     Answer a request that does not become a WebSocket, and close its connection.
 
     :param request: the twisted.web request.
     :param refusal: why.
+    :param complaints: take it.
     """
-    _log.info("refused a request: {text}", text=refusal.text)
+    complaints.info(_log, "refused a request: {text}", text=refusal.text)
     body = refusal.text.encode("ascii")
     request.setResponseCode(refusal.status)
     request.setHeader(b"content-type", b"text/html")

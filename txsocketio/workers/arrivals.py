@@ -16,6 +16,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.workers.passages import BadPassage, Origin, Passage, PassageReader, Place
 from txsocketio.workers.peers import is_ours
 
@@ -84,15 +85,19 @@ def _address(place: Place) -> Any:
 class Arrivals(Factory):
     """
     Serve what comes over the links of other workers.
+
+    :ivar complaints: take what cannot be served.
     """
 
     noisy = False
 
-    def __init__(self, site: Any, reactor: Any) -> None:
+    def __init__(self, site: Any, reactor: Any, complaints: Complaints = UNLIMITED) -> None:
         """
         :param site: the Site of this worker.
         :param reactor: the reactor, which must be an IReactorSocket.
+        :param complaints: take what cannot be served.
         """
+        self.complaints = complaints
         self._site = site
         self._reactor = reactor
         self._relayed: WrappingFactory = WrappingFactory(site)
@@ -184,7 +189,8 @@ class _Link(Protocol):
         """
         self._arrivals.joined(self)
         if not is_ours(self.transport):
-            _log.error("another user of this machine has connected to a worker's socket, and is turned away")
+            text = "another user of this machine has connected to a worker's socket, and is turned away"
+            self._arrivals.complaints.error(_log, text)
             self._transport().abortConnection()
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
@@ -201,14 +207,15 @@ class _Link(Protocol):
             for passage in self._reader.feed(data):
                 self._serve(passage, self._descriptors.popleft())
         except (BadPassage, IndexError) as error:
-            _log.critical("another worker has passed on nonsense: {error}", error=error)
+            self._arrivals.complaints.error(_log, "another worker has passed on nonsense: {reason}", reason=error)
             self._transport().abortConnection()
 
     def _serve(self, passage: Passage, descriptor: int) -> None:
         try:
             self._arrivals.serve(passage, descriptor)
         except Exception:
-            _log.failure("a connection that another worker has passed on could not be served")
+            text = "a connection that another worker has passed on could not be served"
+            self._arrivals.complaints.failure(_log, text)
         finally:
             os.close(descriptor)
         self._transport().write(CONFIRMED)

@@ -31,7 +31,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txsocketio.support.steady import steady
+from txsocketio.engine.complaints import LOG_INTERVAL, Complaints
+from txsocketio.support.steady import steady, unwatched
 
 #: Connections that the kernel keeps until they are accepted, where an endpoint does not say how many: all clients of a
 #: server come back at once when it was away. The system may allow fewer (on Linux net.core.somaxconn).
@@ -254,6 +255,7 @@ class Acceptor:
         """
         self._yields = yields
         self._reactor = reactor
+        self._complaints = Complaints(LOG_INTERVAL, lambda: unwatched(reactor))
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
         self._factory = factory
@@ -308,12 +310,12 @@ class Acceptor:
                 if error.errno in _NO_ROOM:
                     raise
             except Exception:
-                _log.failure("a connection could not be served")
+                self._complaints.failure(_log, "a connection could not be served")
 
     def _refused(self, error: OSError) -> None:
         if error.errno in _NO_ROOM:
             if not self._full:
-                _log.error("no connection can be accepted: {error}", error=error)
+                self._complaints.error(_log, "no connection can be accepted: {reason}", reason=error)
             self._full = True
             self._pause(_BREATH)
         elif error.errno in _NOBODY:
@@ -342,6 +344,7 @@ class Acceptor:
                 self._paused.cancel()
             self._reactor.removeReader(self)
             self._socket.close()
+            self._complaints.flush()
             self._factory.doStop()
         return succeed(None)
 

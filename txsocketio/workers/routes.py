@@ -21,6 +21,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.support.steady import steady
 from txsocketio.workers.departures import depart
 from txsocketio.workers.peers import is_ours
@@ -38,11 +39,13 @@ class Route:
     Pass requests on to one other worker.
     """
 
-    def __init__(self, reactor: Any, address: str) -> None:
+    def __init__(self, reactor: Any, address: str, complaints: Complaints = UNLIMITED) -> None:
         """
         :param reactor: the reactor.
         :param address: of the other worker's UNIX socket.
+        :param complaints: take what cannot be passed on.
         """
+        self._complaints = complaints
         self._reactor = reactor
         self._address = address
         self._link: Any = None
@@ -89,7 +92,9 @@ class Route:
     def _connected(self, link: _Link) -> None:
         transport: Any = link.transport
         if not is_ours(transport):
-            _log.error("another user of this machine has taken the name of a worker's socket: it gets no connection")
+            self._complaints.error(
+                _log, "another user of this machine has taken the name of a worker's socket: it gets no connection"
+            )
             link.forsake()
             self._refuse_all(None)
             return
@@ -105,13 +110,13 @@ class Route:
             try:
                 refuse()
             except Exception:
-                _log.failure("a request that nobody takes could not be refused")
+                self._complaints.failure(_log, "a request that nobody takes could not be refused")
 
     def _send(self, request: Any, refuse: Callable[[], Any]) -> None:
         try:
             departure = depart(request, self._reactor)
         except OSError as error:
-            _log.error("a connection could not be passed on: {error}", error=error)
+            self._complaints.error(_log, "a connection could not be passed on: {reason}", reason=error)
             refuse()
             return
         if departure is not None:

@@ -50,11 +50,14 @@ class Sharing:
         :param number: of this worker, from 1.
         :param workers: how many there are.
         """
+        complaints = resource.engine.complaints
         self._reactor = reactor
         self._address = socket_name(name, number)
-        self._arrivals = Arrivals(site, reactor)
+        self._arrivals = Arrivals(site, reactor, complaints)
         self._routes: Mapping[int, Route] = {
-            other: Route(reactor, socket_name(name, other)) for other in range(1, workers + 1) if other != number
+            other: Route(reactor, socket_name(name, other), complaints)
+            for other in range(1, workers + 1)
+            if other != number
         }
         self._port: Any = None
         resource.engine.mark = mark_of(number)
