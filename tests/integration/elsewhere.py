@@ -94,6 +94,7 @@ class Elsewhere:
     def _listen(self: Any, path: str, resource: Any, shutdown: Callable[[], Any]) -> Peer:
         self.name = f"txsocketio-test-{secrets.token_hex(8)}"
         self.stranger = EngineResource(partial(Echo, self.journal), clock=reactor, **_options(resource))
+        self.addCleanup(self.stranger.engine.complaints.flush)
         limit = resource.engine.options.max_http_buffer_size
         site = BoundedSite(PathResource(path, self.stranger), body_limit=limit, reactor=reactor)
         self.other_port = self._listen_other(site)
