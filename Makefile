@@ -19,12 +19,14 @@ export TXSOCKETIO_INTEROP_TABLE := $(CURDIR)/docs/_build/clients.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test trial types lint docs bench bench-quick bench-report bench-load clean
+.PHONY: help demo test trial types lint docs fuzz soak bench bench-quick bench-report bench-load clean
 
 help:
 	@echo 'make demo    a chat at http://127.0.0.1:$(PORT)/ (another port: make demo PORT=8081)'
 	@echo 'make test    every test and check'
 	@echo 'make docs    the documentation, in docs/_build/html'
+	@echo 'make fuzz    mutated input for every decoder: make fuzz MINUTES=45 SEED=2'
+	@echo 'make soak    mixed clients for a long time: make soak MINUTES=45'
 	@echo 'make bench   measure beside the peers and write the report; make bench-quick: beside the last commit'
 	@echo 'make clean   remove everything that these made'
 
@@ -48,6 +50,14 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
+# Both are described in docs/project/watching.rst. More options: make fuzz FUZZ_OPTIONS='--only=redis', and likewise
+# SOAK_OPTIONS. Where atheris is installed in .venv, fuzzing goes by coverage too: make fuzz GUIDED=yes insists on it.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz --minutes=$(or $(MINUTES),5) --seed=$(or $(SEED),1) --guided=$(or $(GUIDED),auto) $(FUZZ_OPTIONS)
+
+soak: $(VENV)/.dev $(JS)/node_modules/.stamp
+	$(BIN)/python -m tests.soak --minutes=$(or $(MINUTES),45) --seed=$(or $(SEED),1) $(SOAK_OPTIONS)
+
 # What to measure and how often: make bench BENCH_OPTIONS='--tests=echo,poll --rounds=3'; see benchmarks/README.md.
 bench: bench-load benchmarks/node_modules/.stamp
 	$(BENCHMARKS) check
@@ -69,7 +79,7 @@ bench-load: $(BENCH)/.stamp
 clean:
 	rm -rf $(VENV) $(JS)/node_modules docs/_build build dist txsocketio.egg-info
 	rm -rf $(BENCH) benchmarks/node_modules benchmarks/build
-	rm -rf _trial_temp* .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
+	rm -rf tests/fuzz/findings _trial_temp* .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=...")'

@@ -53,7 +53,7 @@ LAYERS = {
         ),
         4,
     ),
-    **dict.fromkeys(("__init__", "manage", "resource", "server", "service"), 5),
+    **dict.fromkeys(("__init__", "leaving", "manage", "resource", "server", "service", "signals"), 5),
     **dict.fromkeys(("demo", "listening", "namespaces_option", "redis", "tap", "testing", "workers"), 6),
 }
 

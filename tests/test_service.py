@@ -3,6 +3,7 @@ Listening: endpoints, the tree that is served, failures to bind, and the end.
 """
 
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,6 +12,7 @@ from twisted.web.static import Data
 from twisted.web.test.requesthelper import DummyRequest
 from zope.interface.verify import verifyObject
 
+from tests.engine.fakes import FakePolls
 from txsocketio.errors import UsageError
 from txsocketio.server import SocketIOServer
 from txsocketio.service import PathResource
@@ -129,6 +131,89 @@ class Stopping(ServiceCase):
         self.assertEqual(self.reactor.open, [])
         self.assertFalse(service.running)
         self.assertTrue(self.server.engine.closing)
+
+    def closing(self):
+        """
+        Give a service that is being stopped, with a client that has yet to fetch something.
+        """
+        service = self.server.service("tcp:8000")
+        service.startService()
+        transport = FakePolls(self.server.engine.generations.by_name["eio4"])
+        session = self.server.engine.open(self.server.engine.generations.by_name["eio4"], transport, None)
+        session.send("late")
+        return service, service.stopService(), transport
+
+    def test_it_listens_until_all_has_been_fetched(self):
+        _, stopped, transport = self.closing()
+        self.assertEqual(self.reactor.open, [8000])
+        transport.poll()
+        transport.poll()
+        self.assertEqual(self.reactor.open, [])
+        self.successResultOf(stopped)
+
+    def test_stopping_twice(self):
+        service, stopped, transport = self.closing()
+        again = service.stopService()
+        self.assertNoResult(again)
+        transport.lose()
+        self.successResultOf(stopped)
+        self.successResultOf(again)
+        self.successResultOf(service.stopService())
+
+    def test_it_may_be_started_again(self):
+        service = self.server.service("tcp:8000")
+        for _ in range(3):
+            service.startService()
+            self.assertEqual(self.reactor.open, [8000])
+            self.assertFalse(self.server.engine.closing)
+            self.successResultOf(service.stopService())
+            self.assertEqual(self.reactor.open, [])
+
+    def test_a_start_meanwhile_waits_for_the_end(self):
+        service, stopped, transport = self.closing()
+        service.privilegedStartService()
+        service.startService()
+        self.assertTrue(self.server.engine.closing)
+        transport.lose()
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.open, [8000])
+        self.assertFalse(self.server.engine.closing)
+
+    def test_a_start_in_the_moment_of_the_end(self):
+        service, stopped, transport = self.closing()
+        stopped.addCallback(lambda _: service.startService())
+        transport.lose()
+        self.assertEqual(self.reactor.open, [8000])
+        self.assertTrue(service.running)
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.reactor.open, [])
+
+    def test_a_late_start_that_fails_is_told_of(self):
+        service, _, transport = self.closing()
+        told = []
+        service.on_late_failure = told.append
+        service.startService()
+        self.reactor.taken = 8000
+        transport.lose()
+        self.assertEqual(len(told), 1)
+        self.assertIn("(tcp:8000)", told[0])
+
+    def test_stopping_before_an_endpoint_listens(self):
+        service = self.server.service("tcp:8000")
+        listening = Deferred()
+        service.listen = lambda description, site: listening
+        service.startService()
+        self.successResultOf(service.stopService())
+        self.assertTrue(listening.called, "it has been cancelled")
+
+    def test_hurrying(self):
+        service, stopped, transport = self.closing()
+        service.hurry()
+        self.successResultOf(stopped)
+        again = service.stopService()
+        self.assertNoResult(again)
+        transport.lose()
+        self.successResultOf(again)
 
 
 class Tree(SynchronousTestCase):

@@ -690,7 +690,8 @@ class ICluster(Interface):
 
     def start() -> None:
         """
-        Connect, unless that has begun: called when a service starts; the first member or operation must do, too.
+        Connect, unless that has begun: called when a service starts; the first member or operation must do, too. Called
+        again after a stop() whose Deferred has fired, it connects again, which members and operations must not do.
         """
 
     def stop() -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
@@ -17,6 +17,7 @@ from txsocketio.broadcast import broadcast_event
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
 from txsocketio.interfaces import IAdapter, ICluster
+from txsocketio.leaving import Leaving, when_sent
 from txsocketio.mounts import MountedNamespace, mount_namespaces, normalise_name
 from txsocketio.operators import NamespaceOperator
 from txsocketio.protocol.encoded import EncodedPacket
@@ -30,8 +31,6 @@ from txsocketio.transports.resource import EngineResource
 from txsocketio.virtsocket import Socket
 
 if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
-
     from txsocketio.interfaces import ISession
     from txsocketio.namespace import BaseNamespace
 
@@ -94,6 +93,8 @@ class SocketIOServer:
             for name, mount in self.mounts.items():
                 mount.adapter = _check_adapter(self._cluster.adapter_for(name, mount.local))
         self._resource: EngineResource | None = None
+        self._shutting_down: list[Deferred[Any]] | None = None
+        self._start_again = False
         self._error_packets: dict[tuple[str, Any, Any], EncodedPacket] = {}
 
     @property
@@ -176,31 +177,59 @@ class SocketIOServer:
 
     def start(self) -> None:
         """
-        Connect to the other servers of the cluster, where there is one. A service does so when it starts; a resource
-        in a site of your own when its first client comes.
+        Connect to the other servers of the cluster, where there is one, and let clients in again after a shutdown;
+        during one, when that is over.
+
+        A service does so when it starts. A resource in a site of your own needs it after ``shutdown`` alone: what else
+        there is to do is done when its first client comes.
         """
+        if self._shutting_down is not None:
+            self._start_again = True
+            return
+        self.engine.reopen()
         if self._cluster is not None:
             self._cluster.start()
 
     def shutdown(self) -> Deferred[Any]:
         """
-        Close every session with the reason "server shutting down", and take no new ones; then leave the cluster.
+        Close every session with the reason "server shutting down", and take no new ones; then leave the cluster. A
+        second call waits for the same end.
 
-        :return: a Deferred that fires when they are gone, and the jobs of their namespaces are done or cancelled; it
-            takes the greater of ``close_timeout`` and ``job_grace`` at most, and what leaving the cluster takes.
+        :return: a Deferred that fires when they are gone, the jobs of their namespaces are done or cancelled, and what
+            was written for them is on its way: the reactor may stop. It takes the greater of ``close_timeout`` and
+            ``job_grace`` at most, less where no client takes anything for ``shutdown_silence``, and what leaving the
+            cluster takes.
         """
+        self._start_again = False
+        waiting: Deferred[Any] = Deferred()
+        if self._shutting_down is not None:
+            self._shutting_down.append(waiting)
+            return waiting
+        self._shutting_down = [waiting]
         ends: list[Deferred[Any]] = [socket.whenClosed() for socket in self.sockets.values()]
-        return gatherResults([*ends, self.engine.shutdown()]).addBoth(self._sessions_closed)
+        gone = self.engine.shutdown()
+        leaving = Leaving(self.engine, self.reactor)
+        gone.addBoth(lambda _: leaving.end())
+        gatherResults([*ends, gone]).addBoth(self._sessions_closed, leaving).addBoth(self._shut_down)
+        return waiting
 
-    def _sessions_closed(self, result: Any) -> Any:
+    def _sessions_closed(self, result: Any, leaving: Leaving) -> Any:
         for mount in self.mounts.values():
             mount.local.close()
         self.complaints.flush()
-        if self._cluster is None:
-            return result if isinstance(result, Failure) else None
-        stopping = maybeDeferred(self._cluster.stop)
-        stopping.addErrback(lambda failure: _log.failure("leaving the cluster failed", failure))
-        return stopping.addCallback(lambda _: result if isinstance(result, Failure) else None)
+        sent = when_sent(self.engine, self.reactor, leaving.latest)
+        if self._cluster is not None:
+            sent.addCallback(lambda _: self._cluster.stop())
+        sent.addErrback(lambda failure: _log.failure("leaving the cluster failed", failure))
+        return sent.addCallback(lambda _: result if isinstance(result, Failure) else None)
+
+    def _shut_down(self, result: Any) -> None:
+        waiting, self._shutting_down = self._shutting_down or (), None
+        again, self._start_again = self._start_again, False
+        for deferred in waiting:
+            deferred.callback(result)
+        if again and self._shutting_down is None:
+            self.start()
 
     def report_error(
         self, socket: Any, error_name: str, error_message: str, endpoint: str, msg_id: int | None, quiet: bool

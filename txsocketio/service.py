@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
+from txsocketio import signals
 from txsocketio.engine.complaints import RelayedEvents
 from txsocketio.errors import UsageError
 from txsocketio.transports.site import BoundedSite
@@ -74,10 +75,15 @@ class SocketIOService(Service):
     """
     Listen on endpoints for one server, and shut it down at the end.
 
+    It may be started again after that, and as often as you like. A second SIGTERM or SIGINT, while the reactor stops,
+    ends the waiting for clients.
+
     :ivar on_late_failure: called with a sentence when an endpoint fails after the start; it logs the sentence until
         something else is assigned.
     :ivar listen: called with an endpoint string and the site; gives a Deferred of an IListeningPort, or raises. It
         listens on the endpoint until something else is assigned, for whom listens already.
+    :ivar linger: called when the service is being stopped and every session has gone; the Deferred that it gives is
+        waited for before listening ends. It waits for nothing until something else is assigned.
     """
 
     def __init__(self, server: SocketIOServer, descriptions: Sequence[str], root: Any = None) -> None:
@@ -94,8 +100,10 @@ class SocketIOService(Service):
         self._root = root
         self.on_late_failure: Callable[[str], Any] = self._log_late_failure
         self.listen: Callable[[str, Any], Any] = self._listen_on
+        self.linger: Callable[[], Deferred[Any]] = lambda: succeed(None)
         self._site: BoundedSite | None = None
         self._listening: list[Deferred[Any]] = []
+        self._stopping: list[Deferred[Any]] | None = None
 
     @property
     def reactor(self) -> Any:
@@ -125,32 +133,76 @@ class SocketIOService(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Listen.
+        Listen; while the service is being stopped, when that is done.
 
         :raises Exception: what an endpoint raised; its text names the address. Nothing is left listening.
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
-        self._listen()
+        if self._stopping is None:
+            self._listen()
 
     def startService(self) -> None:
         """
-        Listen, unless that was done with the privileges that have been given up since.
+        Listen, unless that was done with the privileges that have been given up since; while the service is being
+        stopped, when that is done.
 
         :raises Exception: what an endpoint raised; its text names the address. Nothing is left listening.
         """
-        if not self._listening:
-            self._listen()
-        self.server.start()
+        if self._stopping is None:
+            self._begin()
         super().startService()  # type: ignore[no-untyped-call]
 
     def stopService(self) -> Deferred[Any]:
         """
-        Stop listening and close every session.
+        Close every session, and stop listening when they are gone: what waits for a client that polls is fetched over
+        connections that it has yet to make. New clients are refused meanwhile.
 
-        :return: a Deferred that fires when that is done; it takes ``close_timeout`` at most.
+        :return: a Deferred that fires when that is done, and what was written is on its way; see
+            SocketIOServer.shutdown() for how long it takes at most. A second call waits for the same end.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        return DeferredList([self._stop_listening(), self.server.shutdown()], consumeErrors=True)
+        waiting: Deferred[Any] = Deferred()
+        if self._stopping is not None:
+            self._stopping.append(waiting)
+            return waiting
+        self._stopping = [waiting]
+        shut_down = self.server.shutdown()
+        gone = self.server.engine.shutdown().addBoth(lambda _: self.linger())
+        gone.addBoth(lambda _: self._stop_listening())
+        DeferredList([gone, shut_down], consumeErrors=True).addCallback(lambda _: self._stopped())
+        return waiting
+
+    def hurry(self) -> None:
+        """
+        Wait no longer for clients: the process is to end now.
+        """
+        if self._stopping is not None:
+            stopping, self._stopping = self._stopping, []
+            self._tell(stopping)
+
+    def _begin(self) -> None:
+        if not self._listening:
+            self._listen()
+        self.server.start()
+        signals.watch(self.reactor, self.hurry)
+
+    def _stopped(self) -> None:
+        signals.forget(self.reactor, self.hurry)
+        stopping, self._stopping = self._stopping, None
+        self._tell(stopping)
+        if self.running and self._stopping is None:
+            self._begin_late()
+
+    def _tell(self, stopping: list[Deferred[Any]] | None) -> None:
+        for deferred in stopping or ():
+            deferred.callback(None)
+
+    def _begin_late(self) -> None:
+        try:
+            self._begin()
+        except Exception as error:
+            notes = getattr(error, "__notes__", ())
+            self.on_late_failure(" ".join([str(error), *notes]))
 
     def _listen(self) -> None:
         for description in self.descriptions:

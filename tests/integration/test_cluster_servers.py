@@ -494,13 +494,56 @@ class BeginningTests(RedisCase):
 
     async def test_stopped_before_it_began(self) -> None:
         """
-        It connects no more.
+        It connects no more, whatever is done, until it is started.
         """
         server = SocketIOServer({"/": BaseNamespace}, adapter=RedisAdapter("redis://127.0.0.1:1"))
         await server.shutdown()
-        server.start()
         self.assertEqual(server.adapter_state.status, "stopped")
         await self.assertFailure(server.of("/").server_count(), AdapterError)
+        self.assertEqual(server.adapter_state.status, "stopped")
+
+    async def test_started_again(self) -> None:
+        """
+        It publishes and is told of what others publish, as before; what was said just before the end was said.
+        """
+        valkey = self.server().start()
+        ios, clusters, members = [], [], []
+        for _ in range(2):
+            clusters.append(RedisAdapter(valkey.url))
+            ios.append(SocketIOServer({"/": BaseNamespace}, adapter=clusters[-1]))
+            ios[-1].start()
+            self.addCleanup(ios[-1].shutdown)
+            await clusters[-1].link.when_up(5)
+            members.append(Member("m"))
+            ios[-1].mounts[""].adapter.add(members[-1])
+        first, second = members
+        for number in range(3):
+            ios[0].emit("last", number)
+            await ios[0].shutdown()
+            self.assertEqual(ios[0].adapter_state.status, "stopped")
+            ios[0].emit("nobody", number)
+            await until(lambda number=number: second.got[-1:] == [["last", number]])
+            ios[0].start()
+            ios[0].start()
+            await clusters[0].link.when_up(5)
+            self.assertEqual(await ios[1].of("/").server_count(), 2)
+            ios[1].emit("again", number)
+            await until(lambda number=number: first.got[-1:] == [["again", number]])
+
+    async def test_started_while_it_stops(self) -> None:
+        """
+        It is started when it has stopped.
+        """
+        cluster = RedisAdapter(self.server().start().url)
+        server = SocketIOServer({"/": BaseNamespace}, adapter=cluster)
+        server.start()
+        self.addCleanup(server.shutdown)
+        await cluster.link.when_up(5)
+        stopped = server.shutdown()
+        server.start()
+        self.assertEqual(server.adapter_state.status, "up")
+        await stopped
+        await until(lambda: cluster.link.state == "up")
 
     async def test_the_rights_that_are_documented_are_enough(self) -> None:
         """

@@ -97,6 +97,15 @@ class Publishing(RedisCase):
         await emitter.close()
         self.assertEqual(link.state, "up")
 
+    async def test_closing_lets_what_waits_for_the_link_arrive(self):
+        emitting = [self.emitter.emit("e", number) for number in range(3)]
+        closed = [self.emitter.close(), self.emitter.close()]
+        error = await self.assertFailure(self.emitter.emit("e"), AdapterError)
+        self.assertIn("closed", str(error))
+        await gatherResults(closed)
+        self.assertEqual(await gatherResults(emitting), [1, 1, 1])
+        self.assertEqual([self.heard()[1][1]["data"][1] for _ in range(3)], [0, 1, 2])
+
     async def test_closing_lets_it_arrive_and_is_the_end(self):
         emitting = [self.emitter.emit("e", number) for number in range(3)]
         self.assertEqual(await emitting.pop(0), 1)

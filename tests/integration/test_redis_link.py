@@ -149,8 +149,22 @@ class Ending(RedisCase):
         self.assertFalse(await link.subscribe(b"c", Heard()))
         await self.assertFailure(link.when_up(1), AdapterError)
         await self.assertFailure(link.count_subscribers(b"c"), AdapterError)
-        self.assertRaises(UsageError, link.start)
         await link.stop()
+
+    async def test_it_may_be_started_again(self):
+        link = await self.up(self.valkey)
+        heard = Heard()
+        self.assertTrue(await link.subscribe(b"c", heard))
+        self.assertRaises(UsageError, link.start)
+        for number in range(3):
+            stopped, again = link.stop(), link.stop()
+            self.assertRaises(UsageError, link.start)
+            await stopped
+            await again
+            link.start()
+            await link.when_up(5)
+            self.assertEqual(await link.publish(b"c", b"%d" % number), 1)
+            self.assertEqual(await heard.next(), (b"c", b"%d" % number))
 
     async def test_who_waits_is_told(self):
         link = RedisLink(self.valkey.url)

@@ -9,13 +9,16 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.integration.elsewhere import CERTIFICATE
 from tests.integration.workers_kit import JavaScript, Workers, alive, wait_until
+from tests.transports.http_kit import Response, raw_request
 
 LOCAL = "--listen=tcp:0:interface=127.0.0.1"
 
@@ -136,6 +139,60 @@ class Ending(WorkersCase):
         workers.wait()
         self.assert_nothing_left(*pids)
         self.assertIn("are killed", workers.log)
+
+    def test_a_second_signal_kills_those_that_hang(self) -> None:
+        workers = self.served("--patience=1000", LOCAL)
+        clients = self.clients(workers, "sio4", each=1)
+        clients.ask("who")
+        self.hang(clients)
+        pids = workers.children()
+        workers.process.send_signal(signal.SIGTERM)
+        workers.wait_for("Received SIGTERM")
+        workers.process.send_signal(signal.SIGTERM)
+        self.assertEqual(workers.wait(), -signal.SIGTERM)
+        self.ended_in_order(workers, pids)
+
+    def test_polls_that_came_by_another_worker_are_answered(self) -> None:
+        """
+        Where TLS ends in a worker that has nothing else to do any more, the goodbye of another one's session still
+        gets through.
+        """
+        (self.directory / "server.pem").write_bytes(CERTIFICATE.dumpPEM())
+        workers = self.served(LOCAL, "--listen=ssl:0:privateKey=server.pem:interface=127.0.0.1")
+        pids = workers.children()
+        port = next(port for port in workers.ports if port != workers.ports[0])
+        polls = [self.poll(port) for _ in range(16)]
+        workers.process.send_signal(signal.SIGTERM)
+        for line in polls:
+            self.assertEqual(answer_of(line), b"1")
+        self.assertEqual(workers.wait(), -signal.SIGTERM)
+        self.ended_in_order(workers, pids)
+
+    def poll(self, port: int) -> ssl.SSLSocket:
+        """
+        Open a session, each request on a connection of its own, and leave it with a poll that waits.
+        """
+        target = "/socket.io/?EIO=4&transport=polling"
+
+        def ask(*request: Any) -> ssl.SSLSocket:
+            line = ssl._create_unverified_context().wrap_socket(socket.create_connection(("127.0.0.1", port), 30))
+            self.addCleanup(line.close)
+            line.sendall(raw_request(*request))
+            return line
+
+        target += "&sid=" + answer_of(ask("GET", target)).split(b'"sid":"')[1].split(b'"')[0].decode()
+        self.assertEqual(answer_of(ask("POST", target, b"40")), b"ok")
+        self.assertIn(b"40{", answer_of(ask("GET", target)))
+        return ask("GET", target)
+
+
+def answer_of(line: ssl.SSLSocket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data or not Response(data).complete:
+        piece = line.recv(65536)
+        assert piece, data
+        data += piece
+    return bytes(Response(data).body)
 
 
 class Vanishing(WorkersCase):

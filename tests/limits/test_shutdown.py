@@ -99,7 +99,7 @@ class Shutdown(StackCase):
         for number in range(100):
             self.whole.server.emit("n", number, "x" * 1000, room="hall")
         self.shut()
-        self.whole.advance(10)
+        self.whole.advance(4)
         self.assertEqual(self.ended, [])
         for peer in peers:
             peer.reading = True
@@ -109,19 +109,42 @@ class Shutdown(StackCase):
             self.assertFalse(peer.open)
         self.ends_after(0)
 
+    def fill(self, **options):
+        """
+        Begin the end with clients of both kinds that have stopped reading.
+        """
+        self.begin(**options)
+        peers = [self.come(kind) for kind in KINDS]
+        for peer in peers:
+            peer.stall()
+        for _ in range(100):
+            self.whole.server.emit("n", "x" * 10_000, room="hall")
+        self.shut()
+        self.assertEqual(Leaving.reasons, [REASON] * 2)
+        Leaving.reasons.clear()
+        return peers
+
     def test_clients_that_do_not_read_are_dropped_after_the_close_timeout(self):
-        for options, timeout in (({}, 30), ({"close_timeout": 2.5}, 2.5)):
-            self.begin(**options)
-            peers = [self.come(kind) for kind in KINDS]
-            for peer in peers:
-                peer.stall()
-            for _ in range(100):
-                self.whole.server.emit("n", "x" * 10_000, room="hall")
-            self.shut()
-            self.assertEqual(Leaving.reasons, [REASON] * 2)
-            Leaving.reasons.clear()
+        for options, timeout in (({"shutdown_silence": 1000}, 30), ({"close_timeout": 2.5}, 2.5)):
+            peers = self.fill(**options)
             self.ends_after(timeout)
             self.assertTrue(peers[0].line.lost)
+
+    def test_clients_that_take_nothing_are_dropped_after_the_silence(self):
+        for options, timeout in (({}, 5), ({"shutdown_silence": 1.5}, 1.5)):
+            peers = self.fill(**options)
+            self.ends_after(timeout)
+            self.assertTrue(peers[0].line.lost)
+
+    def test_whoever_takes_something_is_waited_for(self):
+        peers = self.fill(close_timeout=12)
+        # What had been asked for before.
+        peers[1]._poll()
+        for _ in range(2):
+            self.whole.advance(4.5)
+            self.assertIsNotNone(peers[1]._poll())
+        self.whole.advance(4.5)
+        self.assertEqual(self.ended, [12])
 
     def test_handlers_that_never_finish_get_the_grace(self):
         for options, grace in (({}, 5), ({"job_grace": 1.5}, 1.5)):
@@ -217,3 +240,62 @@ class Shutdown(StackCase):
         self.whole.server.emit("n", room="hall")
         self.ends_after(0)
         self.whole.server.emit("n")
+
+    def test_it_serves_again_after_a_new_start(self):
+        self.begin()
+        peers = [self.come(kind) for kind in KINDS]
+        self.shut()
+        self.ends_after(0)
+        self.assertEqual(self.whole.request("GET", POLLING).status, 503)
+        self.whole.server.start()
+        for kind in KINDS:
+            peer = self.come(kind)
+            self.whole.server.emit("n", room="hall")
+            self.assertEqual(peer.events(), [["n"]])
+        self.assertEqual(self.whole.request("GET", peers[1].query).json["code"], 1)
+
+    def test_a_start_meanwhile_waits_for_the_end(self):
+        self.begin()
+        self.come(PollingPeer).stall()
+        self.whole.server.emit("n", room="hall")
+        self.whole.turn()
+        self.shut()
+        self.whole.server.start()
+        self.assertEqual(self.whole.request("GET", POLLING).status, 503)
+        self.ends_after(5)
+        self.come(WebSocketPeer)
+
+    def test_a_start_that_is_taken_back(self):
+        self.begin()
+        self.come(PollingPeer).stall()
+        self.whole.server.emit("n", room="hall")
+        self.whole.turn()
+        self.shut()
+        self.whole.server.start()
+        again = self.whole.server.shutdown()
+        self.ends_after(5)
+        self.successResultOf(again)
+        self.assertEqual(self.whole.request("GET", POLLING).status, 503)
+
+    def test_from_within(self):
+        """
+        A handler, a recv_disconnect and who waits for the end of a client may all ask for it.
+        """
+        ended = []
+
+        def shut(*_):
+            self.whole.server.shutdown().addCallback(ended.append)
+
+        class Shutting(Leaving):
+            on_shut = recv_disconnect = shut
+
+        self.whole = self.stack({"/": Shutting})
+        peer = self.come(WebSocketPeer)
+        peer.socket.whenClosed().addCallback(shut)
+        other = self.come(PollingPeer)
+        peer.say("shut")
+        self.whole.advance(0.2)
+        self.assertEqual(len(ended), 4)
+        self.assertEqual([peer.open, other.open], [False, False])
+        self.whole.server.start()
+        self.come(WebSocketPeer)

@@ -36,7 +36,7 @@ class Leaving(BaseNamespace):
         print("left:", reason, flush=True)
 
 application = Application("leaving")
-server = SocketIOServer({"/": Leaving}, close_timeout=3, job_grace=1)
+server = SocketIOServer({"/": Leaving}, job_grace=1, %s)
 server.service("tcp:%d:interface=127.0.0.1").setServiceParent(application)
 """
 
@@ -53,7 +53,10 @@ class SigTerm(SynchronousTestCase):
         self.port = free_port()
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir(parents=True)
-        (self.directory / "leaving.tac").write_text(APPLICATION % self.port, "utf-8")
+
+    def serve(self, options):
+        (self.directory / "leaving.tac").write_text(APPLICATION % (options, self.port), "utf-8")
+        return started(script("twistd"), "-ny", "leaving.tac", cwd=self.directory, until=str(self.port))
 
     def dial(self):
         client = socket.socket()
@@ -104,8 +107,7 @@ class SigTerm(SynchronousTestCase):
         self.assertEqual(client.recv(1), b"")
 
     def test_it_ends_within_the_bound(self):
-        command = [script("twistd"), "-ny", "leaving.tac"]
-        with started(*command, cwd=self.directory, until=str(self.port)) as process:
+        with self.serve("close_timeout=3") as process:
             good = self.websocket()
             process.read_until("joined")
             self.polling()
@@ -124,3 +126,39 @@ class SigTerm(SynchronousTestCase):
         self.assertLess(time.monotonic() - began, 20, "3 seconds on an idle machine")
         self.assertEqual(process.returncode, -signal.SIGTERM)
         self.assertNotIn("Traceback", log)
+
+    def test_who_takes_nothing_is_not_waited_for(self):
+        with self.serve("shutdown_silence=1") as process:
+            self.polling()
+            process.read_until("joined")
+            self.websocket('42["flood"]')
+            process.read_until("flooded")
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            process.wait(25)
+        self.assertLess(time.monotonic() - began, 20, "1 second on an idle machine, not the 30 of the close_timeout")
+
+    def test_who_takes_something_is(self):
+        with self.serve("shutdown_silence=2") as process:
+            client = self.websocket('42["flood"]')
+            process.read_until("flooded")
+            process.send_signal(signal.SIGTERM)
+            process.read_until("left: ")
+            self.says_goodbye(client)
+            process.wait(20)
+        self.assertEqual(process.returncode, -signal.SIGTERM)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        for first in (signal.SIGTERM, signal.SIGINT):
+            for second in (signal.SIGTERM, signal.SIGINT):
+                with self.serve("shutdown_silence=1000, close_timeout=1000") as process:
+                    self.polling()
+                    process.read_until("joined")
+                    process.send_signal(first)
+                    log = process.read_until("left: ")
+                    process.send_signal(second)
+                    process.wait(20)
+                    log += process.stdout.read()
+                self.assertEqual(process.returncode, -first)
+                self.assertNotIn("Traceback", log)
+                self.assertFalse((self.directory / "twistd.pid").exists())

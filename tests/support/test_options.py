@@ -40,6 +40,7 @@ ENGINE_DEFAULTS = {
     "max_fragments": 1024,
     "hold_timeout": 30,
     "close_timeout": 30,
+    "shutdown_silence": 5,
     "log_interval": 60,
     "fast_handshake": True,
     "fast_reader": True,
@@ -61,7 +62,15 @@ SOCKET_DEFAULTS = {
     "debug": False,
 }
 
-SECONDS = ("ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout", "close_timeout", "log_interval")
+SECONDS = (
+    "ping_interval",
+    "ping_timeout",
+    "upgrade_timeout",
+    "hold_timeout",
+    "close_timeout",
+    "shutdown_silence",
+    "log_interval",
+)
 COUNTS = ("max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
 SOCKET_COUNTS = (
     "max_namespaces",

@@ -73,7 +73,9 @@ class Both:
         connection.protocol = server.site.buildProtocol(None)
         connection.protocol.makeConnection(connection)
         for piece in pieces:
-            connection.protocol.dataReceived(piece.replace(b"SID", sid.encode()))
+            # TCP reads no more, then.
+            if not connection.disconnecting:
+                connection.protocol.dataReceived(piece.replace(b"SID", sid.encode()))
         said = connection.value().replace(sid.encode(), b"SID")
         sessions = []
         for new in sorted(set(server.engine.sessions) - before):

@@ -50,3 +50,24 @@ class Table(SynchronousTestCase):
     def test_at_first_nobody_is_there(self):
         self.one.set(1, 100)
         self.assertFalse(self.one.has_more(1))
+
+    def test_who_leaves_lets_the_others_go_first(self):
+        self.two.set(2, 50)
+        self.one.leave(1, 0)
+        self.assertTrue(self.one.has_more(1))
+        self.assertFalse(self.two.has_more(2))
+        self.one.set(1, 0)
+        self.assertTrue(self.one.has_more(1))
+
+    def test_those_that_leave_know_who_has_sessions_left(self):
+        self.two.set(2, 3)
+        self.one.leave(1, 0)
+        self.assertFalse(self.one.are_leaving(False), "the other one stays")
+        self.assertTrue(self.one.are_leaving(True))
+        self.two.leave(2, 3)
+        self.assertTrue(self.one.are_leaving(False))
+        self.two.leave(2, 0)
+        self.assertFalse(self.one.are_leaving(True))
+        self.two.leave(2, 3)
+        self.parent.set(2, ABSENT)
+        self.assertFalse(self.one.are_leaving(True))

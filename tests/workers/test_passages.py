@@ -57,6 +57,8 @@ class Frames(SynchronousTestCase):
             head(origin=[True, None, None]),
             head(origin=[True, ["4", "127.0.0.1"], origin[2]]),
             head(origin=[True, ["4", "127.0.0.1", "http"], origin[2]]),
+            head(origin=[True, ["4", "127.0.0.1", float("inf")], origin[2]]),
+            b"\0\0\x0b\xb8" + b"[" * 3000,
             b"\0\0\0\2[]",
             b"\0\0\0\4null",
             b"\0\0\0\1\xff",

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.transports.tcp_kit import Reactor
 from txsocketio.workers import arrivals, peers, routes
 from txsocketio.workers.arrivals import Arrivals
+from txsocketio.workers.departures import Tunnels
 from txsocketio.workers.peers import is_ours
 from txsocketio.workers.routes import Route
 
@@ -69,7 +70,7 @@ class Strangers(SynchronousTestCase):
 
     def test_one_who_has_the_name_of_a_worker_gets_no_connection(self) -> None:
         self.patch(routes, "is_ours", lambda _: False)
-        route = Route(Reactor(), "\0nobody")
+        route = Route(Reactor(), "\0nobody", Tunnels())
         refused: list[str] = []
         route.take(Request(), lambda: refused.append("refused"))
         link = routes._Link(route)
@@ -84,7 +85,7 @@ class Strangers(SynchronousTestCase):
 
     def test_one_that_cannot_be_refused_does_not_keep_the_others(self) -> None:
         self.patch(routes, "is_ours", lambda _: False)
-        route = Route(Reactor(), "\0nobody")
+        route = Route(Reactor(), "\0nobody", Tunnels())
         refused: list[str] = []
         route.take(Request(), lambda: 1 / 0)
         route.take(Request(), lambda: refused.append("refused"))

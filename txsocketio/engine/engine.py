@@ -50,7 +50,7 @@ class Engine:
     :ivar generations: the GenerationTable of those that are served.
     :ivar sessions: by sid, until their transport is gone; find() leaves out what nobody may ask for any more.
     :ivar probes: WebSockets that are probed, or refused and not yet gone.
-    :ivar closing: whether shutdown() was called.
+    :ivar closing: whether shutdown() was called, and reopen() has not been since.
     :ivar beats: deadlines that heartbeats share.
     :ivar closing_sessions: how long those that close may take to flush.
     :ivar ping: what heartbeats send.
@@ -214,6 +214,28 @@ class Engine:
         for session in sessions:
             session.close(SERVER_SHUTTING_DOWN)
         return defer.gatherResults(ends).addCallback(lambda _: self._close())
+
+    def reopen(self) -> None:
+        """
+        Open sessions again after a shutdown; those that close go on doing so.
+        """
+        self.closing = False
+
+    def waiting(self) -> dict[str, int]:
+        """
+        Count what has not been taken of each session's queue.
+
+        :return: bytes by sid, 0 for those with nothing in it.
+        """
+        return {sid: session.queued_bytes for sid, session in self.sessions.items()}
+
+    def give_up(self) -> None:
+        """
+        Drop the transport of each session that closes: those that are left at the end of a shutdown.
+        """
+        for session in list(self.sessions.values()):
+            if session.closed:
+                session.give_up()
 
     def _close(self) -> None:
         for probe in list(self.probes):

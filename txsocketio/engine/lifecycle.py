@@ -177,7 +177,7 @@ class Lifecycle:
 
     def give_up(self) -> None:
         """
-        Drop the transport: the session closes and has taken too long to flush.
+        Drop the transport: the session closes and has taken too long to flush, or nobody takes anything.
         """
         transport = self.transport
         self.transport_closed(transport, TRANSPORT_ERROR)

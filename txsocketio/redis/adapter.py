@@ -83,7 +83,7 @@ class NamespaceAdapter:
         """
         See IAdapter.
         """
-        self._cluster.start()
+        self._cluster.need()
         self.local.add(member)
 
     def remove(self, member: Any) -> None:
@@ -182,7 +182,7 @@ class NamespaceAdapter:
         """
         See IAdapter. Fails with an AdapterError while the link is down.
         """
-        self._cluster.start()
+        self._cluster.need()
         return self._link.count_subscribers(self._channels.request).addCallback(lambda count: max(1, count))
 
     def server_side_emit(self, args: list[Any]) -> None:
@@ -203,7 +203,7 @@ class NamespaceAdapter:
         return self._ask(waiting, ServerSideEmit(self._uid, args, waiting.id), timeout)
 
     def _send(self, channel: bytes, payload: bytes) -> None:
-        self._cluster.start()
+        self._cluster.need()
         self._link.send(channel, payload)
 
     def _tell(self, target: Target, request: Callable[[Selection], Request]) -> None:
@@ -217,7 +217,7 @@ class NamespaceAdapter:
             self.requests.check_room_for_one()
         except AdapterError:
             return fail()
-        self._cluster.start()
+        self._cluster.need()
         answers = self.requests.begin(waiting, steady(self._cluster.reactor), timeout)
         # Counted in the moment before it is published: who comes later has not been asked.
         counted = self._link.count_subscribers(self._channels.request)

@@ -82,7 +82,7 @@ class RedisAdapter:
         self._python_socketio_channel = python_socketio_channel
         self._reactor = reactor
         self._server: Any = None
-        self._started = False
+        self._started = self._stopped = False
         self._made = time.time()
         self._adapters: list[NamespaceAdapter] = []
         self._locals: dict[str, Any] = {}
@@ -129,15 +129,22 @@ class RedisAdapter:
         """
         See ICluster.
         """
-        if not self._started:
-            self._started = True
+        if self._stopped or not self._started:
+            self._started, self._stopped = True, False
             self.link.start()
+
+    def need(self) -> None:
+        """
+        Start, unless that was done; not any more once this was stopped: what is done then is done here alone.
+        """
+        if not self._started:
+            self.start()
 
     def stop(self) -> Deferred[None]:
         """
-        See ICluster.
+        See ICluster. What was published is with Redis when the Deferred fires, within bounds.
         """
-        self._started = True
+        self._started = self._stopped = True
         for adapter in list(self._adapters):
             adapter.requests.end("this server is being stopped")
         return self.link.stop()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
 
 from txsocketio.broadcast import check_event
 from txsocketio.errors import AdapterError, UsageError
@@ -45,6 +46,7 @@ class _Publisher:
         self._timeout = timeout
         self._started = not own
         self._waiting = 0
+        self._closing: list[Deferred[None]] | None = None
 
     def publish(self, channel: bytes, payload: bytes) -> Deferred[int]:
         if not self._started:
@@ -52,19 +54,34 @@ class _Publisher:
             self._link.start()
         if self._link.state in (UP, STOPPED):
             return self._link.publish(channel, payload)
+        if self._closing is not None:
+            return fail(AdapterError("the emitter has been closed"))
         if self._waiting >= MAX_WAITING:
             return fail(AdapterError(f"{MAX_WAITING} publications wait for Redis already: {self._link.status.error}"))
         self._waiting += 1
-        up = self._link.when_up(self._timeout).addBoth(self._waited)
-        return up.addCallback(lambda _: self._link.publish(channel, payload))
+        return self._link.when_up(self._timeout).addBoth(self._waited, channel, payload)
 
     def close(self) -> Deferred[None]:
         self._started = True
-        return self._link.stop() if self._own else succeed(None)
+        if self._closing is None:
+            self._closing = []
+        waited: Deferred[None] = Deferred()
+        self._closing.append(waited)
+        self._look()
+        return waited.addCallback(lambda _: self._link.stop() if self._own else None)
 
-    def _waited(self, result: Any) -> Any:
+    def _waited(self, outcome: Any, channel: bytes, payload: bytes) -> Any:
         self._waiting -= 1
-        return result
+        published = outcome if isinstance(outcome, Failure) else self._link.publish(channel, payload)
+        # Only now: who closes ends the link next, which sends what was published.
+        self._look()
+        return published
+
+    def _look(self) -> None:
+        if self._closing and not self._waiting:
+            waited, self._closing = self._closing, []
+            for deferred in waited:
+                deferred.callback(None)
 
 
 class Emission:
@@ -219,7 +236,8 @@ class RedisEmitter(Emission):
 
     def close(self) -> Deferred[None]:
         """
-        Let what was published arrive and disconnect; a link that was given is left as it is.
+        Let what was published arrive, what waits for the link included, and disconnect; a link that was given is left
+        as it is.
 
         :return: fires when that is done.
         """

@@ -92,6 +92,7 @@ class RedisLink:
         self._reactor = reactor
         self._session: Any = None
         self._running: Deferred[None] | None = None
+        self._stopping: list[Deferred[None]] | None = None
         self._pending: Deferred[Any] | None = None
         self._subscriptions: dict[tuple[bool, bytes], Subscription] = {}
         self._complaints = Complaints(LOG_INTERVAL, lambda: unwatched(self._reactor or global_reactor()))
@@ -114,12 +115,12 @@ class RedisLink:
 
     def start(self) -> None:
         """
-        Begin to connect, and go on for ever.
+        Begin to connect, and go on until it is stopped; again, when it has been.
 
-        :raises UsageError: the second time.
+        :raises UsageError: while it runs, or is being stopped.
         """
-        if self._running is not None or self.state == STOPPED:
-            raise UsageError("a link is started once: make another")
+        if self._running is not None or self._stopping is not None:
+            raise UsageError("the link has been started: it can be started again when what stop() gave has fired")
         if self._reactor is None:
             self._reactor = global_reactor()
         self._standing.begin(self._reactor.seconds())
@@ -132,14 +133,20 @@ class RedisLink:
 
         :return: fires when nothing of it is left.
         """
+        stopped: Deferred[None] = Deferred()
+        if self._stopping is not None:
+            self._stopping.append(stopped)
+            return stopped
         if self.state == STOPPED:
             return succeed(None)
+        self._stopping = [stopped]
         session, self._session = self._session, None
         self._complaints.flush()
         self._standing.stop(0.0 if self._reactor is None else self._reactor.seconds())
         for subscription in list(self._subscriptions.values()):
             subscription.give_up()
-        return Deferred.fromCoroutine(self._close(session))
+        Deferred.fromCoroutine(self._close(session)).addBoth(self._stopped)
+        return stopped
 
     def when_up(self, timeout: float) -> Deferred[None]:
         """
@@ -298,9 +305,17 @@ class RedisLink:
             await session.close()
         elif self._pending is not None:
             self._pending.cancel()
+        if self._running is not None:
+            await self._running
         if self._reactor is not None:
             # An aborted connection is gone in the reactor's next turn.
             await deferLater(self._clock, 0)
+
+    def _stopped(self, result: Any) -> None:
+        self._running = None
+        stopping, self._stopping = self._stopping or (), None
+        for stopped in stopping:
+            stopped.callback(result)
 
     def _subscribe(self, pattern: bool, name: bytes, receive: Receiver) -> Deferred[bool]:
         if (pattern, name) in self._subscriptions:

@@ -96,6 +96,8 @@ class EngineOptions:
     :ivar max_fragments: frames that one WebSocket message may come in.
     :ivar hold_timeout: seconds that reading from a client may stay paused before its session is closed.
     :ivar close_timeout: seconds that a closing session may take to flush.
+    :ivar shutdown_silence: seconds of a shutdown in which no client takes anything of what waits for it; then those
+        that are left are dropped.
     :ivar log_interval: seconds in which lines of one kind are counted together, after the first one.
     :ivar fast_handshake: whether WebSocket handshakes bypass twisted.web under ``server.service()`` and ``twistd
         socketio``.
@@ -127,6 +129,7 @@ class EngineOptions:
     max_fragments: int = 1024
     hold_timeout: float = 30.0
     close_timeout: float = 30.0
+    shutdown_silence: float = 5.0
     log_interval: float = 60.0
     fast_handshake: bool = True
     fast_reader: bool = True
@@ -138,8 +141,8 @@ class EngineOptions:
 
         :raises OptionError: at the first that does not hold.
         """
-        _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout", "close_timeout")
-        _number(self, "log_interval")
+        _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout")
+        _number(self, "close_timeout", "shutdown_silence", "log_interval")
         _count(self, "max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
         _count(self, "http_compression_threshold", least=0)
         _flag(self, "allow_upgrades", "http_compression", "per_message_deflate")

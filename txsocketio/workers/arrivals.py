@@ -140,6 +140,13 @@ class Arrivals(Factory):
         """
         self._links.discard(link)
 
+    def let_go(self) -> None:
+        """
+        Close the connections whose clients talk to other workers, which may then end as well.
+        """
+        for relayed in list(self._relayed.protocols):
+            relayed.loseConnection()
+
     def close(self) -> None:
         """
         End every link.

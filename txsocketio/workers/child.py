@@ -17,6 +17,7 @@ from typing import Any, Final
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ReactorNotRunning
+from twisted.internet.task import deferLater
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.reflect import namedAny
 
@@ -30,6 +31,9 @@ from txsocketio.workers.sharing import Sharing
 
 #: Seconds by which a worker's own patience is longer than that of a parent that lives.
 _LATER: Final = 1.0
+
+#: Seconds between looks at who else has sessions at the end.
+_LOOK: Final = 0.02
 
 _log = Logger()
 
@@ -49,7 +53,7 @@ def main(settings: dict[str, Any]) -> None:
     lifeline = Lifeline(settings["patience"])
     globalLogBeginner.beginLoggingTo([reporter])
     try:
-        worker = Worker(settings)
+        worker = Worker(settings, lifeline)
         worker.start()
     except (Exception, SystemExit) as error:
         message = " ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
@@ -80,6 +84,7 @@ class Lifeline:
 
     :ivar cut: called then, in the thread; what has not ended after the patience is ended. None before there is
         anything to end in order.
+    :ivar let_go: whether it has let go: then it has of every worker.
     """
 
     def __init__(self, patience: float) -> None:
@@ -87,6 +92,7 @@ class Lifeline:
         :param patience: seconds.
         """
         self.cut: Callable[[], Any] | None = None
+        self.let_go = False
         self._patience = patience
         self._descriptor = os.dup(0)
         with open(os.devnull, "rb") as nothing:
@@ -95,6 +101,7 @@ class Lifeline:
 
     def _watch(self) -> None:
         told = os.read(self._descriptor, len(STOP)) == STOP
+        self.let_go = True
         if self.cut is not None:
             self.cut()
             # A parent that has told it does the rest itself, and says so in its log.
@@ -142,9 +149,10 @@ class Worker:
     :ivar reactor: the reactor.
     """
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], lifeline: Lifeline) -> None:
         """
         :param settings: see main().
+        :param lifeline: knows whether all workers end.
         :raises Exception: when the command line does not hold here.
         """
         import_module(settings["reactor"]).install()
@@ -157,7 +165,14 @@ class Worker:
         os.chdir(settings["work_directory"])
         number, workers = settings["number"], settings["workers"]
         sessions = options.server.engine.sessions
-        yields = Loads(LOADS, workers).yielding(number, sessions.__len__)
+        self._lifeline = lifeline
+        self._loads = Loads(LOADS, workers)
+        yields = self._loads.yielding(number, sessions.__len__)
+        self._say_leaving: Callable[[], None] = lambda: self._loads.leave(number, len(sessions))
+        self._latest = 0.0
+        self._clock = steady(reactor)
+        self._patience = options.server.engine_options.close_timeout
+        service.linger = self._linger
         service.listen = Inheritance(reactor, settings["descriptors"], yields).listen
         resource = options.server.resource()
         self._sharing = Sharing(resource, service.site, reactor, settings["name"], number, workers)
@@ -170,6 +185,17 @@ class Worker:
         IService(self._service).startService()
         self.reactor.addSystemEventTrigger("before", "shutdown", self._stop)
 
+    def _linger(self) -> Deferred[Any]:
+        # Requests for the sessions of others still come here, by connections that are yet to be made.
+        self._say_leaving()
+        return Deferred.fromCoroutine(self._wait_for_others())
+
+    async def _wait_for_others(self) -> None:
+        while self._loads.are_leaving(self._lifeline.let_go) and self._clock.seconds() < self._latest:
+            await deferLater(self._clock, _LOOK)
+
     def _stop(self) -> Deferred[Any]:
+        self._say_leaving()
+        self._latest = self._clock.seconds() + self._patience
         # Sessions that end here may still be asked for through other workers.
         return maybeDeferred(self._service.stopService).addBoth(lambda _: self._sharing.stop())

@@ -12,6 +12,7 @@ import socket
 from typing import Any, Final
 
 from twisted.internet.address import IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -44,12 +45,13 @@ def rewrite(request: Any) -> bytes:
     return b"\r\n".join((*lines, b"", body))
 
 
-def depart(request: Any, reactor: Any) -> tuple[Passage, int] | None:
+def depart(request: Any, reactor: Any, tunnels: Tunnels) -> tuple[Passage, int] | None:
     """
     Take the connection of a request away from twisted.web. This must not be called while the connection is being read.
 
     :param request: twisted.web's, unanswered, of an HTTPChannel.
     :param reactor: an IReactorSocket.
+    :param tunnels: gets the one that is begun, where one is.
     :return: what to pass on, with a file descriptor that is the caller's; None when the client has gone.
     """
     channel = request.channel
@@ -64,7 +66,7 @@ def depart(request: Any, reactor: Any) -> tuple[Passage, int] | None:
         descriptor = os.dup(inner.getHandle().fileno())
         return _leave(inner, _seize(request, Protocol()), origin), descriptor
     origin = Origin(request.isSecure(), _place(transport.getPeer()), _place(transport.getHost()))
-    near, far = _End(), _End()
+    near, far = _End(), _End(tunnels)
     descriptor = _connect(far, reactor)
     data = _seize(request, near)
     near.join(far)
@@ -125,12 +127,68 @@ class _Once(Factory):
         return self._made
 
 
+class Tunnels:
+    """
+    Count the tunnels of this process, through which other workers talk to clients.
+    """
+
+    def __init__(self) -> None:
+        self._open: set[Protocol] = set()
+        self._ended: Deferred[None] | None = None
+
+    def __len__(self) -> int:
+        """
+        Count those that are open.
+        """
+        return len(self._open)
+
+    def opened(self, end: Protocol) -> None:
+        """
+        Remember one.
+
+        :param end: that to the other worker.
+        """
+        self._open.add(end)
+
+    def closed(self, end: Protocol) -> None:
+        """
+        Forget one.
+
+        :param end: as given to opened().
+        """
+        self._open.discard(end)
+        if self._ended is not None and not self._open:
+            ended, self._ended = self._ended, None
+            ended.callback(None)
+
+    def when_ended(self) -> Deferred[None]:
+        """
+        Wait until the other workers have closed all of them; ask once.
+
+        :return: a Deferred that fires then, and may be cancelled.
+        """
+        if not self._open:
+            return succeed(None)
+        self._ended = Deferred(lambda _: setattr(self, "_ended", None))
+        return self._ended
+
+
 class _End(Protocol):
     """
     Be one end of a tunnel: what comes in goes out at the other end, no faster than that takes it.
     """
 
     other: Any = None
+
+    def __init__(self, tunnels: Tunnels | None = None) -> None:
+        self._tunnels = tunnels
+
+    def connectionMade(self) -> None:
+        """
+        Be counted.
+        """
+        if self._tunnels is not None:
+            self._tunnels.opened(self)
 
     def join(self, other: _End) -> None:
         """
@@ -163,3 +221,5 @@ class _End(Protocol):
             other.other = None
             other.transport.unregisterProducer()
             other.transport.loseConnection()
+        if self._tunnels is not None:
+            self._tunnels.closed(self)

@@ -4,7 +4,7 @@ How many sessions each worker has, in memory that all share, so that new clients
 The memory is a file without a name: workers inherit its descriptor, and nothing is left of it when the last has ended.
 
 The kernel wakes every worker for a new connection, and the first takes it: often the same one. Sessions last, so a
-worker that has more of them than another lets the others go first.
+worker that has more of them than another lets the others go first. At the end they see here who has any left.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Final
 
 #: Of a worker that is not there.
 ABSENT: Final = 0xFFFFFFFF
+#: Added by a worker that takes no new sessions any more: it has more than any that does.
+_LEAVING: Final = 0x80000000
 #: How many sessions more than another a worker may have, besides a sixteenth.
 _SLACK: Final = 1
 
@@ -24,6 +26,8 @@ class Loads:
     """
     A table with a number for each worker.
     """
+
+    _mark = 0
 
     def __init__(self, descriptor: int, workers: int) -> None:
         """
@@ -52,7 +56,26 @@ class Loads:
         :param number: of the worker, from 1.
         :param sessions: how many, or ABSENT.
         """
-        self._table[number - 1] = sessions
+        self._table[number - 1] = sessions | self._mark
+
+    def leave(self, number: int, sessions: int) -> None:
+        """
+        Write what a worker has that takes no more, now and with each set() from here on.
+
+        :param number: of the worker, from 1.
+        :param sessions: how many.
+        """
+        self._mark = _LEAVING
+        self.set(number, sessions)
+
+    def are_leaving(self, everybody: bool) -> bool:
+        """
+        Say whether any worker is leaving and still has sessions.
+
+        :param everybody: whether all are about to leave: then any that is there and has not said that it has none.
+        """
+        gone = (ABSENT, _LEAVING)
+        return any(load not in gone and (everybody or load & _LEAVING) for load in self._table)
 
     def has_more(self, number: int) -> bool:
         """

@@ -124,7 +124,7 @@ class PassageReader:
             return False
         try:
             self._head = _checked(json.loads(buffer[_SIZE:end]))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise BadPassage(f"a head that does not hold: {error!r}") from None
         del buffer[:end]
         return True

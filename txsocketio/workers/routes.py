@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.support.steady import steady
-from txsocketio.workers.departures import depart
+from txsocketio.workers.departures import Tunnels, depart
 from txsocketio.workers.peers import is_ours
 
 #: Connections that may be on the way to one worker; each may have a body with it.
@@ -39,14 +39,16 @@ class Route:
     Pass requests on to one other worker.
     """
 
-    def __init__(self, reactor: Any, address: str, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, reactor: Any, address: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED) -> None:
         """
         :param reactor: the reactor.
         :param address: of the other worker's UNIX socket.
+        :param tunnels: those of this process.
         :param complaints: take what cannot be passed on.
         """
         self._complaints = complaints
         self._reactor = reactor
+        self._tunnels = tunnels
         self._address = address
         self._link: Any = None
         self._busy = False
@@ -114,7 +116,7 @@ class Route:
 
     def _send(self, request: Any, refuse: Callable[[], Any]) -> None:
         try:
-            departure = depart(request, self._reactor)
+            departure = depart(request, self._reactor, self._tunnels)
         except OSError as error:
             self._complaints.error(_log, "a connection could not be passed on: {reason}", reason=error)
             refuse()

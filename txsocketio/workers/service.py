@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorFDSet, IReactorProcess, IReactorSocket, IReactorUNIX
 from twisted.logger import Logger
 
+from txsocketio import signals
 from txsocketio.errors import UsageError
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.ids import new_id
@@ -50,6 +51,7 @@ class WorkersService(Service):
         self._bound = False
         self._keepers: list[Keeper] = []
         self._loads: int | None = None
+        self._stopping: list[Deferred[Any]] | None = None
         self.on_late_failure: Callable[[str], Any] = self._log_late_failure
 
     @property
@@ -69,30 +71,53 @@ class WorkersService(Service):
         :raises Exception: what an endpoint raised, with a note that names it. Nothing is left listening.
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
-        self._bind()
+        if self._stopping is None:
+            self._bind()
 
     def startService(self) -> None:
         """
-        Bind, unless that was done with the privileges that have been given up since, and start the workers.
+        Bind, unless that was done with the privileges that have been given up since, and start the workers; while
+        others are being ended, when that is done.
 
         :raises UsageError: for a reactor that cannot do what is needed.
         :raises Exception: what an endpoint raised, with a note that names it. Nothing is left listening.
         """
-        self._bind()
+        if self._stopping is None:
+            self._bind()
         super().startService()  # type: ignore[no-untyped-call]
-        self.reactor.callWhenRunning(self._start)
+        if self._stopping is None:
+            self._begin()
 
     def stopService(self) -> Deferred[Any]:
         """
-        Stop listening, and end the workers as a single server ends.
+        End the workers as a single server ends, and stop listening when they have.
 
-        :return: a Deferred that fires when every process has ended; those that take too long are killed.
+        :return: a Deferred that fires when every process has ended; those that take too long are killed, and all when
+            a second signal comes. A second call waits for the same end.
         """
         super().stopService()  # type: ignore[no-untyped-call]
+        waiting: Deferred[Any] = Deferred()
+        if self._stopping is not None:
+            self._stopping.append(waiting)
+            return waiting
+        self._stopping = [waiting]
         ends = [keeper.stop() for keeper in self._keepers]
         deadline = steady(self.reactor).callLater(self._plan.patience, self._kill)
-        ended = DeferredList([self._ports.close(), *ends], consumeErrors=True)
-        return ended.addCallback(lambda _: self._cleared(deadline))
+        # Closing a listening socket here ends it for the workers as well, who see their clients out over it.
+        ended = DeferredList(ends, consumeErrors=True).addCallback(lambda _: self._ports.close())
+        ended.addCallback(lambda _: self._cleared(deadline))
+        return waiting
+
+    def hurry(self) -> None:
+        """
+        Kill every worker: the process is to end now.
+        """
+        for keeper in self._keepers:
+            keeper.kill()
+
+    def _begin(self) -> None:
+        signals.watch(self.reactor, self.hurry)
+        self.reactor.callWhenRunning(self._start)
 
     def _bind(self) -> None:
         if self._bound:
@@ -106,7 +131,7 @@ class WorkersService(Service):
         self._bound = True
 
     def _start(self) -> None:
-        if not self.running:
+        if not self.running or self._keepers:
             return
         try:
             shared = self._loads = Loads.new_file(self._plan.workers)
@@ -140,6 +165,20 @@ class WorkersService(Service):
         shared, self._loads = self._loads, None
         if shared is not None:
             os.close(shared)
+        signals.forget(self.reactor, self.hurry)
+        stopping, self._stopping = self._stopping or (), None
+        for waiting in stopping:
+            waiting.callback(None)
+        if self.running and self._stopping is None:
+            self._begin_late()
+
+    def _begin_late(self) -> None:
+        try:
+            self._bind()
+        except Exception as error:
+            self._unable(" ".join([str(error), *getattr(error, "__notes__", ())]))
+        else:
+            self._begin()
 
     def _log_late_failure(self, message: str) -> None:
         _log.critical("{message}", message=message)

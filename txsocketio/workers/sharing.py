@@ -14,15 +14,20 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
 from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET
 
+from txsocketio.leaving import when_sent
 from txsocketio.workers.arrivals import Arrivals
+from txsocketio.workers.departures import Tunnels
 from txsocketio.workers.marks import mark_of, owner_of
 from txsocketio.workers.routes import Route
 
 if TYPE_CHECKING:
     from txsocketio.transports.resource import EngineResource
+
+_log = Logger()
 
 
 def socket_name(name: str, number: int) -> str:
@@ -54,11 +59,13 @@ class Sharing:
         self._reactor = reactor
         self._address = socket_name(name, number)
         self._arrivals = Arrivals(site, reactor, complaints)
+        self._tunnels = Tunnels()
         self._routes: Mapping[int, Route] = {
-            other: Route(reactor, socket_name(name, other), complaints)
+            other: Route(reactor, socket_name(name, other), self._tunnels, complaints)
             for other in range(1, workers + 1)
             if other != number
         }
+        self._engine = resource.engine
         self._port: Any = None
         resource.engine.mark = mark_of(number)
         resource.offer_unknown(self.take)
@@ -73,10 +80,21 @@ class Sharing:
 
     def stop(self) -> Deferred[Any]:
         """
-        End every link.
+        Let go what other workers wait for, wait for what they have to say to clients through this one, and end every
+        link. Call it when the sessions here have ended.
 
-        :return: a Deferred that fires when nothing listens any more.
+        :return: a Deferred that fires when that is done, within ``close_timeout``, and nothing listens any more.
         """
+        # In this order: two workers may wait for each other.
+        self._arrivals.let_go()
+        ended = self._tunnels.when_ended()
+        ended.addTimeout(self._engine.options.close_timeout, self._reactor)
+        ended.addErrback(
+            lambda _: _log.warn("connections through this worker are cut: {count}", count=len(self._tunnels))
+        )
+        return ended.addCallback(lambda _: when_sent(self._engine, self._reactor)).addCallback(lambda _: self._close())
+
+    def _close(self) -> Deferred[Any]:
         for route in self._routes.values():
             route.close()
         self._arrivals.close()

@@ -1,0 +1,3 @@
+"""
+Fuzzing: every decoder, and the pairs of ways that must do the same, under mutated input. See docs/project/watching.rst.
+"""
