@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.adapter_contract import NAME, AdapterContract, Member
 from txsocketio.adapter import MemoryAdapter
 from txsocketio.dispatch import NO_ACK
-from txsocketio.errors import BroadcastTimeout, UnencodableValue, UnsupportedByGeneration
+from txsocketio.errors import BroadcastTimeout, OutgoingTooLarge, UnencodableValue, UnsupportedByGeneration
 from txsocketio.protocol.jsoncodec import JSONCodec
-from txsocketio.protocol.packet import EVENT, Packet
+from txsocketio.protocol.packet import EVENT, Bounds, Packet
 from txsocketio.protocol.socketio_v5 import ParserV5
 from txsocketio.targets import EVERYBODY, Target
 
@@ -125,6 +125,25 @@ class Broadcasts(AdapterCase):
         packet = Packet(EVENT, "", None, ["said", object()])
         self.assertRaises(UnencodableValue, self.adapter.broadcast, packet)
         self.assertEqual([self.ann.got, self.bob.got], [[], []])
+
+    def test_what_is_too_large_reaches_nobody(self):
+        adapter = self.adapter = MemoryAdapter("", ParserV5(JSONCodec(), Bounds(2, 1000)), lambda: self.clock)
+        ann = self.member("ann")
+        for value in ([b"x"] * 3, "x" * 1000):
+            packet = Packet(EVENT, "", None, ["said", value])
+            self.assertRaises(OutgoingTooLarge, adapter.broadcast, packet)
+            self.assertRaises(OutgoingTooLarge, adapter.broadcast_call, packet, EVERYBODY, 1)
+            self.assertEqual((ann.got, len(ann._acks_due())), ([], 0))
+
+    def test_what_is_too_large_for_one_client_only_the_others_get(self):
+        def refuse(encoded):
+            raise OutgoingTooLarge("0.9 needs a few bytes more")
+
+        self.bob.then = refuse
+        with capturedLogs() as events:
+            self.reached()
+        self.assertEqual(len(self.cy.got), 1)
+        self.assertEqual([event["sid"] for event in events], ["bob"])
 
     def test_what_one_client_cannot_carry_the_others_get(self):
         def refuse(encoded):

@@ -595,6 +595,11 @@ class Shown(SynchronousTestCase):
     def test_names_in_messages_are_short_and_on_one_line(self):
         self.assertEqual(shown("a\nb"), r"'a\nb'")
         self.assertEqual(len(shown("x" * 1000)), 80)
+        for count in range(70, 90):
+            text = ascii("é" * count)
+            self.assertEqual(shown("é" * count), text[:77] + "...")
+            text = ascii("x" * count)
+            self.assertEqual(shown("x" * count), text if len(text) <= 80 else text[:77] + "...")
         self.assertEqual(shown({"a": 1}), "a dict")
         # No work for what is not shown, and no limit of Python's on digits.
         self.assertEqual(len(shown("\U0001f600" * 10**6)), 80)

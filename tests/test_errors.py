@@ -26,6 +26,7 @@ TREE = {
     "EncodeError": "UsageError",
     "UnsupportedByGeneration": "EncodeError",
     "UnencodableValue": "EncodeError",
+    "OutgoingTooLarge": "EncodeError",
     "ConnectionRefused": "SocketIOError",
     "AccessDenied": "SocketIOError",
     "NoSuchMethod": "SocketIOError",

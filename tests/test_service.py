@@ -87,7 +87,7 @@ class Listening(ServiceCase):
         self.server.service("tcp:8000").startService()
         site = self.reactor.tcpServers[0][1]
         self.assertEqual(site.requestFactory.body_limit, 5000)
-        self.assertEqual(site.requestFactory.bounded_path, b"/live/io")
+        self.assertIsNone(site.requestFactory.bounded_path)
 
     def test_idle_connections_outlast_a_poll(self):
         for interval, expected in ((25, 60), (50, 70)):

@@ -276,6 +276,7 @@ class OptionsTests(InDirectory):
             ("/socket.io", ("polling", "websocket"), 25.0, 20.0),
         )
         self.assertEqual(options.generations, ("eio4", "eio3", "legacy"))
+        self.assertEqual(options.jsonp, ("eio3", "legacy"))
         self.assertEqual((options.max_http_buffer_size, options.cors_allowed_origins), (1_000_000, None))
 
     def test_values(self) -> None:
@@ -283,6 +284,8 @@ class OptionsTests(InDirectory):
         self.assertEqual(self.engine_option("transports", "--transports=websocket"), ("websocket",))
         self.assertEqual(self.engine_option("transports", "--transports=websocket, polling"), ("websocket", "polling"))
         self.assertEqual(self.engine_option("generations", "--generations=eio4"), ("eio4",))
+        self.assertEqual(self.engine_option("jsonp", "--jsonp=eio4, eio3"), ("eio4", "eio3"))
+        self.assertEqual(self.engine_option("jsonp", "--jsonp="), ())
         self.assertEqual(self.engine_option("ping_interval", "--ping-interval=2.5"), 2.5)
         self.assertEqual(self.engine_option("ping_timeout", "--ping-timeout=3"), 3)
         self.assertEqual(self.engine_option("max_http_buffer_size", "--max-http-buffer-size=5000"), 5000)
@@ -299,6 +302,7 @@ class OptionsTests(InDirectory):
             "--transports=pigeon": "transports must name",
             "--transports=": "transports must name",
             "--generations=eio4,eio5": "generations must name",
+            "--jsonp=eio5": "jsonp must name",
             "--ping-interval=soon": "ping_interval must be a number of seconds greater than 0, not 'soon'",
             "--ping-interval=nan": "ping_interval must be",
             "--ping-timeout=-1": "ping_timeout must be",

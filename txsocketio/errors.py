@@ -14,6 +14,7 @@ Every exception of txsocketio, in one tree::
     |   +-- EncodeError             a value that cannot be put on the wire
     |       +-- UnsupportedByGeneration     this client's protocol cannot carry it
     |       +-- UnencodableValue            no protocol can carry it
+    |       +-- OutgoingTooLarge            it has more attachments or bytes than an option allows
     +-- ConnectionRefused       raised by applications to refuse a namespace
     +-- AccessDenied            a method that the access list does not allow
     +-- NoSuchMethod            an event that no handler takes
@@ -140,6 +141,14 @@ class UnsupportedByGeneration(EncodeError):
 class UnencodableValue(EncodeError):
     """
     The value cannot be written as JSON with attachments, for no client.
+    """
+
+
+class OutgoingTooLarge(EncodeError):
+    """
+    A packet has more attachments than ``max_outgoing_attachments``, or more bytes than ``max_outgoing_bytes``.
+
+    Nothing of it has been sent, and the connection stays. Send less at a time, or raise the option.
     """
 
 

@@ -99,13 +99,15 @@ class IEngineCodec(Interface):
         " packet that form: 0.9's heartbeat becomes '3', its noop '6', its root disconnect '1', all else '4' + packet."
     )
 
-    def decode_payload(body: bytes, content_type: bytes, limit: int) -> list[str | bytes]:
+    def decode_payload(body: bytes, content_type: bytes, limit: int, container: str = "") -> list[str | bytes]:
         """
         Split the body of a POST.
 
         :param body: the whole body.
         :param content_type: the value of the request's Content-Type, lower case, without parameters.
         :param limit: how many packets it may hold.
+        :param container: what container_for() has made of the session's container; may be left out where nothing is
+            known of the session.
         :return: engine packets in order: a str is a packet with its type character; bytes are a binary message.
         :raises PayloadError: when it cannot be split.
         :raises PayloadTooLarge: for more packets than the limit.
@@ -120,13 +122,14 @@ class IEngineCodec(Interface):
         :raises PacketError: when it is not one.
         """
 
-    def container_for(container: str, body: bytes) -> str:
+    def container_for(container: str, body: bytes, content_type: bytes = b"") -> str:
         """
-        Correct the choice of a polling container by what a client posts, where only that tells 1.x from 2.x.
+        Settle what kind of client polls by what it posts, where only that tells 1.x from 2.x.
 
-        :param container: the one in use: a key of Generation.wires.
+        :param container: the session's so far: a key of Generation.wires.
         :param body: of a POST.
-        :return: the one that this client reads; usually the same.
+        :param content_type: of that POST, as decode_payload() takes it.
+        :return: the session's from now on; usually the same.
         :raises PayloadError: for a body that is not UTF-8.
         """
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txsocketio.adapter import MemoryAdapter
@@ -21,6 +22,8 @@ from txsocketio.protocol.packet import CONNECT, DISCONNECT, Packet
 from txsocketio.reasons import FORCED_CLOSE, SERVER_NAMESPACE_DISCONNECT
 from txsocketio.routing import NONE, Routing
 
+_log = Logger()
+
 
 class _Nowhere(MemoryAdapter):
     """
@@ -32,6 +35,9 @@ class _Nowhere(MemoryAdapter):
         Admit nobody: clients of every server come by.
         """
 
+
+#: A CONNECT of so many characters is not weighed.
+_LIGHT: Final = 1024
 
 #: Where no class is mounted at the root, clients that are joined to it unasked get this: it takes no events.
 EMPTY_ROOT: Final = MountedNamespace("", BaseNamespace, _Nowhere())
@@ -90,8 +96,18 @@ class Membership(Routing):
         elif len(self.active_ns) + len(self._joining) >= self.server.options.max_namespaces:
             self._report("too_many_namespaces", f"no more than {self.server.options.max_namespaces} namespaces", name)
             self._send_raw(refusal(name, "too many namespaces"))
+        elif self.packet_bytes > _LIGHT and not self._may_keep(self.packet_bytes):
+            self._report("too_many_connect_bytes", "too much was sent with the connects of one client", name)
+            self._send_raw(refusal(name, "too much was sent with connects"))
         else:
             self._instantiate(mount, packet)
+
+    def _may_keep(self, size: int) -> bool:
+        # What comes with a CONNECT stays as long as the namespace: of all of them together no more than of one message.
+        for namespaces in (self.active_ns, self._joining):
+            size += sum([namespace._connect_bytes for namespace in namespaces.values()])
+        most: int = self.server.engine_options.max_http_buffer_size
+        return size <= most
 
     def _instantiate(self, mount: MountedNamespace, packet: Packet) -> None:
         name = packet.namespace
@@ -101,6 +117,8 @@ class Membership(Routing):
                 close_namespace(namespace, self._reason)
             if namespace.close_reason is not None:
                 return
+            if self.packet_bytes > _LIGHT:
+                namespace._connect_bytes = self.packet_bytes
             mount.adapter.add(namespace)
         except BaseException:
             if self._reason is None:
@@ -173,6 +191,20 @@ class Membership(Routing):
             self._held = False
             self.engine_session.release()
 
+    def attachments_are_late(self) -> None:
+        """
+        End the connection if the attachments that were awaited when the deadline began still are.
+        """
+        awaited, self._awaited = self._awaited, self._assembler
+        if self._assembler is None:
+            return
+        if self._assembler is not awaited:
+            self.server.attachment_deadlines.start(self)
+            return
+        sid = self.engine_session.sid[:6]
+        self.server.complaints.warn(_log, "session {sid} closed: attachments did not come", sid=sid)
+        self._end(FORCED_CLOSE)
+
     def _end(self, reason: str, farewell: bool = False) -> None:
         """
         End every namespace and the connection; a second call does nothing.
@@ -186,6 +218,9 @@ class Membership(Routing):
         self._reason = reason
         self.server.connect_deadlines.stop(self)
         self._assembler = None
+        if self._awaited is not None:
+            self._awaited = None
+            self.server.attachment_deadlines.stop(self)
         for namespace in [*self.active_ns.values(), *self._joining.values()]:
             joined = namespace.ns_name in self.active_ns
             if farewell and joined:

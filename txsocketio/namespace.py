@@ -65,6 +65,9 @@ class BaseNamespace(Hooks, Sending, AccessMixin, CredentialsMixin, Addressing):
             cls.initialize = _once(cls, initialize)  # type: ignore[method-assign, assignment]
         cls._table = HandlerTable(cls)
 
+    #: Of the CONNECT that ``auth`` came with, unless it was short.
+    _connect_bytes = 0
+
     def __init__(self, socket: Socket, mount: MountedNamespace, packet: Packet) -> None:
         """
         :param socket: of the client.

@@ -13,6 +13,7 @@ from txsocketio.interfaces import ISession
 from txsocketio.jobs import guarded, log_failure
 from txsocketio.lifecycle import close_namespace
 from txsocketio.protocol.attachments import Assembler
+from txsocketio.protocol.jsoncodec import LARGE
 from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, DISCONNECT, RESERVED_EVENTS, Packet
 from txsocketio.protocol.socketio_text import TextParser
 from txsocketio.reasons import CLIENT_NAMESPACE_DISCONNECT
@@ -39,6 +40,7 @@ class Routing:
 
     __slots__ = (
         "_assembler",
+        "_awaited",
         "_joining",
         "_left",
         "_loads",
@@ -68,6 +70,8 @@ class Routing:
         self._reason: str | None = None
         #: Only while attachments are awaited.
         self._assembler: Assembler | None = None
+        #: The one whose deadline runs: it stays when the attachments have come, for the next one to be seen by.
+        self._awaited: Assembler | None = None
         parser = session.generation.parser
         self._loads: Any = parser.json.quick_loads if isinstance(parser, TextParser) else None
 
@@ -85,7 +89,7 @@ class Routing:
             count = len(head)
             first = _FIRST_ID[count]
             id = int(head) - first
-            if not 0 <= id < _IDS[count] or self._assembler is not None:
+            if not 0 <= id < _IDS[count] or self._assembler is not None or len(packet) > LARGE:
                 return False
             namespace, loads = self.active_ns[""], self._loads
             data = loads(b"[" + rest)
@@ -110,7 +114,7 @@ class Routing:
         :param text: a packet, or the head of one with attachments.
         :raises ProtocolError: when it is none, or out of place; the session closes.
         """
-        if self._assembler is None and self._loads is not None:
+        if self._assembler is None and self._loads is not None and len(text) <= LARGE:
             head = _EVENT_HEAD(text)
             namespace = None if head is None else self.active_ns.get(head[1] or "")
             if head is not None and namespace is not None:
@@ -152,6 +156,9 @@ class Routing:
             assembler = Assembler(self.engine_session.generation.parser, options.max_attachments, most)
         packet = assembler.add_text(data) if isinstance(data, str) else assembler.add_binary(data)
         self._assembler = assembler if assembler.pending else None
+        if self._awaited is None and assembler.pending:
+            self._awaited = assembler
+            self.server.attachment_deadlines.start(self)
         return packet
 
     def _route(self, packet: Packet) -> None:

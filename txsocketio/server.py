@@ -54,6 +54,7 @@ class SocketIOServer:
     :ivar engine: the Engine.
     :ivar complaints: by which whatever clients and other processes can cause is logged.
     :ivar connect_deadlines: until when clients without a namespace must have joined one.
+    :ivar attachment_deadlines: until when attachments that are awaited must have come.
     :ivar engine_options: the EngineOptions.
     :ivar options: the SocketOptions.
     """
@@ -82,6 +83,10 @@ class SocketIOServer:
         parser = self.engine.generations.by_name[newest].parser
         self.connect_deadlines: Deadlines[Socket] = Deadlines(
             self._get_clock, self.options.connect_timeout, Socket.not_connected
+        )
+        patience: Any = self.engine_options.message_timeout
+        self.attachment_deadlines: Deadlines[Socket] = Deadlines(
+            self._get_reactor, patience, Socket.attachments_are_late
         )
         self._cluster = _check_cluster(adapter)
         self.mounts: dict[str, MountedNamespace] = mount_namespaces(

@@ -122,10 +122,11 @@ class SocketIOService(Service):
             self._site = BoundedSite(
                 PathResource(options.path, self.server.resource(), self._root),
                 options.max_http_buffer_size,
-                options.path.encode(),
                 # Over HTTP/2 a poll that waits is idle.
-                max(60.0, options.ping_interval + options.ping_timeout),
+                timeout=max(60.0, options.ping_interval + options.ping_timeout),
                 handshake=self.server.resource().short_handshake,
+                engine=self.server.resource(),
+                engine_path=None if self._root is None else options.path.encode(),
                 complaints=self.server.complaints,
                 reactor=self.reactor,
             )

@@ -69,6 +69,7 @@ class Options(usage.Options):
         ["static", None, None, "A directory whose files are served beside it."],
         ["transports", None, ",".join(_DEFAULTS.transports), "The transports that clients may use."],
         ["generations", None, ",".join(_DEFAULTS.generations), "The generations of clients that are served."],
+        ["jsonp", None, ",".join(_DEFAULTS.jsonp), "The generations whose clients may poll by scripts; none if empty."],
         ["ping-interval", None, _DEFAULTS.ping_interval, "Seconds between two pings.", _number],
         ["ping-timeout", None, _DEFAULTS.ping_timeout, "Seconds that a client may take to answer one.", _number],
         [
@@ -229,6 +230,7 @@ class Options(usage.Options):
         options = {name.replace("-", "_"): self[name] for name in names}
         for name in ("transports", "generations"):
             options[name] = _split(options[name])
+        options["jsonp"] = _split(self["jsonp"]) if self["jsonp"] else ()
         origins = self["cors-allowed-origins"]
         if origins:
             options["cors_allowed_origins"] = "*" if origins == ["*"] else origins

@@ -10,8 +10,6 @@ from typing import Final
 
 #: A part of the target's name, and of what the finding says.
 KNOWN: Final[tuple[tuple[str, str], ...]] = (
-    ("payload-eio3", "UnicodeDecodeError"),
-    ("attachments", "a relayed packet is not amplified"),
     ("origin", "null is nobody's origin"),
     ("origin", "no user in an origin"),
     ("origin", "no port 0"),

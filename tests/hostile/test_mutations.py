@@ -17,7 +17,7 @@ from tests.hostile.world import PollingAttacker, WebSocketAttacker, World
 SEED = 20120313
 
 #: Over each transport.
-PACKETS = {"eio4": 6000, "eio3": 3000, "legacy": 4000}
+PACKETS = {"eio4": 6000, "eio3": 4500, "legacy": 4000}
 
 
 class Mutations(SynchronousTestCase):

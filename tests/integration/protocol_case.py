@@ -20,6 +20,7 @@ from tests.integration.raw_client import Peer, WebSocket, until
 from tests.integration.raw_sessions import Poller, PollingTalk, Talk, WebSocketTalk
 from txsocketio.server import SocketIOServer
 from txsocketio.service import PathResource
+from txsocketio.support.options import GENERATIONS
 from txsocketio.transports.resource import EngineResource
 from txsocketio.transports.site import BoundedSite
 
@@ -51,6 +52,7 @@ class ProtocolCase(TestCase):
 
         :return: a machine to talk to it from.
         """
+        options.setdefault("jsonp", GENERATIONS)
         resource = EngineResource(partial(Echo, self.journal), clock=reactor, **options)
         self.engine = resource.engine
         return self._listen("/engine.io", resource, self.engine.shutdown)
@@ -63,6 +65,7 @@ class ProtocolCase(TestCase):
         """
         # What unfinished handlers get when their client is gone.
         options.setdefault("job_grace", 0.01)
+        options.setdefault("jsonp", GENERATIONS)
         namespaces = {"/": Talkative, "/custom": Talkative, "/patient": Patient}
         self.server = SocketIOServer(namespaces, reactor=reactor, **options)
         self.server.journal = self.journal

@@ -109,7 +109,9 @@ def _twistd(name: str) -> list[str]:
     names = "--namespaces=tests.integration.fixture"
     # A page is of one origin and talks to all of the servers.
     origins = "--cors-allowed-origins=*"
-    return [script("twistd"), "-n", "--pidfile=", "socketio", listen, names, origins, *options]
+    # Clients of 3.x still poll by scripts where they are told to.
+    scripts = "--jsonp=eio4,eio3,legacy"
+    return [script("twistd"), "-n", "--pidfile=", "socketio", listen, names, origins, scripts, *options]
 
 
 @contextmanager

@@ -60,7 +60,6 @@ REFUSED_WEBSOCKETS: dict[str, tuple[Any, ...]] = {
     "websocket_without_a_transport": ({"EIO": "4"}, 0),
     "websocket_with_an_unknown_transport": ({"EIO": "3", "transport": "abc"}, 0),
     "websocket_of_an_unknown_session": ({"EIO": "4", "transport": "websocket", "sid": "abc"}, 1),
-    "websocket_that_says_polling": ({"EIO": "4", "transport": "polling"}, 3),
 }
 
 
@@ -151,6 +150,11 @@ class Refusals(ProtocolCase):
         self.assertEqual((400, MESSAGES[code].encode()), (answer.status, answer.body))
         self.assertEqual("close", answer.headers["connection"])
         self.assert_nothing_left()
+
+    async def test_websocket_that_says_polling(self) -> None:
+        answer = await self.serve_engine().refused_websocket({"EIO": "4", "transport": "polling"})
+        self.assertEqual((200, b'0{"sid":'), (answer.status, answer.body[:8]))
+        self.assertEqual("close", answer.headers["connection"])
 
     async def test_a_revision_that_is_off(self) -> None:
         peer = self.serve_engine(generations=["eio4"])

@@ -72,7 +72,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "a_websocket_by_post": (
         WEBSOCKET.replace("GET", "POST") + UPGRADE + KEY + "Content-Length: 0\r\n\r\n",
         400,
-        b"Bad handshake method",
+        b'{"code":2,"message":"Bad handshake method"}',
     ),
     "an_upgrade_to_something_else": (WEBSOCKET + f"Upgrade: {SECRET}\r\nConnection: Upgrade\r\n\r\n", 400, None),
 }

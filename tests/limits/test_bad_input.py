@@ -2,8 +2,11 @@
 What clients must not send: each gets its answer, one line is logged, and nothing else happens.
 """
 
+import gzip
+import zlib
+
 from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame, events
-from tests.transports.http_kit import Response
+from tests.transports.http_kit import Response, raw_request
 from tests.transports.websocket_kit import CLOSE, CONTINUATION, PING, TEXT, frame
 from txsocketio.namespace import BaseNamespace
 
@@ -312,7 +315,7 @@ class Posts(BadInputCase):
         b"\xff\xfe",
         b'42["echo","\xed\xa0\x80"]',
         b"b*",
-        b"bQQ",
+        b"bQQ=Q",
         b"b\xc3\xa9",
         SECRET.encode(),
         b"9",
@@ -332,6 +335,13 @@ class Posts(BadInputCase):
         peer.send('421["echo"]', "4x")
         self.assertEqual(peer.status, 200)
         self.assertEqual(Echo.reasons, ["parse error"])
+
+    def test_a_compressed_body_is_not_inflated(self):
+        for coding, compress in (("gzip", gzip.compress), ("deflate", zlib.compress)):
+            peer = self.begin()
+            peer.raw(compress(b"4" * 900_000), ("Content-Encoding", coding))
+            self.assertEqual(peer.status, 400)
+            self.ended(peer, "parse error", coding)
 
     def test_what_was_queued_before_a_violation_of_socketio_can_be_fetched(self):
         for violation in (
@@ -431,6 +441,40 @@ class Requests(BadInputCase):
             answer = self.whole.request(method, query)
             self.assertEqual((answer.status, answer.json["code"]), (status, code), query)
             self.alone(query)
+
+    def test_those_of_other_pages(self):
+        self.said  # noqa: B018
+        peer = self.begin(PollingPeer)
+        page = ("Origin", "https://" + SECRET + ".example")
+        for method, query in (
+            ("POST", peer.query),
+            ("POST", POLLING),
+            ("GET", {"EIO": "3", "transport": "polling", "j": "0"}),
+        ):
+            answer = self.whole.request(method, query, b"1" if method == "POST" else None, [page])
+            self.assertEqual((answer.status, answer.json["code"]), (403, 4), query)
+        peer.say("echo", id=1)
+        self.assertEqual(peer.take(), ["431[]"])
+
+    def test_one_that_breaks_off(self):
+        self.said  # noqa: B018
+        peer = self.begin(PollingPeer)
+        line = self.whole.dial()
+        head = raw_request("POST", self.whole.target(**peer.query), headers=[("Content-Length", "99")])
+        line.feed(head + b"4" + SECRET.encode())
+        line.break_off()
+        self.assertIsNone(peer.session)
+
+    def test_an_upgrade_that_is_not_used(self):
+        peer = self.begin(PollingPeer)
+        for name in ("h2c", "TLS/1.0", "websocket"):
+            line = self.whole.dial()
+            headers = [("Connection", "Upgrade"), ("Upgrade", name), ("Content-Type", "text/plain")]
+            line.feed(raw_request("POST", self.whole.target(**peer.query), b"3", headers) + SECRET.encode())
+            self.whole.turn()
+            self.assertTrue(line.lost)
+            answer = Response(line.take())
+            self.assertEqual((answer.status, answer.header("connection"), answer.rest), (200, "close", b""), name)
 
     def test_another_revision_or_transport_than_the_sessions(self):
         peer = self.begin(PollingPeer)

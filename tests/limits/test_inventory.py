@@ -26,6 +26,7 @@ BOTH = {
     "max_held_bytes",
     "max_held_packets",
     "max_namespaces",
+    "max_outgoing_attachments",
     "max_outgoing_bytes",
     "max_pending_acks",
     "max_unfinished_handlers",

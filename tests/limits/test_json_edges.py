@@ -181,7 +181,7 @@ class OverPolling(Edges, StackCase):
 
 class OverJSONP(StackCase):
     def test_line_separators_are_escaped_there_and_back(self):
-        whole = self.stack({"/": Echo})
+        whole = self.stack({"/": Echo}, jsonp=["eio4"])
         query = {**EIO4, "transport": "polling", "j": "0"}
         opened = whole.request("GET", query).body
         sid = opened.split(b'\\"sid\\":\\"')[1].split(b"\\")[0].decode()

@@ -184,3 +184,48 @@ class Path(HTTPCase):
         for path in ("/socket.io", "/live", "/live/iota", ""):
             whole.path = path
             self.assertEqual(whole.request("GET", POLLING).status, 404, path)
+
+
+class Hosts(HTTPCase):
+    """
+    ``allowed_hosts`` over both transports.
+    """
+
+    def test_names_that_the_server_does_not_have_are_refused(self):
+        for allowed, polled, upgraded in (
+            (None, 200, 101),
+            (["example.org"], 200, 101),
+            (["*.org"], 200, 101),
+            (["other.example"], 403, 400),
+        ):
+            self.assertEqual(self.get(allowed_hosts=allowed).status, polled)
+            peer = WebSocketPeer(self.whole, open=False)
+            self.assertEqual(peer.response.status, upgraded, allowed)
+
+
+class Scripts(HTTPCase):
+    """
+    ``jsonp``.
+    """
+
+    def test_which_generations_may_poll_by_scripts(self):
+        for allowed, statuses in (
+            (("eio3", "legacy"), [400, 200]),
+            (("eio4",), [200, 400]),
+            ((), [400, 400]),
+        ):
+            whole = self.stack({"/": Talker}, jsonp=allowed)
+            found = [whole.request("GET", {**POLLING, "EIO": eio, "j": "0"}).status for eio in ("4", "3")]
+            self.assertEqual(found, statuses, allowed)
+
+    def test_only_pages_of_allowed_origins_read_them(self):
+        whole = self.stack({"/": Talker})
+        query = {**POLLING, "EIO": "3", "j": "0"}
+        for header, status in (
+            (("Origin", THERE), 403),
+            (("Referer", THERE + "/page"), 403),
+            (("Sec-Fetch-Site", "cross-site"), 403),
+            (("Cookie", "io=x"), 403),
+            (("Referer", HERE + "/page"), 200),
+        ):
+            self.assertEqual(whole.request("GET", query, headers=[header]).status, status, header)

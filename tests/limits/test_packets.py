@@ -3,7 +3,9 @@ How many packets go into one request, and how many attachments into one packet.
 """
 
 from tests.limits.kit import SECRET, PollingPeer, StackCase, WebSocketPeer, message
+from txsocketio.errors import OutgoingTooLarge
 from txsocketio.namespace import BaseNamespace
+from txsocketio.support.options import MIB
 
 
 class Keeper(BaseNamespace):
@@ -18,6 +20,12 @@ class Keeper(BaseNamespace):
 
     def on_keep(self, *args):
         self.kept.append(args)
+
+    def on_attachments(self):
+        return [b"x"] * 5000
+
+    def on_letters(self):
+        return ["x" * MIB] * 20
 
     def recv_disconnect(self, reason):
         self.reasons.append(reason)
@@ -204,6 +212,24 @@ class Attachments:
         peer.take()
         self.assertFalse(peer.open)
 
+    def test_one_attachment_is_in_one_place(self):
+        mark = '{"_placeholder":true,"num":0}'
+        peer = self.begin()
+        peer.send(f'451-["keep",{mark}]', b"x" * 200_000)
+        self.assertEqual(len(self.namespace.kept), 1)
+        peer.send('451-["keep",[' + ",".join([mark] * 5000) + "]]", b"x" * 200_000)
+        self.assertEqual((len(self.namespace.kept), Keeper.reasons), (1, ["parse error"]))
+
+    def test_an_attachment_that_no_placeholder_names(self):
+        peer = self.begin()
+        peer.send('452-["keep",{"_placeholder":true,"num":0}]', b"x", b"y")
+        self.assertEqual((self.namespace.kept, Keeper.reasons), ([], ["parse error"]))
+
+    def test_their_numbers_may_be_written_as_floats(self):
+        peer = self.begin()
+        peer.send('452-["keep",{"_placeholder":true,"num":1.0},{"_placeholder":true,"num":0e0}]', b"x", b"y")
+        self.assertEqual((self.namespace.kept, Keeper.reasons), ([(b"y", b"x")], []))
+
     def test_their_number_is_an_option(self):
         peer = self.begin(max_attachments=12)
         peer.send(*self.packet(12))
@@ -259,6 +285,60 @@ class Attachments:
         peer = self.begin()
         peer.send(b"x")
         self.assertEqual(Keeper.reasons, ["parse error"])
+
+
+class Relays:
+    """
+    ``max_outgoing_attachments``, and what ``max_outgoing_bytes`` says of one packet, over both transports.
+    """
+
+    def joined(self, **options):
+        peer = self.begin(**options)
+        peer.take()
+        return peer
+
+    def test_no_more_attachments_leave_than_clients_take(self):
+        peer = self.joined()
+        for send in (self.namespace.emit, self.whole.server.emit):
+            error = self.assertRaises(OutgoingTooLarge, send, "many", [b"x" * MIB] * 5000)
+            self.assertIn("max_outgoing_attachments", str(error))
+            send("many", [b"x"] * 10)
+        self.assertEqual(len(peer.take()), 22)
+        self.assertEqual(Keeper.reasons, [])
+
+    def test_it_is_an_option(self):
+        peer = self.joined(max_outgoing_attachments=12)
+        self.namespace.emit("many", [b"x"] * 12)
+        self.assertEqual(len(peer.take()), 13)
+        self.assertRaises(OutgoingTooLarge, self.namespace.emit, "many", [b"x"] * 13)
+
+    def test_a_packet_of_too_many_bytes_does_not_leave(self):
+        peer = self.joined()
+        for value in ("x" * 17 * MIB, [b"x" * 9 * MIB] * 2, ["x" * MIB] * 17):
+            for send in (self.namespace.emit, self.whole.server.emit):
+                error = self.assertRaises(OutgoingTooLarge, send, "large", value)
+                self.assertIn("max_outgoing_bytes", str(error))
+        self.namespace.emit("small")
+        self.assertEqual(peer.take(), ['42["small"]'])
+        self.assertEqual(Keeper.reasons, [])
+
+    def test_an_acknowledgement_that_cannot_leave_is_a_handler_that_fails(self):
+        peer = self.joined()
+        for count, event in enumerate(("attachments", "letters"), 1):
+            peer.send(f'427["{event}"]')
+            (answer,) = peer.take()
+            self.assertIn("handler_error", answer)
+            self.assertEqual(len(self.flushLoggedErrors(OutgoingTooLarge)), 1)
+            peer.send('42["keep",1]')
+            self.assertEqual((len(self.namespace.kept), Keeper.reasons), (count, []))
+
+
+class RelaysOverWebSocket(Relays, PacketsCase):
+    kind = WebSocketPeer
+
+
+class RelaysOverPolling(Relays, PacketsCase):
+    pass
 
 
 class AttachmentsOverWebSocket(Attachments, PacketsCase):

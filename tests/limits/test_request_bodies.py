@@ -2,9 +2,14 @@
 ``max_http_buffer_size`` for what is posted: in our own site while it arrives, in another one when it has.
 """
 
+from twisted.internet.testing import MemoryReactorClock
+from twisted.web.resource import Resource
+
 from tests.limits.kit import EIO4, SECRET, HTTPLine, PollingPeer, StackCase, message
+from tests.limits.stack import Line
 from tests.transports.http_kit import Response, raw_request
 from txsocketio.namespace import BaseNamespace
+from txsocketio.server import SocketIOServer
 from txsocketio.transports.site import LINGER
 
 LIMIT = 1_000_000
@@ -63,6 +68,17 @@ class BodiesCase(StackCase):
         self.assertEqual((peer.status, self.namespace.kept), (200, [(1,)]))
 
 
+class Uploads(Resource):
+    """
+    Say how many fields a form has.
+    """
+
+    isLeaf = True
+
+    def render_POST(self, request):
+        return b"%d" % len(request.args)
+
+
 class Everywhere:
     """
     What both sites do.
@@ -111,11 +127,11 @@ class Everywhere:
 
     def test_a_jsonp_form_counts_as_it_is_posted(self):
         whole = self.stack({"/": Keeper}, foreign=self.foreign, max_http_buffer_size=5000)
-        query = {**EIO4, "transport": "polling", "j": "0"}
+        query = {"EIO": "3", "transport": "polling", "j": "0"}
         opened = whole.request("GET", query).body
         sid = opened.split(b'\\"sid\\":\\"')[1].split(b"\\")[0].decode()
         for size, status in ((5000, 200), (5001, 413)):
-            body = b'd=40{"a":"' + b"x" * (size - 12) + b'"}'
+            body = b'd=%d:42["a","' % (size - 7) + b"x" * (size - 17) + b'"]'
             answer = whole.request("POST", {**query, "sid": sid}, body)
             self.assertEqual((len(body), answer.status), (size, status))
 
@@ -163,7 +179,34 @@ class OurSite(Everywhere, BodiesCase):
         line = self.post(self.head(peer, 1000) + b"4")
         self.whole.advance(61)
         self.assertTrue(line.lost)
-        self.lives(peer)
+        self.assertIsNone(peer.session)
+
+    def test_every_path_is_bounded_whatever_is_served_beside(self):
+        for root in (None, Uploads()):
+            clock = MemoryReactorClock()
+            server = SocketIOServer({"/": Keeper}, reactor=clock, max_http_buffer_size=5000)
+            site = server.service("tcp:8000", root=root).site
+            for target in ("/x", "/", "*", "//socket.io/", "/%73ocket.io/", "http://h/socket.io/", "/socket.io/1/"):
+                for length in (("Content-Length", "900000000"), ("Transfer-Encoding", "chunked")):
+                    line = Line()
+                    line.protocol = site.buildProtocol(None)
+                    line.protocol.makeConnection(line)
+                    line.feed(raw_request("POST", target, headers=[length]))
+                    if length[1] == "chunked":
+                        line.feed(chunked(b"x" * 5001))
+                    self.assertEqual(Response(line.take()).status, 413, (root, target, length))
+                    line.break_off()
+
+    def test_what_is_served_beside_reads_its_forms(self):
+        clock = MemoryReactorClock()
+        server = SocketIOServer({"/": Keeper}, reactor=clock)
+        line = Line()
+        line.protocol = server.service("tcp:8000", root=Uploads()).site.buildProtocol(None)
+        line.protocol.makeConnection(line)
+        form = [("Content-Type", "application/x-www-form-urlencoded")]
+        line.feed(raw_request("POST", "/upload", b"a=1&b=2", form))
+        self.assertEqual(Response(line.take()).body, b"2")
+        line.break_off()
 
     def test_a_request_that_never_ends_is_given_up(self):
         self.begin()

@@ -177,6 +177,20 @@ class Namespaces:
         self.assertEqual(peer.join("/a"), [])
         self.assertEqual(peer.join("/b"), ['44/b,{"message":"too many namespaces"}'])
 
+    def test_what_comes_with_connects_is_bounded_for_all_of_them(self):
+        refusal = '44/n2,{"message":"too much was sent with connects"}'
+        peer = self.begin(self.mounts(4), max_http_buffer_size=10_000)
+        for number in range(2):
+            self.assertTrue(peer.join(f"/n{number}", {"token": "x" * 4900})[0].startswith(f"40/n{number},"))
+        self.assertEqual(peer.join("/n2", {"token": "x" * 4900}), [refusal])
+        self.assertTrue(peer.join("/n3", {"token": "x" * 500})[0].startswith("40/n3,"))
+        peer.send("41/n0,")
+        self.assertTrue(peer.join("/n2", {"token": "x" * 4900})[0].startswith("40/n2,"))
+
+    def test_a_single_connect_may_be_as_long_as_a_message(self):
+        peer = self.begin(self.mounts(1), max_http_buffer_size=10_000)
+        self.assertTrue(peer.join("/n0", {"token": "x" * 9900})[0].startswith("40/n0,"))
+
     def test_names_that_nothing_is_mounted_at_leave_nothing(self):
         peer = self.begin()
         peer.join()

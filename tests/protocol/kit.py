@@ -4,9 +4,11 @@ What the tests of the wire formats share: captures, strategies, a masking client
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -90,11 +92,12 @@ def steps(function: Callable[..., Any], *arguments: Any) -> int:
         return trace
 
     before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        function(*arguments)
-    finally:
-        sys.settrace(before)
+    with _no_collection():
+        sys.settrace(trace)
+        try:
+            function(*arguments)
+        finally:
+            sys.settrace(before)
     return count
 
 
@@ -109,12 +112,23 @@ def calls(function: Callable[..., Any], *arguments: Any) -> int:
         count += event == "call"
 
     before = sys.getprofile()
-    sys.setprofile(profile)
-    try:
-        function(*arguments)
-    finally:
-        sys.setprofile(before)
+    with _no_collection():
+        sys.setprofile(profile)
+        try:
+            function(*arguments)
+        finally:
+            sys.setprofile(before)
     return count
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    # What hypothesis has the collector call would be counted.
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class CountingBytes(bytes):

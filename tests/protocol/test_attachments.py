@@ -4,6 +4,7 @@ Tests of txsocketio.protocol.attachments.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import given
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.protocol.kit import EIO3, EIO4, calls, modest, values, values_with_bytes, wire_texts
-from txsocketio.errors import AttachmentError, PayloadTooLarge, ProtocolError, UnencodableValue
+from txsocketio.errors import AttachmentError, OutgoingTooLarge, PayloadTooLarge, ProtocolError, UnencodableValue
 from txsocketio.protocol.attachments import Assembler, extract, restore
-from txsocketio.protocol.jsoncodec import JSONCodec
-from txsocketio.protocol.packet import EVENT, Packet
+from txsocketio.protocol.jsoncodec import JSONCodec, json_codec
+from txsocketio.protocol.packet import EVENT, Bounds, Packet
 
 JSON = JSONCodec()
 
@@ -57,23 +58,97 @@ class ExtractTests(SynchronousTestCase):
         self.assertEqual(decoded, [value])
 
 
+class BoundsTests(SynchronousTestCase):
+    """
+    What is refused before it is rendered or copied.
+    """
+
+    def test_attachments_are_counted(self) -> None:
+        bounds = Bounds(2, 100)
+        self.assertEqual(extract(JSON, [b"1", b"2"], bounds)[1], [b"1", b"2"])
+        error = self.assertRaises(OutgoingTooLarge, extract, JSON, [b"1", b"2", b"3"], bounds)
+        self.assertIn("max_outgoing_attachments", str(error))
+
+    def test_their_bytes_are_summed(self) -> None:
+        for last in (b"12", bytearray(b"12"), memoryview(b"12")):
+            self.assertEqual(len(extract(JSON, [b"123", last], Bounds(10, 5))[1]), 2)
+            error = self.assertRaises(OutgoingTooLarge, extract, JSON, [b"1234", last], Bounds(10, 5))
+            self.assertIn("max_outgoing_bytes", str(error))
+        wide = memoryview(bytes(16)).cast("Q")
+        self.assertRaises(OutgoingTooLarge, extract, JSON, [wide], Bounds(10, 15))
+
+    def test_a_bomb_costs_no_more_than_what_is_allowed(self) -> None:
+        copied: list[int] = []
+
+        class Watched(bytearray):
+            def __bytes__(self) -> bytes:
+                copied.append(len(self))
+                return bytes(memoryview(self))
+
+        data = Watched(b"x" * 1000)
+        few, many = (
+            calls(self.assertRaises, OutgoingTooLarge, extract, JSON, [data] * count, Bounds(10, 10**9))
+            for count in (11, 5000)
+        )
+        self.assertEqual(few, many)
+        self.assertEqual(copied, [1000] * 20)
+
+    def test_a_bomb_that_only_the_standard_library_could_write_costs_no_more(self) -> None:
+        for first in (2**70, "\ud800", float("nan")):
+            few, many = (
+                calls(self.assertRaises, OutgoingTooLarge, extract, JSON, [first, *[b"x"] * count], Bounds(10, 10**9))
+                for count in (11, 5000)
+            )
+            self.assertLessEqual(many, few)
+
+    def test_another_codec_is_bounded_as_well(self) -> None:
+        codec = json_codec(json)
+        self.assertRaises(OutgoingTooLarge, extract, codec, [b"x"] * 3, Bounds(2, 100))
+        self.assertRaises(OutgoingTooLarge, extract, codec, [b"x" * 3], Bounds(2, 2))
+
+
 class RestoreTests(SynchronousTestCase):
     def test_numbers_that_name_no_attachment(self) -> None:
-        for number in (True, False, -1, 2, 10**30, 1.0, "0", None, [], {}):
-            forged = [{"_placeholder": True, "num": number}]
+        for number in (True, False, -1, 2, 10**30, 0.5, 1e300, "0", None, [], {}):
+            forged = [{"_placeholder": True, "num": number}, {"_placeholder": True, "num": 0}]
             self.assertRaises(AttachmentError, restore, forged, [b"a", b"b"])
         self.assertRaises(AttachmentError, restore, [{"_placeholder": True}], [b"a"])
 
-    def test_an_attachment_may_be_named_twice_or_not_at_all(self) -> None:
-        value = [{"_placeholder": True, "num": 0}, {"_placeholder": True, "num": 0}]
-        restore(value, [b"a", b"b"])
-        self.assertEqual(value, [b"a", b"a"])
+    def test_json_has_one_kind_of_number(self) -> None:
+        for zero, one in ((0, 1), (0.0, 1.0), (-0.0, 1e0)):
+            value = [{"_placeholder": True, "num": one}, {"_placeholder": True, "num": zero}]
+            restore(value, [b"a", b"b"])
+            self.assertEqual(value, [b"b", b"a"])
+
+    def test_placeholders_and_attachments_are_one_to_one(self) -> None:
+        for numbers in ([0, 0], [1, 1], [0], [1], [], [0, 1, 0], [0, 1, 1]):
+            value = [{"_placeholder": True, "num": number} for number in numbers]
+            self.assertRaises(AttachmentError, restore, value, [b"a", b"b"])
+
+    def test_what_is_inside_a_placeholder_is_nothing(self) -> None:
+        inner = {"_placeholder": True, "num": 1}
+        self.assertRaises(AttachmentError, restore, [{"_placeholder": True, "num": 0, "more": [inner]}], [b"a", b"b"])
 
     def test_only_true_marks_a_placeholder(self) -> None:
-        value = [{"_placeholder": mark, "num": 9} for mark in (1, "true", False, None)]
+        marks = (1, "true", False, None, [True], 1.0)
+        value: list[Any] = [{"_placeholder": mark, "num": 9} for mark in marks]
         before = [dict(item) for item in value]
-        restore(value, [b"a"])
+        restore([value, {"_placeholder": True, "num": 0}], [b"a"])
         self.assertEqual(value, before)
+
+    def test_the_search_costs_no_call_for_each_value(self) -> None:
+        for item in ("[]", "{}", "[0]", '{"":[]}', "1", '"x"', "[[[]]]", '{"_placeholder":0}'):
+            few, many = (
+                calls(restore, [{"_placeholder": True, "num": 0}, *[JSON.loads(item) for _ in range(count)]], [b"a"])
+                for count in (10, 10_000)
+            )
+            self.assertEqual(few, many)
+
+    def test_one_among_many_of_a_dict(self) -> None:
+        value: list[Any] = [{str(number): number for number in range(1000)}]
+        value[0]["x"] = {"_placeholder": True, "num": 0}
+        restore(value, [b"a"])
+        self.assertEqual(value, [{**{str(number): number for number in range(1000)}, "x": b"a"}])
 
     def test_any_depth(self) -> None:
         value: list[Any] = [{"_placeholder": True, "num": 0}]
@@ -115,7 +190,7 @@ class AssemblerTests(SynchronousTestCase):
 
     def test_an_attachment_that_nobody_announced(self) -> None:
         self.assertRaises(AttachmentError, self.assembler.add_binary, b"x")
-        self.assembler.add_text('51-["a"]')
+        self.assembler.add_text('51-["a",{"_placeholder":true,"num":0}]')
         self.assembler.add_binary(b"x")
         self.assertRaises(AttachmentError, self.assembler.add_binary, b"x")
 
@@ -129,8 +204,17 @@ class AssemblerTests(SynchronousTestCase):
         self.assembler.add_binary(b"x" * 60)
         self.assertRaises(PayloadTooLarge, self.assembler.add_binary, b"x" * 41)
         self.assertEqual(self.assembler.pending, 0)
-        self.assembler.add_text('51-["a"]')
+        self.assembler.add_text('51-["a",{"_placeholder":true,"num":0.0}]')
         self.assertIsNotNone(self.assembler.add_binary(b"x" * 100))
+
+    def test_an_attachment_named_twice_or_not_at_all_is_the_peers_fault(self) -> None:
+        one, two = '{"_placeholder":true,"num":0}', '{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}'
+        for text in ('51-["a"]', f'51-["a",{two}]'):
+            self.assembler.add_text(text)
+            self.assertRaises(AttachmentError, self.assembler.add_binary, b"x")
+            self.assertEqual(self.assembler.pending, 0)
+        self.assembler.add_text(f'51-["a",{one}]')
+        self.assertEqual(self.assembler.add_binary(b"x"), Packet(EVENT, "", None, ["a", b"x"]))
 
     def test_a_forged_number_is_the_peers_fault(self) -> None:
         self.assembler.add_text('51-["a",{"_placeholder":true,"num":1}]')

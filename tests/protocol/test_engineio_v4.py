@@ -4,6 +4,8 @@ Tests of txsocketio.protocol.engineio_v4.
 
 from __future__ import annotations
 
+from base64 import b64encode, urlsafe_b64encode
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -26,9 +28,44 @@ class CodecV4Tests(SynchronousTestCase):
     def test_bodies_that_are_refused(self) -> None:
         for body in (b"", b"\x1e", b"4a\x1e", b"\x1e4a", b"4a\x1e\x1e4b", b"4\xff", b"4\xed\xa0\x80"):
             self.assertRaises(PayloadError, CODEC.decode_payload, body, TEXT, 10)
-        for body in (b"bA", b"bAAA", b"b*AA=", b"bAA==\n", b"b A==", b"bAA==AA==", "b\u0660".encode()):
+        for base64 in (
+            "A",
+            "AAAAA",
+            "A===",
+            "AA===",
+            "AAA==",
+            "=",
+            "A=AA",
+            "*AA=",
+            "AA==\n",
+            " A==",
+            "AA==AA==",
+            "\u0660",
+        ):
+            body = f"b{base64}".encode()
             self.assertRaises(PacketError, CODEC.decode_payload, body, TEXT, 10)
         self.assertRaises(PayloadError, CODEC.decode_payload, b"4a", b"application/octet-stream", 10)
+
+    def test_base64_may_lack_its_padding_and_be_of_either_alphabet(self) -> None:
+        for text, data in (
+            (b"bAA", b"\0"),
+            (b"bAA=", b"\0"),
+            (b"bAA==", b"\0"),
+            (b"bAAA", b"\0\0"),
+            (b"bAAA=", b"\0\0"),
+            (b"b", b""),
+            (b"b-_-_", b"\xfb\xff\xbf"),
+            (b"b+/-_", b"\xfb\xff\xbf"),
+        ):
+            self.assertEqual(CODEC.decode_payload(text, TEXT, 1), [data])
+
+    @modest
+    @given(st.binary())
+    def test_base64_without_padding_is_what_it_is_with_it(self, data: bytes) -> None:
+        for encode in (b64encode, urlsafe_b64encode):
+            padded = "b" + encode(data).decode()
+            self.assertEqual(CODEC.decode_base64(padded), data)
+            self.assertEqual(CODEC.decode_base64(padded.rstrip("=")), data)
 
     def test_the_number_of_packets_is_limited(self) -> None:
         self.assertEqual(len(CODEC.decode_payload(b"4\x1e4\x1e4", TEXT, 3)), 3)

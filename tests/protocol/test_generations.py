@@ -11,14 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.protocol.kit import TABLE, Capture, captures
-from txsocketio.errors import OptionError, PacketError
+from txsocketio.errors import EncodeError, OptionError, OutgoingTooLarge, PacketError, UnsupportedByGeneration
 from txsocketio.interfaces import IEngineCodec, IParser, IWire
 from txsocketio.protocol import jsonp
 from txsocketio.protocol.attachments import restore
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage, EncodedPacket
 from txsocketio.protocol.generations import Generation, GenerationTable
 from txsocketio.protocol.jsoncodec import JSONCodec
-from txsocketio.protocol.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, JSON, MESSAGE, Packet
+from txsocketio.protocol.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, JSON, MESSAGE, Bounds, Packet
 from txsocketio.protocol.wires import CONTAINERS
 
 
@@ -161,6 +161,63 @@ def encode_again(record: Generation, container: str, packet: str | bytes) -> obj
     return rendered[:1] if container.startswith(("polling", "unframed")) else rendered
 
 
+class BoundTests(SynchronousTestCase):
+    """
+    What no generation sends, whatever it is: an EncodeError that names the option.
+    """
+
+    def setUp(self) -> None:
+        self.records = GenerationTable(("eio4", "eio3", "legacy"), bounds=Bounds(2, 100)).by_name.values()
+
+    def refused(self, packet: Packet, option: str) -> None:
+        for record in self.records:
+            error = self.assertRaises(EncodeError, record.parser.encode, packet)
+            if not isinstance(error, UnsupportedByGeneration):
+                self.assertIsInstance(error, OutgoingTooLarge)
+                self.assertIn(option, str(error))
+
+    def test_bytes(self) -> None:
+        for record in self.records:
+            self.assertEqual(len(record.parser.encode(Packet(EVENT, "", None, ["a", "x" * 70]))), 1)
+        for packet in (
+            Packet(EVENT, "", None, ["a", "x" * 100]),
+            Packet(EVENT, "/a", 7, ["a", "é" * 50]),
+            Packet(ACK, "", 7, ["x" * 100]),
+            Packet(MESSAGE, "", None, "x" * 101),
+            Packet(JSON, "", None, ["x" * 100]),
+            Packet(EVENT, "", None, ["a", "\ud800" * 17]),
+            Packet(EVENT, "", None, ["a", b"x" * 101]),
+            Packet(EVENT, "", None, ["a", b"x" * 51, b"x" * 50]),
+            Packet(EVENT, "", None, ["a", "x" * 40, b"x" * 60]),
+        ):
+            self.refused(packet, "max_outgoing_bytes")
+
+    def test_the_payloads_of_connects(self) -> None:
+        eio4, eio3, _ = self.records
+        self.assertRaises(OutgoingTooLarge, eio4.parser.encode, Packet(CONNECT, "", None, {"sid": "x" * 100}))
+        for record in (eio4, eio3):
+            packet = Packet(CONNECT_ERROR, "", None, {"message": "x" * 100})
+            self.assertRaises(OutgoingTooLarge, record.parser.encode, packet)
+
+    def test_attachments(self) -> None:
+        eio4, eio3, _ = self.records
+        for record in (eio4, eio3):
+            self.assertEqual(len(record.parser.encode(Packet(EVENT, "", None, ["a", b"1", b"2"]))), 3)
+        self.refused(Packet(EVENT, "", None, ["a", b"1", b"2", b"3"]), "max_outgoing_attachments")
+        self.refused(Packet(ACK, "", 1, [[b"1", {"x": b"2"}], b"3"]), "max_outgoing_attachments")
+
+    def test_acknowledgements_that_are_one_text(self) -> None:
+        eio4, eio3, legacy = self.records
+        for record in (eio4, eio3):
+            self.assertIsNotNone(record.parser.encode_ack("", 7, ["x" * 90]))
+            self.assertIsNone(record.parser.encode_ack("", 7, ["x" * 100]))
+        self.assertRaises(OutgoingTooLarge, legacy.parser.encode_ack, "", 7, ["x" * 100])
+
+    def test_what_only_0_9_escapes_is_not_counted(self) -> None:
+        packet = Packet(EVENT, "", None, ["a", "\u2028" * 20])
+        self.assertEqual([len(record.parser.encode(packet)) for record in self.records], [1, 1, 1])
+
+
 class CaptureTests(SynchronousTestCase):
     """
     What real clients and servers of every line sent.
@@ -189,7 +246,7 @@ class CaptureTests(SynchronousTestCase):
             self.assertEqual(rendered, body, capture.name)
 
     def test_text_bodies(self) -> None:
-        self.check_bodies("text", "polling-b64", lambda capture: capture.body)
+        self.check_bodies("text", "polling-b64-single", lambda capture: capture.body)
 
     def test_octet_bodies(self) -> None:
         self.check_bodies("octets", "polling", lambda capture: capture.body)
@@ -202,7 +259,7 @@ class CaptureTests(SynchronousTestCase):
             field = jsonp.read_form(capture.body)
             return (jsonp.unescape_legacy if capture.generation == "legacy" else jsonp.unescape)(field)
 
-        self.check_bodies("form", "polling-b64", unwrap)
+        self.check_bodies("form", "polling-b64-single", unwrap)
 
     def test_scripts(self) -> None:
         def unwrap(capture: Capture) -> bytes:
@@ -213,7 +270,7 @@ class CaptureTests(SynchronousTestCase):
             self.assertEqual(wrap(index, body), capture.body)
             return body
 
-        self.check_bodies("jsonp", "polling-b64", unwrap)
+        self.check_bodies("jsonp", "polling-b64-single", unwrap)
 
     def test_streamed_scripts(self) -> None:
         def unwrap(capture: Capture) -> bytes:
@@ -222,7 +279,7 @@ class CaptureTests(SynchronousTestCase):
             self.assertEqual(jsonp.wrap_htmlfile(body), capture.body)
             return body
 
-        self.check_bodies("htmlfile", "polling-b64", unwrap)
+        self.check_bodies("htmlfile", "polling-b64-single", unwrap)
 
     def test_text_frames(self) -> None:
         for capture in captures("websocket"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
+import gc
 import json
 import math
 import uuid
@@ -21,7 +22,7 @@ from zope.interface.verify import verifyObject
 from tests.protocol.kit import modest, steps, texts, values, wire_texts
 from txsocketio.errors import EncodeError, PacketError, UnencodableValue, UnsupportedByGeneration
 from txsocketio.interfaces import IJSON
-from txsocketio.protocol.jsoncodec import ForeignJSON, JSONCodec, json_codec, pairs
+from txsocketio.protocol.jsoncodec import LARGE, ForeignJSON, JSONCodec, escape_json, json_codec, pairs, whole_number
 
 CODEC = JSONCodec()
 
@@ -158,6 +159,63 @@ class DecodeTests(SynchronousTestCase):
     def test_any_text_decodes_or_is_refused(self, text: str) -> None:
         with contextlib.suppress(PacketError):
             CODEC.loads(text)
+
+
+class LargeTests(SynchronousTestCase):
+    """
+    Long texts, of which 1 MB is decoded while the garbage collector stands still.
+    """
+
+    def test_they_decode_as_short_ones_do(self) -> None:
+        for text in ("[" + "[]," * LARGE + "1]", '["\\ud800"' + ",1.5" * LARGE + "]", "[" + " " * LARGE + "]"):
+            self.assertEqual(CODEC.loads(text), json.loads(text))
+        for text in ("[" * (LARGE + 1), '"' * (LARGE + 1), "[" + "[]," * LARGE + "NaN]", "9" * (LARGE + 1)):
+            self.assertRaises(PacketError, CODEC.loads, text)
+
+    def test_nothing_is_collected_meanwhile(self) -> None:
+        phases: list[str] = []
+
+        def heard(phase: str, info: object) -> None:
+            phases.append(phase)
+
+        text = "[" + "[]," * LARGE + "1]"
+        gc.collect()
+        gc.callbacks.append(heard)
+        self.addCleanup(gc.callbacks.remove, heard)
+        CODEC.loads(text)
+        self.assertLessEqual(len(phases), 4)
+
+    def test_the_collector_is_left_as_it_was(self) -> None:
+        self.addCleanup(gc.enable)
+        for text in ("[" + " " * LARGE + "]", "[" * (LARGE + 1)):
+            for switch, expected in ((gc.disable, False), (gc.enable, True)):
+                switch()
+                with contextlib.suppress(PacketError):
+                    CODEC.loads(text)
+                self.assertEqual(gc.isenabled(), expected)
+
+
+class NumberTests(SynchronousTestCase):
+    def test_whole_numbers_in_every_form_that_json_has(self) -> None:
+        for text, expected in (("1", 1), ("1.0", 1), ("1e0", 1), ("-0.0", 0), ("10E-1", 1), ("0", 0), ("-7.0", -7)):
+            self.assertEqual(whole_number(CODEC.loads(text)), expected)
+            self.assertIs(type(whole_number(CODEC.loads(text))), int)
+
+    def test_what_is_none(self) -> None:
+        for value in (0.5, True, False, None, "1", [], {}, float("nan"), float("inf")):
+            self.assertIsNone(whole_number(value))
+
+
+class EscapeTests(SynchronousTestCase):
+    @modest
+    @given(values)
+    def test_it_is_the_same_value_in_ascii(self, value: Any) -> None:
+        for text in (CODEC.dumps(value, refuse), json.dumps(value, indent=1, ensure_ascii=False).encode()):
+            self.assertEqual(json.loads(escape_json(text).decode("ascii")), json.loads(text))
+
+    def test_only_what_is_not_ascii_changes(self) -> None:
+        text = b'{"a\x7f\\"\\\\\\u0001\\n":\t[1.50,\r\n"/\\/"]}'
+        self.assertEqual(escape_json(text), text.replace(b"\x7f", b"\\u007f"))
 
 
 class ForeignTests(SynchronousTestCase):

@@ -4,15 +4,19 @@ Tests of txsocketio.protocol.jsonp.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from urllib.parse import quote_plus
+import re
+from typing import Any
+from urllib.parse import quote_plus, unquote_to_bytes
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.protocol.kit import modest, texts
+from tests.protocol.kit import modest, steps, texts, values
 from txsocketio.errors import PayloadError
+from txsocketio.protocol.jsoncodec import JSONCodec
 from txsocketio.protocol.jsonp import (
     index,
     read_form,
@@ -54,6 +58,20 @@ class ScriptTests(SynchronousTestCase):
             self.assertFalse(set("\u2028\u2029\n\r") & set(literal.decode()))
         self.assertNotIn(b"</", literal)
 
+    @modest
+    @given(texts)
+    def test_how_much_longer_a_literal_gets(self, payload: str) -> None:
+        longest = len(payload.encode())
+        for slashes in (False, True):
+            self.assertLessEqual(len(script_string(payload.encode(), slashes)), 6 * longest + 2)
+
+    @modest
+    @given(values)
+    def test_json_gets_twice_as_long_at_most(self, value: Any) -> None:
+        text = JSONCodec().dumps(value, repr)
+        for slashes in (False, True):
+            self.assertLessEqual(len(script_string(text, slashes)), 2 * len(text) + 2)
+
 
 def as_client_3(payload: str) -> bytes:
     """
@@ -73,6 +91,35 @@ class FormTests(SynchronousTestCase):
     def test_a_form_without_it(self) -> None:
         for body in (b"", b"x=1", b"dd=1", b"&&"):
             self.assertRaises(PayloadError, read_form, body)
+
+    def test_strays_are_kept_up_to_a_limit(self) -> None:
+        self.assertEqual(read_form(b"d=%\\x41%4%%41\\%5cn"), b"%\\x41%4%A\\\\n")
+        self.assertEqual(read_form(b"d=" + b"%" * 1000), b"%" * 1000)
+        for stray in (b"%", b"%4", b"%zz"):
+            self.assertRaises(PayloadError, read_form, b"d=" + stray * 1001)
+
+    def test_a_long_form_costs_no_more_steps(self) -> None:
+        # What Python loads when it is first needed does not count.
+        self.read(b"d=%41")
+        for field in (b"%41", b"%", b"%zz", b"+", b"a", b"\\", b"%5Cn", b"&", b"x&", b"\\n", b"\\\\n"):
+            few, many = (steps(self.read, b"x&d=" + field * count) for count in (2000, 20_000))
+            self.assertEqual(few, many, field)
+
+    def read(self, body: bytes) -> None:
+        with contextlib.suppress(PayloadError):
+            unescape(read_form(body))
+
+    @modest
+    @given(st.binary() | st.text(alphabet="%4a1+\\xnué").map(str.encode))
+    def test_it_is_read_as_urlencoding_is(self, value: bytes) -> None:
+        value = value.replace(b"&", b"")
+        self.assertEqual(read_form(b"d=" + value), unquote_to_bytes(value.replace(b"+", b" ")))
+
+    @modest
+    @given(st.lists(st.sampled_from([b"\\", b"n", b"\xff", b"0", b"1", b"\xc3\xa9", b"\n"])).map(b"".join))
+    def test_newlines_are_read_one_after_the_other(self, d: bytes) -> None:
+        expected = re.sub(rb"(\\)?\\n", lambda found: found[0] if found[1] else b"\n", d).replace(b"\\\\n", b"\\n")
+        self.assertEqual(unescape(d), expected)
 
     def test_newlines_come_back(self) -> None:
         for payload in ("a\nb", "a\\nb", '4["\\n"]', "\n\n", "plain"):

@@ -8,7 +8,7 @@ from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.protocol.kit import EIO3, modest, wire_texts
-from txsocketio.errors import PacketError
+from txsocketio.errors import PacketError, ProtocolError
 from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, Packet
 from txsocketio.protocol.socketio_v4 import split_query
 
@@ -43,6 +43,14 @@ class ParserV4Tests(SynchronousTestCase):
     def test_names_that_occur_twice_or_are_empty(self) -> None:
         self.assertEqual(split_query("/a?x=1&x=2&y=&__proto__=3"), ("/a", {"x": ["1", "2"], "y": "", "__proto__": "3"}))
         self.assertEqual(split_query("/a?"), ("/a", {}))
+
+    def test_a_query_is_bounded(self) -> None:
+        self.assertEqual(len(split_query("/a?" + "&".join(map(str, range(1000))))[1] or ()), 1000)
+        self.assertRaises(ProtocolError, split_query, "/a?" + "&" * 1000)
+        self.assertRaises(ProtocolError, split_query, "/a?" + "%" * 1001)
+
+    def test_what_no_query_should_hold(self) -> None:
+        self.assertEqual(split_query("/a?%=%zz&é=%c3%a9&b=%ff+"), ("/a", {"%": "%zz", "é": "é", "b": "\ufffd "}))
 
     def test_a_connect_with_a_payload(self) -> None:
         for text in ("0{}", "0[]", '0/chat,{"a":1}', "0x"):

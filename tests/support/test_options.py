@@ -26,6 +26,8 @@ ENGINE_DEFAULTS = {
     "allow_upgrades": True,
     "generations": ("eio4", "eio3", "legacy"),
     "cors_allowed_origins": None,
+    "allowed_hosts": None,
+    "jsonp": ("eio3", "legacy"),
     "cookie": None,
     "http_compression": True,
     "http_compression_threshold": 1024,
@@ -36,11 +38,14 @@ ENGINE_DEFAULTS = {
     "max_packets_per_poll": 16,
     "max_packets_per_post": 10_000,
     "max_outgoing_bytes": 16 * MIB,
+    "max_outgoing_attachments": 10,
     "max_total_outgoing_bytes": 1024 * MIB,
     "max_fragments": 1024,
     "hold_timeout": 30,
     "close_timeout": 30,
     "shutdown_silence": 5,
+    "request_timeout": 160,
+    "message_timeout": 160,
     "log_interval": 60,
     "fast_handshake": True,
     "fast_reader": True,
@@ -71,7 +76,13 @@ SECONDS = (
     "shutdown_silence",
     "log_interval",
 )
-COUNTS = ("max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
+COUNTS = (
+    "max_http_buffer_size",
+    "max_packets_per_poll",
+    "max_packets_per_post",
+    "max_outgoing_attachments",
+    "max_fragments",
+)
 SOCKET_COUNTS = (
     "max_namespaces",
     "max_unfinished_handlers",
@@ -163,6 +174,32 @@ class ValueTests(Refusals):
         for name in ("transports", "generations"):
             for wrong in ("websocket", "eio4", (), ("polling", "flashsocket"), ["eio5"], None, 4, [b"polling"]):
                 self.refused(**{name: wrong})
+
+    def test_scripts_are_for_known_generations_or_for_none(self):
+        self.assertEqual(EngineOptions(jsonp=["eio4"]).jsonp, ("eio4",))
+        self.assertEqual(EngineOptions(jsonp=()).jsonp, ())
+        for wrong in ("eio3", ["eio5"], None, True, [b"eio3"]):
+            self.refused(jsonp=wrong)
+
+    def test_a_request_and_a_message_have_as_long_as_the_slowest_may_need(self):
+        for name in ("request_timeout", "message_timeout"):
+            self.assertEqual(getattr(EngineOptions(max_http_buffer_size=5_000_000), name), 560)
+            self.assertEqual(getattr(EngineOptions(**{name: 0.25}), name), 0.25)
+            for wrong in (0, -1, "25", True, float("nan"), 10**9):
+                self.refused(**{name: wrong})
+        self.assertLess(EngineOptions(max_http_buffer_size=10**20, max_outgoing_bytes=10**21).request_timeout, 1e9)
+
+    def test_hosts_are_names_with_or_without_a_port(self):
+        self.assertIsNone(EngineOptions().allowed_hosts)
+        for given_hosts in (
+            "Example.org",
+            ["example.org:80", "*.example.org", "localhost", "127.0.0.1:8000", "[::1]", "[::1]:8000"],
+        ):
+            named = [given_hosts] if isinstance(given_hosts, str) else given_hosts
+            hosts = EngineOptions(allowed_hosts=given_hosts).allowed_hosts
+            self.assertEqual(hosts, {host.lower() for host in named})
+        for wrong in ("", [], 5, [None], "http://a", "a/b", "a:b", "*", "a.*.b", "u@a", "a b", [b"a"], "::1", "a\n"):
+            self.refused(allowed_hosts=wrong)
 
     def test_one_message_must_be_allowed_to_wait(self):
         self.assertEqual(EngineOptions().max_outgoing_bytes, 16 * MIB)

@@ -235,7 +235,7 @@ class Binary(KitCase):
                 self.assertEqual(self.successResultOf(answer), (b"\x00\xff", {"deep": [b"x" * 5000]}))
 
     def test_more_attachments_than_one_poll_holds(self):
-        client = self.connect(transport="polling", max_attachments=40)
+        client = self.connect(transport="polling", max_attachments=40, max_outgoing_attachments=40)
         things = [bytes([n]) for n in range(40)]
         self.assertEqual(self.successResultOf(client.call("echo", things)), things)
 

@@ -28,6 +28,8 @@ class SameOriginTests(SynchronousTestCase):
             ("https://example.org", b"example.org:443", True),
             ("https://example.org", b"example.org", False),
             ("http://[::1]:8000", b"[::1]:8000", False),
+            ("HTTP://example.org", b"example.org", False),
+            ("example.org", b"Example.org", False),
         ):
             self.assertTrue(same_origin(origin, request(host, secure)), (origin, host))
 
@@ -48,6 +50,26 @@ class SameOriginTests(SynchronousTestCase):
             ("http://example.org", b"[", False),
             ("http://example.org", b"example.org:99999", False),
             ("http://example.org", None, False),
+            ("NULL", b"null", False),
+            ("null", b"null", False),
+            ("http://example.org:0", b"example.org", False),
+            ("http://example.org:0", b"example.org:0", False),
+            ("http://example.org", b"example.org:0", False),
+            ("example.org:0", b"example.org:0", False),
+            ("http://user@example.org", b"example.org", False),
+            ("http://user@example.org", b"user@example.org", False),
+            ("http://:pw@example.org", b"example.org", False),
+            ("http://example.org@evil.example", b"example.org", False),
+            ("http://example.org/", b"example.org", False),
+            ("http://example.org#x", b"example.org", False),
+            ("http://example.org?x", b"example.org", False),
+            ("http://example.org\\x", b"example.org", False),
+            ("http://exa\tmple.org", b"example.org", False),
+            (" http://example.org", b"example.org", False),
+            ("http://example.org ", b"example.org", False),
+            ("ftp://example.org", b"example.org", False),
+            ("http://example.org:080", b"example.org:81", False),
+            ("http://example.org:65536", b"example.org:65536", False),
         ):
             self.assertFalse(same_origin(origin, request(host, secure)), (origin, host))
 

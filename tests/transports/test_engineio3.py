@@ -148,6 +148,62 @@ class PollingTests(EngineIO3TestCase):
         self.assertEqual(self.begin().body, counted(self.greeting, "40"))
         self.converse(twice, twice, "text/plain;charset=UTF-8", PLAIN)
 
+    def exchange(self, sent, answer):
+        """
+        Post what echoes a value, and see what comes back.
+        """
+        poll = self.get()
+        self.post(sent)
+        self.server.turn()
+        self.assertAnswer(poll, 200, answer, PLAIN)
+
+    def test_who_has_sent_ascii_only_gets_ascii(self):
+        self.query = {"EIO": "3", "b64": "1"}
+        self.begin()
+        sent = counted('420["echo","h\\u00e9 \\ud83d\\ude00"]')
+        self.exchange(sent, counted('430["h\\u00e9 \\ud83d\\ude00"]'))
+
+    def test_text_that_can_only_be_encoded_once_settles_it_for_good(self):
+        self.query = {"EIO": "3", "b64": "1"}
+        self.begin()
+        self.exchange(counted('420["echo","h€"]'), counted('430["h€"]'))
+        for value in ("Ã©", "é", "â\x82¬"):
+            self.exchange(counted(f'420["echo","{value}"]'), counted(f'430["{value}"]'))
+
+    def test_text_that_can_only_be_encoded_twice_settles_it_for_good(self):
+        self.query = {"EIO": "3", "b64": "1"}
+        self.begin()
+        self.exchange(twice('420["echo","h€"]'), twice('430["h€"]'))
+        for value in ("Ã©", "é", "€"):
+            self.exchange(twice(f'420["echo","{value}"]'), twice(f'430["{value}"]'))
+
+    def test_text_that_can_be_either_is_answered_so_that_either_reads_it(self):
+        self.query = {"EIO": "3", "b64": "1"}
+        self.begin()
+        self.exchange(twice('420["echo","hé"]'), counted('430["h\\u00e9"]'))
+        self.exchange(counted('420["echo","hè"]'), counted('430["hè"]'))
+        self.exchange(counted('420["echo","Ã©"]'), counted('430["Ã©"]'))
+
+    def test_who_takes_octets_and_posts_text(self):
+        # Browsers with 1.x, and with 2.x, while nothing is binary.
+        for encode in (counted, twice):
+            self.query = {"EIO": "3"}
+            self.begin()
+            for value in ("h€", "Ã©", "é"):
+                poll = self.get()
+                self.post(encode(f'420["echo","{value}"]'))
+                self.server.turn()
+                self.assertAnswer(poll, 200, octets(f'430["{value}"]'), OCTETS)
+
+    def test_a_length_that_cuts_a_character_encoded_twice_is_answered_400(self):
+        for query in ({"EIO": "3"}, {"EIO": "3", "b64": "1"}):
+            self.query = query
+            self.begin()
+            query = {"transport": "polling", **self.query}
+            answer = self.server.request("POST", query, "1:Ã©".encode(), [("Content-Type", "text/plain")])
+            self.assertEqual(answer.response.status, 400)
+            self.assertEqual(list(self.server.engine.sessions), [])
+
     def test_jsonp(self):
         self.query = {"EIO": "3", "j": "2", "b64": "1"}
 

@@ -11,7 +11,8 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web._http2 import H2Connection
+from twisted.web._http2 import H2Connection, H2Stream
+from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from tests.transports.http_kit import Server
@@ -35,6 +36,7 @@ class Connection:
         self.connected = True
         self.client = ClientConnection(H2Configuration(client_side=True))
         self.client.initiate_connection()
+        self.headers = {}
         self.status, self.body, self.ended, self.reset = {}, {}, set(), set()
         server.exchanges.append(self)
         self.pump()
@@ -52,7 +54,8 @@ class Connection:
 
     def take(self, event):
         if isinstance(event, ResponseReceived):
-            self.status[event.stream_id] = int(dict(event.headers)[b":status"])
+            self.headers[event.stream_id] = dict(event.headers)
+            self.status[event.stream_id] = int(self.headers[event.stream_id][b":status"])
         elif isinstance(event, DataReceived):
             self.body[event.stream_id] = self.body.get(event.stream_id, b"") + event.data
             self.client.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -78,6 +81,13 @@ class Connection:
         if self.connected:
             self.connected = False
             self.channel.connectionLost(Failure(ConnectionLost()))
+
+
+class Upload(Resource):
+    isLeaf = True
+
+    def render_POST(self, request):
+        return b"%d" % len(request.content.read())
 
 
 class HTTP2Tests(SynchronousTestCase):
@@ -191,3 +201,84 @@ class HTTP2Tests(SynchronousTestCase):
         self.assertEqual(server.listeners[0].events, [])
         post = connection.request("POST", server.query(sid), b"4" * 1000)
         self.assertEqual(connection.body[post], b"ok")
+
+    def test_the_bodies_of_one_path_are_bounded_however_it_is_written(self):
+        def make_site(root, reactor):
+            root.putChild(b"upload", Upload())
+            return BoundedSite(root, 1000, b"/socket.io", reactor=reactor)
+
+        for path in ("/socket.io/", "/%73ocket.io/", "//socket.io/", "/a/../socket.io"):
+            _, connection = self.serve(make_site)
+            post = connection.request("POST", {}, b"4" * 2000, path=path)
+            self.assertEqual(connection.status[post], 413, path)
+        _, connection = self.serve(make_site)
+        post = connection.request("POST", {}, b"4" * 2000, path="/upload")
+        self.assertEqual(connection.body[post], b"2000")
+
+    def test_the_longest_of_several_lengths_counts(self):
+        server, connection = self.serve(lambda root, reactor: BoundedSite(root, 1000, reactor=reactor))
+        stream = H2Stream(1, connection.channel, [], server.site.requestFactory, server.site, server.site)
+        request = stream._request
+        request.gotLength(5)
+        self.assertFalse(request.refused)
+        request.gotLength(5000)
+        request.gotLength(3)
+        self.assertTrue(request.refused)
+        request.connectionLost(None)
+
+    def test_a_refused_body_has_the_headers_of_other_answers(self):
+        server = Server(cors_allowed_origins="*", max_http_buffer_size=1000)
+        self.addCleanup(server.end, self)
+        server.site = BoundedSite(server.site.resource, 1000, engine=server.resource, reactor=server.clock)
+        connection = Connection(server)
+        post = connection.request("POST", server.query(), b"4" * 2000, [("origin", "http://a.example")])
+        headers = connection.headers[post]
+        self.assertEqual(headers[b"access-control-allow-origin"], b"http://a.example")
+        self.assertEqual((headers[b"vary"], headers[b"cache-control"]), (b"Origin", b"no-store"))
+
+    def serve_engine(self, **options):
+        server = Server(request_timeout=100, ping_interval=1000, **options)
+        self.addCleanup(server.end, self)
+        server.site = BoundedSite(server.site.resource, 1000, engine=server.resource, reactor=server.clock)
+        return server, Connection(server)
+
+    def begin_post(self, server, connection, sid):
+        stream = connection.client.get_next_available_stream_id()
+        path = "/socket.io/?" + "&".join(f"{name}={value}" for name, value in server.query(sid).items())
+        head = [(":method", "POST"), (":path", path), (":scheme", "https"), (":authority", "example.org")]
+        connection.client.send_headers(stream, head)
+        connection.pump()
+        return stream
+
+    def test_a_body_that_drips_is_given_up_and_its_session_ends(self):
+        server, connection = self.serve_engine()
+        sid = self.open(server, connection)
+        post = self.begin_post(server, connection, sid)
+        for _ in range(9):
+            server.clock.advance(10)
+            connection.client.send_data(post, b"4")
+            connection.pump()
+        self.assertNotIn(post, connection.reset)
+        server.clock.advance(10)
+        connection.pump()
+        self.assertIn(post, connection.reset)
+        self.assertEqual(server.listeners[0].events, [("closed", "transport close")])
+        self.assertEqual(len(server.site.unfinished_streams), 0)
+
+    def test_a_post_that_breaks_off_ends_its_session(self):
+        server, connection = self.serve_engine()
+        sid = self.open(server, connection)
+        post = self.begin_post(server, connection, sid)
+        connection.client.reset_stream(post)
+        connection.pump()
+        self.assertEqual(server.listeners[0].events, [("closed", "transport close")])
+
+    def test_names_and_pages_are_looked_at(self):
+        server, connection = self.serve_engine(allowed_hosts=["other.example"])
+        stream = connection.request("GET", server.query())
+        self.assertEqual(connection.status[stream], 403)
+        server, connection = self.serve_engine(jsonp=["eio4"])
+        stream = connection.request("GET", server.query(j="0"), headers=[("cookie", "io=x")])
+        self.assertEqual(connection.status[stream], 403)
+        stream = connection.request("POST", server.query(), b"4", [("origin", "http://evil.example")])
+        self.assertEqual(connection.status[stream], 403)

@@ -18,7 +18,7 @@ FORM = [("Content-Type", "application/x-www-form-urlencoded")]
 
 class JSONPTests(SynchronousTestCase):
     def serve(self, **options):
-        server = Server(**options)
+        server = Server(**{"jsonp": ("eio4", "eio3", "legacy"), **options})
         self.addCleanup(server.end, self)
         return server
 

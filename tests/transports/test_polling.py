@@ -316,7 +316,7 @@ class PostTests(PollingTestCase):
         @settings(max_examples=150, deadline=None)
         @given(bodies, types, shapes)
         def run(body, content_type, shape):
-            server = Server()
+            server = Server(jsonp=("eio4", "eio3"))
             sid = server.open(**shape)
             poll = server.get(sid, **shape)
             post = server.post(sid, body, headers=[("Content-Type", content_type)], **shape)

@@ -161,7 +161,6 @@ class ErrorTests(ResourceTestCase):
         for query, message in (
             (server.query(transport="pigeon"), b"Transport unknown"),
             (server.query(transport="websocket", sid="nosuch"), b"Session ID unknown"),
-            (server.query(), b"Bad request"),
             (server.query(transport="websocket", EIO="9"), b"Unsupported protocol version"),
         ):
             exchange = server.request("GET", query, headers=UPGRADE)
@@ -174,6 +173,28 @@ class ErrorTests(ResourceTestCase):
         server = self.serve()
         headers = [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABk")]
         self.assertEqual(server.get(None, headers=headers).response.status, 200)
+
+    def test_an_upgrade_that_is_not_used_closes_the_connection(self):
+        server = self.serve()
+        for name in ("h2c", "TLS/1.0", "websocket", ""):
+            headers = [("Connection", "Upgrade"), ("Upgrade", name)]
+            sid = server.open()
+            opening, post = server.get(None, headers=headers), server.post(sid, b"4a", headers=headers)
+            options = server.request("OPTIONS", server.query(), headers=headers)
+            wrong = server.post(sid, b"4a", headers=headers, transport="websocket")
+            poll = server.get(sid, headers=headers)
+            self.assertFalse(poll.answered)
+            server.listeners[-2].session.send("b")
+            server.turn()
+            statuses = []
+            for exchange in (opening, post, options, wrong, poll):
+                statuses.append(exchange.response.status)
+                self.assertEqual(exchange.response.header("connection"), "close")
+                self.assertTrue(exchange.transport.disconnecting)
+                exchange.send(b"GET / HTTP/1.1\r\n\r\n")
+                self.assertEqual(exchange.response.rest, b"")
+            self.assertEqual(statuses, [200, 200, 204, 400, 200], name)
+            self.assertEqual(wrong.response.json["code"], 3)
 
     def test_any_target_is_answered(self):
         values = st.one_of(st.text(max_size=8), st.sampled_from(["4", "3", "polling", "websocket", "1", "0"]))

@@ -20,6 +20,7 @@ from txsocketio.engine.upgrade import Probe
 from txsocketio.errors import HandshakeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
 from txsocketio.protocol.generations import GenerationTable
+from txsocketio.protocol.packet import Bounds
 from txsocketio.reasons import FORCED_CLOSE, SERVER_SHUTTING_DOWN
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.ids import new_id
@@ -76,14 +77,15 @@ class Engine:
         :param get_clock: gives the reactor, when it is first needed.
         """
         self.options = options
-        self.generations = GenerationTable(options.generations, options.json)
+        self.max_outgoing_bytes = options.max_outgoing_bytes or 0
+        bounds = Bounds(options.max_outgoing_attachments, self.max_outgoing_bytes)
+        self.generations = GenerationTable(options.generations, options.json, options.jsonp, bounds)
         self.sessions: dict[str, Session] = {}
         self.probes: set[Probe] = set()
         self.closing = False
         # Not shared between engines: what is encoded remembers every wire that has asked.
         self.ping = EncodedControl(PING)
         self.goodbye = EncodedControl(CLOSE)
-        self.max_outgoing_bytes = options.max_outgoing_bytes or 0
         self.backlog = Backlog(options.max_total_outgoing_bytes or 0, self.sessions)
         self._on_session = on_session
         self._get_clock = get_clock

@@ -4,64 +4,125 @@ Binary attachments: pulled out of a value while it is encoded, put back when the
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from txsocketio.errors import AttachmentError, PayloadTooLarge, UnencodableValue
+from txsocketio.errors import AttachmentError, OutgoingTooLarge, PayloadTooLarge, UnencodableValue
 from txsocketio.interfaces import IJSON, IParser
-from txsocketio.protocol.jsoncodec import pairs
-from txsocketio.protocol.packet import Packet
+from txsocketio.protocol.jsoncodec import whole_number
+from txsocketio.protocol.packet import UNBOUNDED, Bounds, Packet
 
-_MARK = b'"_placeholder"'
+_MARK: Final = b'"_placeholder"'
 
 
-def extract(json: IJSON, value: Any) -> tuple[bytes, list[bytes]]:
+def extract(json: IJSON, value: Any, bounds: Bounds = UNBOUNDED) -> tuple[bytes, list[bytes]]:
     """
     Encode a value, with a placeholder where it holds bytes.
 
     :param json: the codec.
     :param value: may hold bytes, bytearrays and memoryviews anywhere.
+    :param bounds: for the attachments; the first that is over them ends it, before it is copied.
     :return: the JSON, and the attachments in the order of their placeholders.
     :raises UnencodableValue: also when a dict beside the attachments would be taken for a placeholder by the receiver.
+    :raises OutgoingTooLarge: for more attachments, or more bytes in them, than the bounds allow.
     """
-    found: list[bytes] = []
-    text = json.dumps(value, partial(_placeholder, found))
-    if found and text.count(_MARK) != len(found):
-        _refuse_forgery(json, text, len(found))
-    return text, found
+    found = _Found(bounds)
+    text = json.dumps(value, found.add)
+    attachments = found.attachments
+    if attachments and text.count(_MARK) != len(attachments):
+        _refuse_forgery(json, text, len(attachments))
+    return text, attachments
 
 
-def _placeholder(found: list[bytes], item: Any) -> dict[str, Any]:
-    if not isinstance(item, bytes | bytearray | memoryview):
-        raise TypeError(f"a {type(item).__name__} has no form in JSON")
-    found.append(bytes(item))
-    return {"_placeholder": True, "num": len(found) - 1}
+class _Found:
+    """
+    Collect the attachments of one packet within its bounds.
+    """
+
+    __slots__ = ("_bounds", "_bytes_left", "attachments")
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._bytes_left = bounds.size
+        self.attachments: list[bytes] = []
+
+    def add(self, item: Any) -> dict[str, Any]:
+        """
+        Take one, and give its placeholder.
+        """
+        if not isinstance(item, bytes | bytearray | memoryview):
+            raise TypeError(f"a {type(item).__name__} has no form in JSON")
+        attachments = self.attachments
+        number = len(attachments)
+        self._bytes_left -= item.nbytes if isinstance(item, memoryview) else len(item)
+        if number >= self._bounds.attachments:
+            raise OutgoingTooLarge(
+                f"a packet holds more than {number} binary attachments: that is the option max_outgoing_attachments"
+            )
+        if self._bytes_left < 0:
+            raise self._bounds.exceeded()
+        attachments.append(bytes(item))
+        return {"_placeholder": True, "num": number}
 
 
 def _refuse_forgery(json: IJSON, text: bytes, count: int) -> None:
-    for _, key, item in pairs([json.loads(text.decode())]):
-        if key == "_placeholder" and item is True:
-            count -= 1
     # Relayed from one client, it would make the others see an attachment that is not there and hang up.
-    if count:
+    if len(_placeholders(json.loads(text.decode()))) != count:
         raise UnencodableValue("a dict with the key _placeholder cannot be sent beside bytes")
 
 
 def restore(value: Any, attachments: list[bytes]) -> None:
     """
-    Put attachments where their placeholders are, in place.
+    Put attachments where their placeholders are, in place: each in one place, and each of them somewhere.
 
     :param value: a list, as decoded.
     :param attachments: all of them.
-    :raises AttachmentError: for a placeholder whose number is not that of one of them.
+    :raises AttachmentError: for a placeholder whose number is not that of one of them, or that of another placeholder
+        too; for an attachment that no placeholder names.
     """
-    count = len(attachments)
-    for container, key, item in pairs(value):
-        if isinstance(item, dict) and item.get("_placeholder") is True:
-            number = item.get("num")
-            if type(number) is not int or not 0 <= number < count:
-                raise AttachmentError("a placeholder names no attachment")
-            container[key] = attachments[number]
+    waiting: list[bytes | None] = [*attachments]
+    places = _placeholders(value)
+    # A few bytes can name an attachment of a megabyte: twice, and one message would become any number of them.
+    if len(places) != len(attachments):
+        raise AttachmentError("placeholders and attachments are not one to one")
+    for container, key in places:
+        number = whole_number(container[key].get("num"))
+        if number is None or not 0 <= number < len(waiting):
+            raise AttachmentError("a placeholder names no attachment")
+        attachment, waiting[number] = waiting[number], None
+        if attachment is None:
+            raise AttachmentError("two placeholders name the same attachment")
+        container[key] = attachment
+
+
+def _placeholders(value: Any) -> list[tuple[Any, Any]]:
+    """
+    Find all placeholders: (container, key or index). One flat loop, since a client can send 300,000 lists in 1 MB.
+    """
+    holders: list[Any] = []
+    waiting: list[Any] = [value]
+    enter = waiting.append
+    while waiting:
+        container = waiting.pop()
+        holds = False
+        for item in container if container.__class__ is list else container.values():
+            kind = item.__class__
+            if kind is list:
+                if item:
+                    enter(item)
+            elif kind is dict and item:
+                if item.get("_placeholder") is True:
+                    holds = True
+                else:
+                    enter(item)
+        if holds:
+            holders.append(container)
+    # Where they stand is asked of those few containers only.
+    return [
+        (container, key)
+        for container in holders
+        for key, item in (container.items() if container.__class__ is dict else enumerate(container))
+        if item.__class__ is dict and item.get("_placeholder") is True
+    ]
 
 
 class Assembler:
@@ -115,7 +176,7 @@ class Assembler:
 
         :param data: one attachment.
         :return: the packet that is complete with it, or None.
-        :raises AttachmentError: when none is awaited, or a placeholder names none.
+        :raises AttachmentError: when none is awaited, or placeholders and attachments are not one to one.
         :raises PayloadTooLarge: when there are too many bytes.
         """
         packet = self._packet

@@ -4,6 +4,7 @@ Engine.IO 3: packets of a POST after their lengths, as text counted in UTF-16 un
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from zope.interface import implementer
@@ -13,9 +14,21 @@ from txsocketio.interfaces import IEngineCodec
 from txsocketio.protocol.engineio_v4 import decode_base64, decode_body
 from txsocketio.protocol.text import UnitReader, digits_end
 
+_OCTETS: Final = b"application/octet-stream"
 _LENGTH_DIGITS: Final = 10
 _BINARY_MESSAGE: Final = b"\x04"
-_DOUBLE: Final = {"polling-b64": "polling-b64-double", "polling-b64-double": "polling-b64"}
+_UNKNOWN: Final = "polling-b64"
+#: What a container becomes by text that can be encoded once only, twice only, or either way; what is settled as
+#: encoded once is not here, nor are containers of no text.
+_SETTLED: Final = {
+    "polling": ("polling-single", "polling-double", "polling"),
+    "polling-double": ("polling-single", "polling-double", "polling-double"),
+    "polling-b64": ("polling-b64-single", "polling-b64-double", "polling-b64-ambiguous"),
+    "polling-b64-ambiguous": ("polling-b64-single", "polling-b64-double", "polling-b64-ambiguous"),
+    "polling-b64-double": ("polling-b64-single", "polling-b64-double", "polling-b64-double"),
+}
+#: A control character that no keyboard and no text has, and that half of all characters leave when encoded twice.
+_CONTROL: Final = re.compile("[\x80-\x9f]").search
 
 
 @implementer(IEngineCodec)
@@ -23,20 +36,30 @@ class CodecV3:
     """
     Split what clients 1.x and 2.x post.
 
-    Both say ``EIO=3``, yet 1.x encodes text to UTF-8 twice. A text body of characters below U+0100 which, taken as
-    bytes, is valid UTF-8 is read as doubly encoded.
+    Both say ``EIO=3``, yet 1.x encodes text to UTF-8 twice. Which of the two a client does is a property of its
+    session, kept in the name of its container: ``polling``, or ``polling-b64`` where it takes no octets.
+
+    * As it is: not known yet. Text that can only be encoded once settles it, and so does text that can only be encoded
+      twice. Text that makes sense both ways is read as encoded twice, which it nearly always is, and settles nothing;
+      ``polling-b64`` becomes ``polling-b64-ambiguous`` then.
+    * With ``-single`` or ``-double`` at its end: settled. What is encoded once for certain is read so even after
+      ``double``, and corrects it: there is no other way to read it.
+
+    Octets are the same from both.
     """
 
     translate = None
 
-    def decode_payload(self, body: bytes, content_type: bytes, limit: int) -> list[str | bytes]:
+    def decode_payload(
+        self, body: bytes, content_type: bytes, limit: int, container: str = _UNKNOWN
+    ) -> list[str | bytes]:
         """
         See IEngineCodec.
         """
-        if content_type == b"application/octet-stream":
+        if content_type == _OCTETS:
             return self._decode_octets(body, limit)
         text = decode_body(body)
-        double = _is_double(text)
+        double = container in _SETTLED and _may_be_double(text)
         packets: list[str | bytes] = []
         reader = UnitReader(text)
         while reader.position < len(text):
@@ -46,8 +69,7 @@ class CodecV3:
             if end == reader.position or text[end : end + 1] != ":":
                 raise PayloadError("a packet without its length")
             packet = reader.take(end + 1, int(text[reader.position : end]))
-            # Cannot fail: between two packets stands an ASCII length, which no UTF-8 sequence spans.
-            packets.append(self._packet(packet.encode("latin-1").decode() if double else packet))
+            packets.append(self._packet(_decode_again(packet) if double else packet))
         if not packets:
             raise PayloadError("an empty body")
         return packets
@@ -97,14 +119,18 @@ class CodecV3:
             raise PacketError("a binary packet that is no message")
         return data[1:]
 
-    def container_for(self, container: str, body: bytes) -> str:
+    def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
         See IEngineCodec.
         """
-        if container not in _DOUBLE or body.isascii():
+        after = _SETTLED.get(container)
+        if after is None or content_type == _OCTETS or body.isascii():
             return container
-        double = container == "polling-b64-double"
-        return container if double is _is_double(decode_body(body)) else _DOUBLE[container]
+        once, twice, either = after
+        text = decode_body(body)
+        if not _may_be_double(text):
+            return once
+        return twice if _CONTROL(text) else either
 
 
 def _octet_length(digits: bytes) -> int:
@@ -116,7 +142,7 @@ def _octet_length(digits: bytes) -> int:
     return length
 
 
-def _is_double(text: str) -> bool:
+def _may_be_double(text: str) -> bool:
     if text.isascii():
         return False
     try:
@@ -124,3 +150,11 @@ def _is_double(text: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _decode_again(packet: str) -> str:
+    # The whole body is UTF-8 underneath, but a length may cut a character of it.
+    try:
+        return packet.encode("latin-1").decode()
+    except UnicodeError:
+        raise PayloadError("a length that cuts a character") from None

@@ -24,7 +24,9 @@ class CodecV4:
 
     translate = None
 
-    def decode_payload(self, body: bytes, content_type: bytes, limit: int) -> list[str | bytes]:
+    def decode_payload(
+        self, body: bytes, content_type: bytes, limit: int, container: str = "polling"
+    ) -> list[str | bytes]:
         """
         See IEngineCodec.
         """
@@ -52,7 +54,7 @@ class CodecV4:
         """
         return data
 
-    def container_for(self, container: str, body: bytes) -> str:
+    def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
         See IEngineCodec.
         """
@@ -77,12 +79,22 @@ def decode_base64(packet: str, start: int) -> bytes:
     """
     Decode a binary message that travelled as text.
 
+    As in Node.js the padding may be missing, and both alphabets are read, ``+/`` and ``-_``. Unlike there nothing is
+    skipped: characters of neither, padding inside, too much of it, or a last character that is no whole byte refuse it.
+
     :param packet: the engine packet.
     :param start: where its base64 begins.
     :return: the message.
     :raises PacketError: when that is no base64.
     """
+    text = packet[start:]
+    if "-" in text or "_" in text:
+        text = text.replace("-", "+").replace("_", "/")
+    digits = text.rstrip("=")
+    missing = -len(digits) & 3
+    if missing == 3 or len(text) - len(digits) > missing:
+        raise PacketError("a binary message that is not base64")
     try:
-        return b64decode(packet[start:], validate=True)
+        return b64decode(digits + "=" * missing, validate=True)
     except (binascii.Error, ValueError):
         raise PacketError("a binary message that is not base64") from None

@@ -5,7 +5,7 @@ The record of what differs between protocol generations, and the one place that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from txsocketio.errors import OptionError
@@ -15,6 +15,7 @@ from txsocketio.protocol.engineio_v4 import CodecV4
 from txsocketio.protocol.jsoncodec import json_codec
 from txsocketio.protocol.legacy import LegacyParser
 from txsocketio.protocol.legacy_engine import TRANSPORTS, LegacyCodec
+from txsocketio.protocol.packet import UNBOUNDED, Bounds
 from txsocketio.protocol.socketio_v4 import ParserV4
 from txsocketio.protocol.socketio_v5 import ParserV5
 from txsocketio.protocol.wires import wires_legacy, wires_v3, wires_v4
@@ -42,6 +43,8 @@ class Generation:
         ask for all of theirs, whether or not they have done so already.
     :ivar parting_reason: why a session ends whose client says goodbye: the connection is closed, or, where that is the
         only way to do it, the client has left the root namespace and with it all others.
+    :ivar script_parameter: the query parameter with which clients ask for scripts; of 0.9 its handshake's.
+    :ivar takes_scripts: whether its clients may do so, as the option ``jsonp`` has it.
     :ivar says_goodbye: the polls of a session that closes end with a close packet; not where clients would take that
         for a disconnect by the application, after which they stay away.
     """
@@ -59,21 +62,23 @@ class Generation:
     repeats_joins: bool = False
     parting_reason: str = TRANSPORT_CLOSE
     says_goodbye: bool = True
+    script_parameter: str = "j"
+    takes_scripts: bool = True
 
 
-def _eio4(json: IJSON) -> Generation:
-    parser = ParserV5(json)
+def _eio4(json: IJSON, bounds: Bounds) -> Generation:
+    parser = ParserV5(json, bounds)
     return Generation("eio4", "4", CodecV4(), parser, wires_v4(parser), heartbeat="server")
 
 
-def _eio3(json: IJSON) -> Generation:
-    parser = ParserV4(json)
+def _eio3(json: IJSON, bounds: Bounds) -> Generation:
+    parser = ParserV4(json, bounds)
     wires = wires_v3(parser)
     return Generation("eio3", "3", CodecV3(), parser, wires, heartbeat="client", implicit_root=True, fresh_ids=False)
 
 
-def _legacy(json: IJSON) -> Generation:
-    parser = LegacyParser(json)
+def _legacy(json: IJSON, bounds: Bounds) -> Generation:
+    parser = LegacyParser(json, bounds)
     return Generation(
         "legacy",
         "",
@@ -88,10 +93,15 @@ def _legacy(json: IJSON) -> Generation:
         repeats_joins=True,
         parting_reason=CLIENT_NAMESPACE_DISCONNECT,
         says_goodbye=False,
+        script_parameter="jsonp",
     )
 
 
-_BUILDERS: Final[Mapping[str, Callable[[IJSON], Generation]]] = {"eio4": _eio4, "eio3": _eio3, "legacy": _legacy}
+_BUILDERS: Final[Mapping[str, Callable[[IJSON, Bounds], Generation]]] = {
+    "eio4": _eio4,
+    "eio3": _eio3,
+    "legacy": _legacy,
+}
 #: The query parameter in which clients name their revision.
 REVISION_PARAMETER: Final = "EIO"
 #: The first segment below the mount that belongs to 0.9: the number of its protocol.
@@ -105,10 +115,18 @@ class GenerationTable:
     :ivar by_name: the records, by name.
     """
 
-    def __init__(self, names: Iterable[str], json: Any = None) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        json: Any = None,
+        scripted: Iterable[str] = tuple(_BUILDERS),
+        bounds: Bounds = UNBOUNDED,
+    ) -> None:
         """
         :param names: as in the option ``generations``.
+        :param scripted: as in the option ``jsonp``.
         :param json: as in the option ``json``.
+        :param bounds: of the packets that are encoded.
         :raises OptionError: for a name that does not exist.
         """
         codec = json_codec(json)
@@ -116,7 +134,7 @@ class GenerationTable:
         for name in names:
             if name not in _BUILDERS:
                 raise OptionError(f"there is no generation {name!r}; there are {', '.join(_BUILDERS)}")
-            records[name] = _BUILDERS[name](codec)
+            records[name] = replace(_BUILDERS[name](codec, bounds), takes_scripts=name in scripted)
         self.by_name: Mapping[str, Generation] = records
         self._by_revision = {record.revision: record for record in records.values()}
 

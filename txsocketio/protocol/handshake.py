@@ -157,14 +157,14 @@ def _decide_by_path(
     if not named and not sid:
         if facts.method not in ("GET", "POST"):
             return _reject(2)
-        return _reject(3) if facts.upgrade else Open(generation, "")
+        return Open(generation, "")
     transport = generation.path_transports.get(named)
     if transport not in transports:
         return Bar(HandshakeError(0), named)
     session = find_session(sid)
     if session is None:
         return Bar(HandshakeError(1), named)
-    if session.generation is not generation or facts.upgrade is not (transport == "websocket"):
+    if session.generation is not generation or (transport == "websocket" and not facts.upgrade):
         return _reject(3)
     # Here a client changes its transport by using another one.
     return Enter(session, named)

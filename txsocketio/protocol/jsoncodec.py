@@ -4,9 +4,11 @@ JSON at the speed of orjson, with the standard library behind it for what JavaSc
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from collections.abc import Callable, Iterator
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 import orjson
@@ -16,6 +18,13 @@ from txsocketio.errors import EncodeError, PacketError, UnencodableValue
 from txsocketio.interfaces import IJSON
 
 _RECORD_SEPARATOR: Final = b"\x1e"
+
+#: Characters of a text that is decoded with more care for what it may cost; loads() is what takes it.
+LARGE: Final = 65_536
+#: Quotes, white space between values, and last what stands for backslashes.
+_PUT_BACK: Final = (('\\"', '"'), ("\\n", "\n"), ("\\r", "\r"), ("\\t", "\t"), ("\\u0001", "\\"))
+#: What holds no number that JSON has not.
+_FLAT: Final = frozenset({str, int, bool, type(None)})
 
 Default = Callable[[Any], Any]
 
@@ -49,6 +58,8 @@ class JSONCodec:
         """
         See IJSON.
         """
+        if len(text) > LARGE:
+            return _loads_large(text)
         try:
             return orjson.loads(text)
         except ValueError:
@@ -168,11 +179,16 @@ def _dumps_slowly(value: Any, default: Default) -> bytes:
     once = _Once(default)
     try:
         return orjson.dumps(value, default=once)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError) as error:
+        # What default refuses for good no other encoder will write.
+        if isinstance(error.__cause__, EncodeError):
+            raise error.__cause__ from None
         once.begin()
     try:
         try:
             text = _dumps_standard(value, once)
+        except EncodeError:
+            raise
         except ValueError:
             # Not a number: rare enough to rebuild the value without it.
             once.begin()
@@ -193,14 +209,28 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {_key(key): _finite(item) for key, item in value.items()}
+        return {_key(key): item if item.__class__ in _FLAT else _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [item if item.__class__ in _FLAT else _finite(item) for item in value]
     return value
 
 
 def _key(key: Any) -> Any:
     return str(key) if isinstance(key, float) and not math.isfinite(key) else key
+
+
+def _loads_large(text: str) -> Any:
+    # Nothing that is being decoded is garbage, yet 1 MB of empty lists makes the collector look at all of them hundreds
+    # of times, which costs ten times what decoding does.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return _loads_slowly(text)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _loads_slowly(text: str) -> Any:
@@ -224,18 +254,46 @@ def _refuse_constant(name: str) -> Any:
 _DECODER: Final = json.JSONDecoder(parse_float=_parse_float, parse_constant=_refuse_constant)
 
 
+def escape_json(text: bytes) -> bytes:
+    """
+    Write every character beyond ASCII as its escape.
+
+    :param text: JSON, UTF-8.
+    :return: the same value as JSON in ASCII.
+    """
+    # The encoder of strings, in C, escapes all that is there; what is not ours to escape is put back. Backslashes stand
+    # aside meanwhile as a control character, which JSON never holds as it is.
+    quoted = encode_basestring_ascii(text.decode().replace("\\", "\x01"))[1:-1]
+    for escape, character in _PUT_BACK:
+        quoted = quoted.replace(escape, character)
+    return quoted.encode()
+
+
+def whole_number(value: Any) -> int | None:
+    """
+    Give the integer that a decoded value is. JSON has one kind of number: ``1``, ``1.0`` and ``1e0`` are the same.
+
+    :param value: anything that loads() gives.
+    :return: the int; None for what is none, booleans among them.
+    """
+    kind = value.__class__
+    if kind is int:
+        return value  # type: ignore[no-any-return]
+    return int(value) if kind is float and value.is_integer() else None
+
+
 def pairs(value: Any) -> Iterator[tuple[Any, Any, Any]]:
     """
     Walk everything inside a decoded value, however deep, without recursion.
 
-    :param value: what loads() gave.
+    :param value: a list or dict that loads() gave.
     :return: yields (container, key or index, item); the container may be assigned to at that place.
     """
     waiting = [value]
     while waiting:
         container = waiting.pop()
-        items = container.items() if isinstance(container, dict) else enumerate(container)
-        for key, item in list(items):
+        for key, item in container.items() if isinstance(container, dict) else enumerate(container):
             yield container, key, item
-            if isinstance(container[key], dict | list):
-                waiting.append(container[key])
+            item = container[key]
+            if item and isinstance(item, dict | list):
+                waiting.append(item)

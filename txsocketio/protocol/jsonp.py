@@ -7,14 +7,13 @@ from __future__ import annotations
 import json
 import re
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 import orjson
 
 from txsocketio.errors import PayloadError
+from txsocketio.protocol.text import unquote
 
-_NOT_DIGIT: Final = re.compile(r"[^0-9]")
-_NEWLINE: Final = re.compile(rb"(\\)?\\n")
+_NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 _LONGEST_INDEX: Final = 32
 
 
@@ -25,7 +24,7 @@ def index(value: str) -> str:
     :param value: the query parameter, as untrusted as it comes.
     :return: ASCII digits, perhaps none.
     """
-    return _NOT_DIGIT.sub("", value)[:_LONGEST_INDEX]
+    return _NOT_DIGITS.sub("", value)[:_LONGEST_INDEX]
 
 
 def script_string(body: bytes, slashes: bool = False) -> bytes:
@@ -89,13 +88,13 @@ def read_form(body: bytes) -> bytes:
 
     :param body: the body of the POST.
     :return: its value; what wraps the payload inside it is still there.
-    :raises PayloadError: when there is none.
+    :raises PayloadError: when there is none, or it is not urlencoded.
     """
-    for field in body.split(b"&"):
-        name, _, value = field.partition(b"=")
-        if name == b"d":
-            return unquote_to_bytes(value.replace(b"+", b" "))
-    raise PayloadError("a form without the field d")
+    start = 0 if body[:2] == b"d=" else body.find(b"&d=") + 1
+    if not start and body[:2] != b"d=":
+        raise PayloadError("a form without the field d")
+    end = body.find(b"&", start)
+    return unquote(body[start + 2 : end if end >= 0 else None])
 
 
 def unescape(d: bytes) -> bytes:
@@ -105,7 +104,9 @@ def unescape(d: bytes) -> bytes:
     :param d: the value of the field.
     :return: the payload.
     """
-    return _NEWLINE.sub(lambda found: found[0] if found[1] else b"\n", d).replace(b"\\\\n", b"\\n")
+    # Pairs of backslashes stand aside as FF 31 meanwhile, and FF, which UTF-8 never holds, as FF 30.
+    aside = d.replace(b"\xff", b"\xff0").replace(b"\\\\n", b"\xff1")
+    return aside.replace(b"\\n", b"\n").replace(b"\xff1", b"\\n").replace(b"\xff0", b"\xff")
 
 
 def unescape_legacy(d: bytes) -> bytes:
@@ -116,8 +117,11 @@ def unescape_legacy(d: bytes) -> bytes:
     :return: the payload.
     :raises PayloadError: when it is not one.
     """
+    # Looked at first: what is no string may be 300,000 lists.
+    if d.lstrip()[:1] != b'"':
+        raise PayloadError("the field d is not a JSON string")
     try:
         payload = json.loads(d)
         return payload.encode()  # type: ignore[no-any-return]
-    except (ValueError, AttributeError, RecursionError):
+    except ValueError:
         raise PayloadError("the field d is not a JSON string") from None

@@ -10,7 +10,18 @@ from zope.interface import implementer
 
 from txsocketio.errors import PacketError, UnsupportedByGeneration
 from txsocketio.interfaces import IJSON, IParser
-from txsocketio.protocol.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, JSON, MESSAGE, Packet
+from txsocketio.protocol.packet import (
+    ACK,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    JSON,
+    MESSAGE,
+    UNBOUNDED,
+    Bounds,
+    Packet,
+)
 from txsocketio.protocol.socketio_text import check_event_name
 from txsocketio.protocol.socketio_v4 import split_query
 from txsocketio.protocol.text import TEXT, Parts, digits_end, utf8
@@ -41,11 +52,13 @@ class LegacyParser:
     Parse what clients 0.7 to 0.9 send, and write what they read. There is no binary.
     """
 
-    def __init__(self, json: IJSON) -> None:
+    def __init__(self, json: IJSON, bounds: Bounds = UNBOUNDED) -> None:
         """
         :param json: the codec for payloads.
+        :param bounds: of what is encoded.
         """
         self.json = json
+        self._bounds = bounds
 
     def encode(self, packet: Packet) -> Parts:
         """
@@ -73,15 +86,20 @@ class LegacyParser:
         if kind == ACK:
             return b":%d" % (packet.id or 0) + (b"+" + self._value(data) if data else b"")
         if kind == MESSAGE and isinstance(data, str):
-            return b":" + utf8(data)
+            return b":" + self._bounded(utf8(data))
         if kind in (JSON, MESSAGE):
             return b":" + self._value(data)
         return _UNAUTHORIZED if kind == CONNECT_ERROR else b""
 
     def _value(self, value: Any) -> bytes:
+        text = self._bounded(self.json.dumps(value, _refuse))
         # The client reads acks with a regular expression that stops at these two.
-        text = self.json.dumps(value, _refuse)
         return text.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+
+    def _bounded(self, text: bytes) -> bytes:
+        if len(text) > self._bounds.size:
+            raise self._bounds.exceeded()
+        return text
 
     def decode(self, text: str) -> tuple[Packet, int]:
         """

@@ -48,7 +48,9 @@ class LegacyCodec:
             return "6"
         return "1" if packet in _ROOT_DISCONNECTS else "4" + packet
 
-    def decode_payload(self, body: bytes, content_type: bytes, limit: int) -> list[str | bytes]:
+    def decode_payload(
+        self, body: bytes, content_type: bytes, limit: int, container: str = "polling"
+    ) -> list[str | bytes]:
         """
         See IEngineCodec.
         """
@@ -81,7 +83,7 @@ class LegacyCodec:
         """
         raise PacketError("this protocol has no binary messages")
 
-    def container_for(self, container: str, body: bytes) -> str:
+    def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
         See IEngineCodec.
         """

@@ -4,7 +4,11 @@ The Socket.IO packet as every layer above the parsers sees it, whatever generati
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from typing import Any, Final
+
+from txsocketio.errors import OutgoingTooLarge
 
 CONNECT: Final = 0
 DISCONNECT: Final = 1
@@ -30,6 +34,31 @@ _GEVENT_NAMES: Final = {
     MESSAGE: "message",
     JSON: "json",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """
+    Hold how large a packet may be that a parser encodes.
+
+    :ivar attachments: how many it may have.
+    :ivar size: bytes of its text and its attachments together.
+    """
+
+    attachments: int
+    size: int
+
+    def exceeded(self) -> OutgoingTooLarge:
+        """
+        Make the error for a packet of too many bytes.
+
+        :return: to be raised.
+        """
+        return OutgoingTooLarge(f"a packet holds more than {self.size} bytes: that is the option max_outgoing_bytes")
+
+
+#: Where nothing is bounded: packets that no client gets.
+UNBOUNDED: Final = Bounds(sys.maxsize, sys.maxsize)
 
 
 class Packet:

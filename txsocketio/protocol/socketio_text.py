@@ -19,6 +19,8 @@ from txsocketio.protocol.packet import (
     JSON,
     MESSAGE,
     RESERVED_EVENTS,
+    UNBOUNDED,
+    Bounds,
     Packet,
 )
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8
@@ -39,11 +41,14 @@ class TextParser:
     Encode and decode what both protocols write alike; a subclass supplies CONNECT and its refusal.
     """
 
-    def __init__(self, json: IJSON) -> None:
+    def __init__(self, json: IJSON, bounds: Bounds = UNBOUNDED) -> None:
         """
         :param json: the codec for payloads.
+        :param bounds: of what is encoded.
         """
         self.json = json
+        self._bounds = bounds
+        self._most = bounds.size
         self._loads = json.loads
         self._quick_dumps = json.quick_dumps
 
@@ -59,7 +64,11 @@ class TextParser:
         try:
             text, attachments = self._quick_dumps(data), _NONE
         except TypeError:
-            text, attachments = extract(self.json, data)
+            text, attachments = extract(self.json, data, self._bounds)
+            if attachments and len(text) + sum(map(len, attachments)) > self._most:
+                raise self._bounds.exceeded() from None
+        if len(text) > self._most:
+            raise self._bounds.exceeded()
         if not attachments and not packet.namespace:
             return ((TEXT, _BARE[kind] + text if packet.id is None else b"%d%d%b" % (kind, packet.id, text)),)
         mark = ""
@@ -77,6 +86,8 @@ class TextParser:
         try:
             text: bytes = dumps(args)
         except TypeError:
+            return None
+        if len(text) > self._most:
             return None
         return utf8(f"3{namespace},{id}") + text if namespace else b"3%d%b" % (id, text)
 
@@ -153,7 +164,10 @@ class TextParser:
         return data
 
     def _value(self, data: Any) -> bytes:
-        return self.json.dumps(data, _refuse_bytes)
+        text: bytes = self.json.dumps(data, _refuse_bytes)
+        if len(text) > self._most:
+            raise self._bounds.exceeded()
+        return text
 
 
 def check_event_name(name: Any) -> None:

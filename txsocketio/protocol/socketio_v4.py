@@ -4,14 +4,17 @@ Socket.IO protocol 4, spoken over Engine.IO 3: CONNECT carries a query, a refusa
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import parse_qs
+from typing import Any, Final
 
 from zope.interface import implementer
 
 from txsocketio.errors import PacketError
 from txsocketio.interfaces import IParser
 from txsocketio.protocol.socketio_text import TextParser
+from txsocketio.protocol.text import unquote
+
+#: Fields of a namespace's query.
+_MOST_FIELDS: Final = 1000
 
 
 @implementer(IParser)
@@ -40,9 +43,20 @@ def split_query(namespace: str) -> tuple[str, dict[str, Any] | None]:
     :param namespace: as it came: ``/chat?room=1``.
     :return: the namespace, and what the application gets as ``auth``: texts by name, a list of them where a name
         occurs more than once; None without a query.
+    :raises ProtocolError: for a query of too many fields, or one that is not urlencoded.
     """
     path, mark, query = namespace.partition("?")
     if not mark:
         return namespace, None
-    fields = parse_qs(query, keep_blank_values=True)
+    if query.count("&") >= _MOST_FIELDS:
+        raise PacketError(f"a namespace whose query has more than {_MOST_FIELDS} fields")
+    fields: dict[str, Any] = {}
+    for field in query.split("&"):
+        if field:
+            name, _, value = field.partition("=")
+            fields.setdefault(_unquoted(name), []).append(_unquoted(value))
     return path, {name: values[0] if len(values) == 1 else values for name, values in fields.items()}
+
+
+def _unquoted(text: str) -> str:
+    return unquote(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")

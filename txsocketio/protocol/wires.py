@@ -2,12 +2,15 @@
 Wires: how the parts of a message look in one container of one generation.
 
 The containers: ``websocket`` (whole server frames), ``unframed`` (opcodes and payloads, for who frames by himself),
-``polling``; each with ``-b64`` for clients that take no octets, and ``polling-b64-double`` for those of 1.x among
-them. Every generation has all of these names, so that a transport never asks which generation it serves.
+``polling``; each with ``-b64`` for clients that take no octets. ``-single`` and ``-double`` after ``polling`` are for
+clients that are known to encode text once or twice; until then they get what is read alike by both
+(``polling-b64-ambiguous``: the latter is likelier). Every generation has all of these names, so that a transport never
+asks which one it serves.
 """
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ from zope.interface import implementer
 from txsocketio.errors import UnsupportedByGeneration
 from txsocketio.interfaces import IParser, IWire
 from txsocketio.protocol.frames import binary_frame, text_frame
+from txsocketio.protocol.jsoncodec import escape_json
 from txsocketio.protocol.legacy_engine import CONTROLS, join_packets
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8_units
 
@@ -27,7 +31,11 @@ CONTAINERS: Final = (
     "unframed",
     "unframed-b64",
     "polling",
+    "polling-single",
+    "polling-double",
     "polling-b64",
+    "polling-b64-ambiguous",
+    "polling-b64-single",
     "polling-b64-double",
 )
 
@@ -257,9 +265,27 @@ def _counted(opcode: int, data: bytes) -> bytes:
     return b"%d:%b" % (utf8_units(data), data)
 
 
+def _escape(data: bytes) -> bytes:
+    head = _HEAD(data)
+    if head is None or data.isascii() or data[-1:] not in b']}"':
+        return data
+    return data[: head.end()] + escape_json(data[head.end() :])
+
+
+def _for_either(opcode: int, data: bytes) -> bytes:
+    return _counted(opcode, _escape(data))
+
+
+def _for_either_or_double(opcode: int, data: bytes) -> bytes:
+    return _double(opcode, _escape(data))
+
+
 def _double(opcode: int, data: bytes) -> bytes:
     return b"%d:%b" % (len(data), data.decode("latin-1").encode())
 
+
+#: What stands before the JSON of a Socket.IO packet, up to a JSON value that may hold text.
+_HEAD: Final = re.compile(rb"4[2-6](?:[0-9]+-)?(?:/[^,]*,)?[0-9]*(?=[\[{\"])").match
 
 _V4: Final = Dialect(b"4", lambda data: (BINARY, data), _engine_control)
 _V4_TEXT: Final = Dialect(b"4", lambda data: (TEXT, b"b" + b64encode(data)), _engine_control)
@@ -285,18 +311,28 @@ def wires_v3(parser: IParser) -> Mapping[str, IWire]:
     """
     Build the wires of Engine.IO 3.
 
-    Who takes octets gets octets for all but short ASCII text: 1.x and 2.x agree on these two, and on nothing else.
+    Who takes octets gets octets for all but short ASCII text: 1.x and 2.x agree on these two, and on nothing else. Who
+    does not, and may be either of them, gets JSON with its characters escaped, which is ASCII. What is no JSON has no
+    escapes: texts of an engine without Socket.IO, and names of namespaces, are encoded once, for 2.x, until something
+    has come that makes 1.x likelier.
 
     :param parser: makes the parts.
     :return: by container.
     """
+    octets = PollingWire("eio3-polling", parser, _V3, Container(_octets, _join_octets))
     return {
         "websocket": WebSocketWire("eio3-websocket", parser, _V3),
         "websocket-b64": WebSocketWire("eio3-websocket-b64", parser, _V3_TEXT),
         "unframed": UnframedWire("eio3-unframed", parser, _V3),
         "unframed-b64": UnframedWire("eio3-unframed-b64", parser, _V3_TEXT),
-        "polling": PollingWire("eio3-polling", parser, _V3, Container(_octets, _join_octets)),
-        "polling-b64": PollingWire("eio3-polling-b64", parser, _V3_TEXT, Container(_counted)),
+        "polling": octets,
+        "polling-single": octets,
+        "polling-double": octets,
+        "polling-b64": PollingWire("eio3-polling-b64", parser, _V3_TEXT, Container(_for_either)),
+        "polling-b64-ambiguous": PollingWire(
+            "eio3-polling-b64-ambiguous", parser, _V3_TEXT, Container(_for_either_or_double)
+        ),
+        "polling-b64-single": PollingWire("eio3-polling-b64-single", parser, _V3_TEXT, Container(_counted)),
         "polling-b64-double": PollingWire("eio3-polling-b64-double", parser, _V3_TEXT, Container(_double)),
     }
 

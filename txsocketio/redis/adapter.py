@@ -119,9 +119,11 @@ class NamespaceAdapter:
         if selection is None:
             self.local.broadcast(packet, target)
             return
+        # Encoded for the clients here first: what they cannot be sent must not go to those of other servers.
+        encoded = self.local.encode(packet)
         payload = encode_broadcast(Broadcast(self._uid, self.name, _event(packet), selection))
         self._send(self._channels.broadcast_to(selection.rooms), payload)
-        self.local.broadcast(packet, target)
+        self.local.broadcast_encoded(encoded, target)
 
     def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[list[Any]]:
         """
@@ -132,6 +134,7 @@ class NamespaceAdapter:
         if selection is None:
             asked: Deferred[list[Any]] = self.local.broadcast_call(packet, target, timeout)
             return asked
+        self.local.encode(packet)
         waiting = Acknowledgements()
         request = BroadcastRequest(self._uid, waiting.id, self.name, _event(packet), selection)
         answers = self._ask(waiting, request, timeout)

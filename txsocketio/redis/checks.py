@@ -8,6 +8,7 @@ import math
 from typing import Any, Final
 
 from txsocketio.errors import WireError
+from txsocketio.protocol.jsoncodec import whole_number
 from txsocketio.protocol.packet import RESERVED_EVENTS
 from txsocketio.redis.messages import EVERYBODY, Selection
 
@@ -75,11 +76,10 @@ def as_count(value: Any, what: str) -> int:
     :param what: its name, for the error.
     :raises WireError: when it is not.
     """
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+    count = whole_number(value)
+    if count is None or not 0 <= count < 2**53:
         raise WireError(f"{what} is no count")
-    return value
+    return count
 
 
 def as_room(value: Any) -> str:
@@ -91,10 +91,9 @@ def as_room(value: Any) -> str:
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    number = whole_number(value)
+    if number is not None:
+        return str(number)
     raise WireError("the name of a room is no text")
 
 

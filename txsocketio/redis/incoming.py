@@ -41,11 +41,15 @@ from txsocketio.redis.messages import (
     SocketsResponse,
 )
 from txsocketio.redis.requests import Requests
+from txsocketio.redis.values import MAX_PAYLOAD
 from txsocketio.redis.wire import decode_broadcast, decode_request, decode_response, encode_response
 from txsocketio.targets import Target
 
 #: Seconds that a server which asks for acknowledgements may have its clients' answers waited for.
 LONGEST_WAIT: Final = 600.0
+
+#: Bytes of what an answer says of clients, where all of it is too long: a client decides how long its "auth" is.
+_LONGEST_ANSWER: Final = MAX_PAYLOAD // 2
 
 _log = Logger()
 
@@ -188,7 +192,7 @@ class Incoming:
         except EncodeError as error:
             # What one client has attached to it must not hide the others.
             self._drop("the data of a client", f"another server asked for it, and {error}")
-            self._answer(request, SocketsResponse(request.request_id, tuple([_presentable(one) for one in sockets])))
+            self._answer(request, SocketsResponse(request.request_id, _presentable(sockets)))
 
     def _server_side_emit(self, request: ServerSideEmit) -> None:
         request_id = request.request_id
@@ -271,12 +275,29 @@ def _set(rooms: tuple[str, ...] | None) -> frozenset[str] | None:
     return None if rooms is None else frozenset(rooms)
 
 
-def _presentable(socket: RemoteSocket) -> RemoteSocket:
+def _presentable(sockets: tuple[RemoteSocket, ...]) -> tuple[RemoteSocket, ...]:
+    """
+    Leave out what hides all the others: data that cannot be written, and what is too long to be sent for all of them.
+    """
+    left = _LONGEST_ANSWER
+    found = []
+    for socket in sockets:
+        bare = RemoteSocket(socket.sid, socket.handshake, socket.rooms, {})
+        least = RemoteSocket(socket.sid, {**socket.handshake, "auth": {}}, socket.rooms, {})
+        for form in (socket, bare, least):
+            size = _size(form)
+            if size <= left:
+                break
+        left -= size
+        found.append(form)
+    return tuple(found)
+
+
+def _size(socket: RemoteSocket) -> int:
     try:
-        encode_response(SocketsResponse("-", (socket,)))
+        return len(encode_response(SocketsResponse("-", (socket,))))
     except EncodeError:
-        return RemoteSocket(socket.sid, socket.handshake, socket.rooms, {})
-    return socket
+        return _LONGEST_ANSWER + 1
 
 
 _REQUESTS: Final[dict[type, Callable[[Incoming, Any], None]]] = {

@@ -8,6 +8,7 @@ snake_case; times are seconds, sizes bytes. A wrong name or value is an OptionEr
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -42,14 +43,14 @@ def _flag(record: object, *names: str) -> None:
             raise OptionError(f"{name} must be True or False, not {value!r}")
 
 
-def _choices(record: object, name: str, allowed: tuple[str, ...]) -> None:
+def _choices(record: object, name: str, allowed: tuple[str, ...], least: int = 1) -> None:
     value = getattr(record, name)
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise OptionError(f"{name} must be a sequence of names out of {', '.join(allowed)}, not {value!r}")
     chosen = tuple(value)
-    unknown = [item for item in chosen if item not in allowed]
-    if unknown or not chosen:
-        raise OptionError(f"{name} must name at least one of {', '.join(allowed)}, not {value!r}")
+    if len(chosen) < least or any(item not in allowed for item in chosen):
+        count = "at least one" if least else "only some or none"
+        raise OptionError(f"{name} must name {count} of {', '.join(allowed)}, not {value!r}")
     object.__setattr__(record, name, chosen)
 
 
@@ -75,6 +76,9 @@ class EngineOptions:
     :ivar generations: which clients are served: ``eio4``, ``eio3``, ``legacy``.
     :ivar cors_allowed_origins: None for the same origin only, ``"*"``, one origin, an iterable of origins, or a
         callable that takes the Origin (str) and the request and says yes or no.
+    :ivar allowed_hosts: the names by which clients may reach the server, as in the ``Host`` header: an iterable of
+        ``example.org``, ``example.org:8000`` or ``*.example.org``; requests with any other are refused. None for any.
+    :ivar jsonp: names out of ``eio3`` and ``legacy`` (and ``eio4``): the generations whose clients may poll by scripts.
     :ivar cookie: None, True (a cookie ``io``), a name, or a mapping of ``name``, ``path``, ``httponly``, ``samesite``,
         ``secure``, ``max_age``, ``domain``.
     :ivar http_compression: whether polling answers are compressed for clients that take it.
@@ -86,8 +90,10 @@ class EngineOptions:
     :ivar json: an IJSON, or None for the built-in one (orjson, with the standard library behind it).
     :ivar max_packets_per_poll: engine packets in one poll's answer.
     :ivar max_packets_per_post: engine packets in one POST.
-    :ivar max_outgoing_bytes: bytes that may wait for one slow client; None for the greater of 16 MiB and 8 times
-        max_http_buffer_size, which is enough to send back whatever was received. No less than max_http_buffer_size.
+    :ivar max_outgoing_attachments: binary attachments of one packet that is sent; published clients take 10.
+    :ivar max_outgoing_bytes: bytes that may wait for one slow client, and that one packet may have; None for the
+        greater of 16 MiB and 8 times max_http_buffer_size, which is enough to send back whatever was received. No less
+        than max_http_buffer_size.
         What is sent back may be longer than it came: numbers up to 4 times, text for 1.x clients up to 3 times,
         attachments come on top. An application that sends back big messages needs 5 times max_http_buffer_size.
     :ivar max_total_outgoing_bytes: bytes that may wait for all clients of one process, what a broadcast sends to many
@@ -98,6 +104,10 @@ class EngineOptions:
     :ivar close_timeout: seconds that a closing session may take to flush.
     :ivar shutdown_silence: seconds of a shutdown in which no client takes anything of what waits for it; then those
         that are left are dropped.
+    :ivar request_timeout: seconds from the first byte of an HTTP request to its last; None for 60, and one more for
+        each 10,000 bytes of max_http_buffer_size. Only connections of our own site, and requests for the engine.
+    :ivar message_timeout: seconds from the first byte of a WebSocket message to its last, and from a packet that
+        announces attachments to the last of them; None for as many as request_timeout has by default.
     :ivar log_interval: seconds in which lines of one kind are counted together, after the first one.
     :ivar fast_handshake: whether WebSocket handshakes bypass twisted.web under ``server.service()`` and ``twistd
         socketio``.
@@ -115,6 +125,8 @@ class EngineOptions:
     allow_upgrades: bool = True
     generations: tuple[str, ...] = GENERATIONS
     cors_allowed_origins: Any = None
+    allowed_hosts: Any = None
+    jsonp: tuple[str, ...] = ("eio3", "legacy")
     cookie: Any = None
     http_compression: bool = True
     http_compression_threshold: int = 1024
@@ -125,11 +137,14 @@ class EngineOptions:
     max_packets_per_poll: int = 16
     max_packets_per_post: int = 10_000
     max_outgoing_bytes: int | None = None
+    max_outgoing_attachments: int = 10
     max_total_outgoing_bytes: int | None = None
     max_fragments: int = 1024
     hold_timeout: float = 30.0
     close_timeout: float = 30.0
     shutdown_silence: float = 5.0
+    request_timeout: float | None = None
+    message_timeout: float | None = None
     log_interval: float = 60.0
     fast_handshake: bool = True
     fast_reader: bool = True
@@ -144,11 +159,13 @@ class EngineOptions:
         _number(self, "ping_interval", "ping_timeout", "upgrade_timeout", "hold_timeout")
         _number(self, "close_timeout", "shutdown_silence", "log_interval")
         _count(self, "max_http_buffer_size", "max_packets_per_poll", "max_packets_per_post", "max_fragments")
+        _count(self, "max_outgoing_attachments")
         _count(self, "http_compression_threshold", least=0)
         _flag(self, "allow_upgrades", "http_compression", "per_message_deflate")
         _flag(self, "fast_handshake", "fast_reader", "fast_polling")
         _choices(self, "transports", TRANSPORTS)
         _choices(self, "generations", GENERATIONS)
+        _choices(self, "jsonp", GENERATIONS, least=0)
         _callable_or_none(self, "allow_request")
         if not isinstance(self.path, str) or not self.path.startswith("/") or len(self.path.strip("/")) == 0:
             raise OptionError(f"path must be a text like '/socket.io', not {self.path!r}")
@@ -159,6 +176,11 @@ class EngineOptions:
             if self.json is not None and not callable(getattr(self.json, name, None)):
                 raise OptionError("json must have the methods dumps and loads of txsocketio.interfaces.IJSON")
         self._check_outgoing()
+        for name in ("request_timeout", "message_timeout"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, time_for(self.max_http_buffer_size))
+        _number(self, "request_timeout", "message_timeout")
+        object.__setattr__(self, "allowed_hosts", _hosts(self.allowed_hosts))
         object.__setattr__(self, "cors_allowed_origins", _origins(self.cors_allowed_origins))
         object.__setattr__(self, "cookie", _cookie(self.cookie))
 
@@ -220,6 +242,31 @@ class SocketOptions:
         _callable_or_none(self, "error_handler")
         if self.portal is not None and not callable(getattr(self.portal, "login", None)):
             raise OptionError(f"portal must be a twisted.cred.portal.Portal, not {self.portal!r}")
+
+
+def time_for(size: int) -> float:
+    """
+    Give the seconds in which a client must have sent so much, be it ever so slow: 10,000 bytes a second, and a minute.
+
+    :param size: bytes.
+    """
+    return min(60.0 + size / 10_000, 1e9 - 1)
+
+
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?::[0-9]{1,5})?|\[[0-9a-f:.]+\](?::[0-9]{1,5})?")
+
+
+def _hosts(value: Any) -> frozenset[str] | None:
+    if value is None:
+        return None
+    given = [value] if isinstance(value, str) else value if isinstance(value, Iterable) else [None]
+    hosts = [host.lower() if isinstance(host, str) else "" for host in given]
+    if not hosts or not all(map(_HOST.fullmatch, hosts)):
+        raise OptionError(
+            "allowed_hosts must be None, or names like 'example.org', 'example.org:8000' or '*.example.org',"
+            f" not {value!r}"
+        )
+    return frozenset(hosts)
 
 
 def _origins(value: Any) -> Any:

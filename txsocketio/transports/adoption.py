@@ -22,6 +22,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 from zope.interface import implementer
 
+from txsocketio.transports.bounded_channel import BoundedChannel
 from txsocketio.transports.short_channel import ShortChannel
 from txsocketio.transports.shortway import ShortWay
 from txsocketio.transports.site import BoundedRequest
@@ -38,12 +39,16 @@ _SETTINGS: Final = {
     "body_limit",
     "bounded_path",
     "complaints",
+    "engine_path",
     "_log",
     "__module__",
     "__doc__",
     "__qualname__",
     "__firstlineno__",
 } | {"__static_attributes__"}
+
+#: Of twisted.web, and ours.
+_CHANNELS: Final = (HTTPChannel, BoundedChannel)
 
 _log = Logger()
 
@@ -85,7 +90,7 @@ class Adoption:
         """
         channel: Any = request.channel
         kind, request_kind = type(channel), type(request)
-        if kind is not HTTPChannel or channel.requestFactory is not request_kind:
+        if kind not in _CHANNELS or channel.requestFactory is not request_kind:
             return
         site = channel.site
         try:

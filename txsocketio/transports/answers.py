@@ -1,19 +1,31 @@
 """
 How answers leave: statuses, bodies and headers of everything that is not a WebSocket.
 
-| What is wrong                            | Status | Body                                |
-|------------------------------------------|--------|-------------------------------------|
-| codes 0-3 and 5 of the handshake         | 400    | JSON of code and message            |
-| code 4                                   | 403    | the same                            |
-| a handshake of 0.9 refused with code 4   | 403    | the message                         |
-| codes 0 and 1 where the path names the transport | 200 | an error packet, as the transport has it |
-| any other code, on a request for a WebSocket | 400 | the message, and the connection ends |
-| a path below the mount that is not known | 404    | none                                |
-| a body over the limit, too many packets  | 413    | none                                |
-| a payload or packet that cannot be read, overlapping requests | 400 | none              |
-| a method that a session does not know    | 405    | none                                |
-| a WebSocket over HTTP/2                  | 426    | none                                |
-| the server is closing                    | 503    | none                                |
+| What is wrong                                              | Status        | Body                                    |
+|------------------------------------------------------------|---------------|-----------------------------------------|
+| codes 0-3 and 5 of the handshake                           | 400           | JSON of code and message                |
+| the same: a Host twice, an Origin with control             | 400           | JSON of code 3                          |
+| characters, JSONP where there is none                      |               |                                         |
+| code 4                                                     | 403           | JSON of code and message                |
+| the same: a page of another origin posts, or asks for a    | 403           | JSON of code 4                          |
+| script or a stream; a Host that is not allowed             |               |                                         |
+| a handshake of 0.9 refused with code 4                     | 403           | the message                             |
+| codes 0 and 1 where the path names the transport           | 200           | an error packet, as the transport has   |
+|                                                            |               | it                                      |
+| any other code, on a request for a WebSocket               | 400           | the message, and the connection ends    |
+| a path below the mount that is not known                   | 404           | none                                    |
+| a body over the limit, too many packets                    | 413           | none                                    |
+| a payload or packet that cannot be read, overlapping       | 400           | none                                    |
+| requests                                                   |               |                                         |
+| a method that a session does not know                      | 405           | none                                    |
+| a WebSocket handshake that is none, or over HTTP/2         | 400, 405, 426 | a sentence                              |
+| what HTTP's own layer cannot read                          | 400           | none, and the connection ends           |
+| a request that is not whole in time                        | 408           | none, and the connection ends           |
+| the server is closing                                      | 503           | none                                    |
+
+All have the headers of CORS and ``Cache-Control: no-store``: those of the resource, which it sets before it decides,
+and those that are made before it is reached (413, 400 and 408 of our own site), which get them by headers_before(). A
+site that is not ours has twisted.web's own.
 """
 
 from __future__ import annotations
@@ -31,11 +43,14 @@ from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import HandshakeError
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.compression import choose_coding, compress
+from txsocketio.transports.cors import cors_headers, origin_of
 from txsocketio.transports.exchange import Exchange, Extra, WebExchange
 from txsocketio.transports.turn import Turn
 
 TEXT_HTML: Final = b"text/html"
 TEXT_PLAIN: Final = b"text/plain; charset=UTF-8"
+#: What every answer has.
+NO_STORE: Final = (b"Cache-Control", b"no-store")
 _JSON: Final = b"application/json"
 _VARY: Final[Extra] = ((b"Vary", b"Accept-Encoding"),)
 
@@ -54,6 +69,22 @@ def answer(request: Any, status: int, body: bytes = b"", content_type: bytes | N
     """
     WebExchange(request).answer(status, body, content_type)
     return NOT_DONE_YET
+
+
+def headers_before(site: Any, request: Any) -> list[tuple[bytes, bytes]]:
+    """
+    Give the headers of an answer that is made before the resource is reached, which are those of its own answers.
+
+    :param site: a BoundedSite that may know the resource, or any other.
+    :param request: as much of twisted.web's as has come, or None.
+    :return: names and values.
+    """
+    resource = getattr(site, "engine_resource", None)
+    if resource is None:
+        return [NO_STORE]
+    origin = None if request is None else origin_of(request)
+    engine = resource.engine
+    return [*cors_headers(engine.options, origin, request, engine.complaints), NO_STORE]
 
 
 def begin_stream(request: Any, head: bytes, content_type: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from txsocketio.protocol.handshake import Facts
+from txsocketio.protocol.legacy_engine import TRANSPORTS
 
 
 def facts_of(request: Any) -> Facts:
@@ -20,12 +21,15 @@ def facts_of(request: Any) -> Facts:
     """
     query = parse_query(request.uri.partition(b"?")[2].decode("latin-1"))
     tail = tuple([segment.decode("latin-1") for segment in request.postpath or ()])
-    if request.clientproto.startswith(b"HTTP/1"):
-        upgrade = wants_websocket(request.requestHeaders)
-    else:
+    tail = tail[:-1] if tail[-1:] == ("",) else tail
+    if not request.clientproto.startswith(b"HTTP/1"):
         upgrade = _names_websocket(query, tail)
-    method = request.method.decode("latin-1")
-    return Facts(method, tail[:-1] if tail[-1:] == ("",) else tail, query, upgrade)
+    else:
+        # An Upgrade that is of no use where it stands counts as none (RFC 9110, section 7.8).
+        kind = TRANSPORTS.get("".join(tail[1:2])) if tail else query.get("transport")
+        idle = kind == "polling" or request.method != b"GET"
+        upgrade = not idle and wants_websocket(request.requestHeaders)
+    return Facts(request.method.decode("latin-1"), tail, query, upgrade)
 
 
 def parse_query(text: str) -> dict[str, str]:

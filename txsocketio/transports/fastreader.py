@@ -101,6 +101,7 @@ def data_receiver(limit: int) -> Callable[[WebSocketTransport, bytes], None]:
     def data_received(self: WebSocketTransport, data: bytes) -> None:
         self.receiver.heard = True
         self._pieces.append(b"")
+        count = len(data)
         if self._apart:
             data = read(self, data)
         while data:
@@ -110,6 +111,8 @@ def data_receiver(limit: int) -> Callable[[WebSocketTransport, bytes], None]:
             data = _parse(self, data)
             if data:
                 data = read(self, data)
+        if not self._apart or self.unfinished is not None:
+            self.watch_message(count)
         self.flush()
 
     return data_received

@@ -14,7 +14,15 @@ from txsocketio.protocol import jsonp
 class Shape(Protocol):
     """
     Unwrap what is posted, wrap what is polled.
+
+    :ivar readable: whether any page can read what is polled, whatever CORS says: it is a script.
     """
+
+    @property
+    def readable(self) -> bool:
+        """
+        See the class.
+        """
 
     def read(self, body: bytes) -> bytes:
         """
@@ -34,6 +42,8 @@ class Bare:
     Leave payloads as they are.
     """
 
+    readable = False
+
     def read(self, body: bytes) -> bytes:
         """
         See Shape.
@@ -51,6 +61,8 @@ class Script:
     """
     Send payloads as calls of a function of the page, and read them from the field ``d`` of a form.
     """
+
+    readable = True
 
     _unescape = staticmethod(jsonp.unescape)
     _wrap = staticmethod(jsonp.wrap)

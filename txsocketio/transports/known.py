@@ -64,8 +64,8 @@ class KnownSessions:
                 revision = value if revision is None else revision
             elif name == b"transport":
                 transport = value if transport is None else transport
-            elif b"%" in name:
-                # It may be one of these three.
+            elif b"%" in name or name == b"j":
+                # It may be one of these three; or what is polled is a script, which not everybody may read.
                 return None
         if transport != b"polling" or not sid or not revision or not self._served:
             return None
@@ -73,4 +73,7 @@ class KnownSessions:
         if session is None or session.generation.revision.encode() != revision:
             return None
         found = session.transport
-        return found if found is not None and found.name == "polling" else None
+        if found is None or found.name != "polling":
+            return None
+        polled: Any = found
+        return None if polled._shape.readable else polled

@@ -29,7 +29,7 @@ from txsocketio.protocol.encoded import EncodedMessage
 from txsocketio.protocol.legacy import REFUSALS
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.transports.answers import TEXT_PLAIN, PollAnswers, answer, serve
-from txsocketio.transports.cors import origin_allowed, origin_of
+from txsocketio.transports.cors import origin_allowed, origin_of, page_allowed
 from txsocketio.transports.exchange import Exchange
 from txsocketio.transports.jsonp import LegacyScript, Shape
 from txsocketio.transports.legacy_polling import BARE, LegacyPolling
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from txsocketio.protocol.handshake import Bar, Enter, Facts
 
 _SCRIPT: Final = b"application/javascript"
+#: The name of polls that scripts answer.
+_SCRIPTS: Final = "jsonp-polling"
 
 Refuse = Callable[[Any, "Facts", HandshakeError], int]
 
@@ -65,10 +67,13 @@ class LegacyPaths:
         self._answers = answers
         self._upgrades = upgrades
         self._refuse = refuse
+        #: What the path must not name.
+        served = engine.generations.by_name.values()
+        self._barred = () if all(one.takes_scripts for one in served if one.path_transports) else (_SCRIPTS,)
         self._entrances: dict[str, Callable[[Any, Facts, Session, str], int]] = {
             "websocket": self._websocket,
             "xhr-polling": self._polls,
-            "jsonp-polling": self._polls,
+            _SCRIPTS: self._polls,
             "": self._nothing,
             **dict.fromkeys(FORMS, self._stream),
         }
@@ -95,7 +100,9 @@ class LegacyPaths:
         options = self._options
         silence = ceil(options.ping_interval + options.ping_timeout)
         known = session.generation.path_transports.items()
-        names = ",".join([name for name, kind in known if name and kind in options.transports])
+        names = ",".join(
+            [name for name, kind in known if name and kind in options.transports and name not in self._barred]
+        )
         body = f"{session.sid}:{silence}:{silence}:{names}".encode()
         index = facts.query.get("jsonp")
         if index is None:
@@ -128,12 +135,16 @@ class LegacyPaths:
         :param decision: the session and what the path names.
         :return: NOT_DONE_YET, for render() to return.
         """
+        if decision.name in self._barred:
+            return self._refuse(request, facts, HandshakeError(3))
         if "disconnect" in facts.query:
             return _disconnect(request, decision.session)
         return self._entrances[decision.name](request, facts, decision.session, decision.name)
 
     def _polls(self, request: Any, facts: Facts, session: Session, name: str) -> int:
         shape = _shape(facts, name)
+        if shape.readable and not page_allowed(self._options, request, self._engine.complaints):
+            return self._refuse(request, facts, HandshakeError(4))
         return serve(
             request,
             lambda poll: self._polled(session).poll(poll, shape),
@@ -153,7 +164,8 @@ class LegacyPaths:
         (transport if isinstance(transport, Uploads) else self._polled(session)).take_post(exchange, shape)
 
     def _stream(self, request: Any, facts: Facts, session: Session, name: str) -> int:
-        if not self._allowed(request):
+        # A frame is asked for without an Origin.
+        if not page_allowed(self._options, request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
         return serve(
             request,
@@ -168,15 +180,12 @@ class LegacyPaths:
         session.attach(transport)
 
     def _websocket(self, request: Any, facts: Facts, session: Session, name: str) -> int:
-        if not self._allowed(request):
+        if not origin_allowed(self._options, origin_of(request), request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
         return self._upgrades.accept(request, session.generation, session.attach)
 
     def _nothing(self, request: Any, facts: Facts, session: Session, name: str) -> int:
         return self._refuse(request, facts, HandshakeError(3))
-
-    def _allowed(self, request: Any) -> bool:
-        return origin_allowed(self._options, origin_of(request), request, self._engine.complaints)
 
     # No.
 
@@ -189,6 +198,8 @@ class LegacyPaths:
         :param decision: what is wrong, and what the path names.
         :return: NOT_DONE_YET, for render() to return.
         """
+        if decision.name in self._barred:
+            return self._refuse(request, facts, HandshakeError(3))
         packet = REFUSALS[decision.error.code]
         if not facts.upgrade:
             return answer(request, 200, *_whole(facts, decision.name, packet.encode()))
@@ -205,7 +216,7 @@ class LegacyPaths:
 
 
 def _shape(facts: Facts, name: str) -> Shape:
-    return LegacyScript(facts.query.get("i", "")) if name == "jsonp-polling" else BARE
+    return LegacyScript(facts.query.get("i", "")) if name == _SCRIPTS else BARE
 
 
 def _whole(facts: Facts, name: str, packet: bytes) -> tuple[bytes, bytes]:

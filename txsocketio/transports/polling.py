@@ -152,11 +152,14 @@ class PollingTransport(Uploads):
     # Inside.
 
     def _decode(self, payload: bytes, content_type: bytes) -> list[str | bytes]:
-        packets = super()._decode(payload, content_type)
-        container = self._generation.codec.container_for(self._container, payload)
+        codec = self._generation.codec
+        container = codec.container_for(self._container, payload, content_type)
         if container != self._container:
             self._container = container
             self.wire = self._generation.wires[container]
+        packets: list[str | bytes] = codec.decode_payload(
+            payload, content_type, self._options.max_packets_per_post, container
+        )
         return packets
 
     def turn_ends(self) -> None:

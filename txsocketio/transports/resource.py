@@ -24,7 +24,15 @@ from txsocketio.support.options import EngineOptions, make_options
 from txsocketio.transports.adoption import Adoption, plain
 from txsocketio.transports.answers import PollAnswers, answer, answer_error, refuse, serve
 from txsocketio.transports.cookies import SessionCookie
-from txsocketio.transports.cors import cors_headers, origin_allowed, origin_of, preflight_headers
+from txsocketio.transports.cors import (
+    cors_headers,
+    origin_allowed,
+    origin_of,
+    page_allowed,
+    preflight_headers,
+    screen,
+    script_refusal,
+)
 from txsocketio.transports.exchange import WebExchange, add_header
 from txsocketio.transports.facts import facts_of, only_text
 from txsocketio.transports.jsonp import Bare, Script
@@ -135,6 +143,11 @@ class EngineResource(Resource):
         :return: NOT_DONE_YET.
         """
         known = self._known.of_request(request)
+        refusal = screen(self._options, request, self.engine.complaints)
+        if refusal is not None:
+            headers = cors_headers(self._options, origin_of(request), request, self.engine.complaints)
+            self._add_headers(request, headers)
+            return self._refuse(request, facts_of(request), refusal)
         if known is not None:
             self._adoption.adopt(request)
             if self._options.cors_allowed_origins is not None:
@@ -142,15 +155,28 @@ class EngineResource(Resource):
                 self._add_headers(request, headers)
             return serve(request, known.get, known.post, self.engine.complaints)
         origin = origin_of(request)
+        facts = facts_of(request)
+        if not facts.upgrade and request.requestHeaders.hasHeader(b"upgrade"):
+            _close_after(request)
         if request.method == b"OPTIONS":
             self._add_headers(request, preflight_headers(self._options, origin, request, self.engine.complaints))
             return answer(request, 204)
         self._add_headers(request, cors_headers(self._options, origin, request, self.engine.complaints))
-        facts = facts_of(request)
         if facts.tail and self.engine.generations.for_request(facts.tail, None) is None:
             return refuse(request, 404, "nothing is at its path", self.engine.complaints)
         decision = decide(facts, self.engine.generations, self._options.transports, self.engine.find)
         return self._deciders[type(decision)](request, facts, decision)
+
+    def broken_off(self, request: Any, target: bytes) -> None:
+        """
+        End the session of a POST whose client has gone in the middle of its body.
+
+        :param request: twisted.web's, which will never reach this.
+        :param target: of the request.
+        """
+        transport = self._known.of_query(target.partition(b"?")[2])
+        if transport is not None and screen(self._options, request, self.engine.complaints) is None:
+            transport.abort()
 
     @staticmethod
     def _add_headers(request: Any, headers: list[tuple[bytes, bytes]]) -> None:
@@ -168,6 +194,11 @@ class EngineResource(Resource):
 
     def _resume(self, request: Any, facts: Facts, decision: Resume) -> int:
         transport = decision.session.transport
+        generation = decision.session.generation
+        if generation.script_parameter in facts.query or transport._shape.readable:
+            refusal = script_refusal(self._options, generation, request, self.engine.complaints)
+            if refusal is not None:
+                return self._refuse(request, facts, refusal)
         return serve(request, transport.get, transport.post, self.engine.complaints)
 
     def _probe(self, request: Any, facts: Facts, decision: Probe) -> int:
@@ -184,8 +215,15 @@ class EngineResource(Resource):
     def _open(self, request: Any, facts: Facts, decision: Open) -> int:
         opener, deny = self._openers[decision.transport]
         snapshot = HandshakeRequest.from_request(request)
-        if facts.upgrade and not origin_allowed(self._options, origin_of(request), snapshot, self.engine.complaints):
+        origin, complaints = origin_of(request), self.engine.complaints
+        if decision.transport == "websocket" and not origin_allowed(self._options, origin, snapshot, complaints):
             return self._refuse(request, facts, HandshakeError(4))
+        if decision.transport != "websocket" and decision.generation.script_parameter in facts.query:
+            unread = script_refusal(self._options, decision.generation, request, complaints)
+            if unread is not None:
+                return self._refuse(request, facts, unread)
+        elif not decision.transport and not page_allowed(self._options, request, complaints):
+            return deny(request, facts, HandshakeError(4))
 
         def decided(refusal: HandshakeError | None) -> int:
             if refusal is not None:
@@ -231,6 +269,13 @@ class EngineResource(Resource):
             lambda transport: self.engine.open(generation, transport, snapshot),
             only_text=only_text(facts.query),
         )
+
+
+def _close_after(request: Any) -> None:
+    # An Upgrade that is not used is answered as if it were not there; but what follows may be another protocol.
+    if request.clientproto.startswith(b"HTTP/1"):
+        request.channel.persistent = False
+        request.setHeader(b"Connection", b"close")
 
 
 _BARE = Bare()

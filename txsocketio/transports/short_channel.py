@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from txsocketio.support.steady import unwatched
+from txsocketio.transports.bounded_channel import BoundedChannel
 from txsocketio.transports.exchange import Exchange, Extra
 from txsocketio.transports.shortway import LONGEST_HEAD, Head, Logged, ShortWay, render_answer
 
@@ -122,6 +125,8 @@ class ShortChannel(HTTPChannel):
     #: A POST whose body has not come whole, and how long it will be.
     _partial: bytearray | None = None
     _missing = 0
+    #: Whom it is for.
+    _addressee: Any = None
     #: Whether the transport has had enough since it last took all.
     _throttled = False
     _timer: IDelayedCall | None = None
@@ -136,7 +141,7 @@ class ShortChannel(HTTPChannel):
         :param channel: whose request is being handled: its deadline is suspended.
         :param way: see the class.
         """
-        channel.__class__ = cls
+        channel.__class__ = BoundedShortChannel if isinstance(channel, BoundedChannel) else cls
         channel.way = way
         clock = unwatched(channel.site.reactor)
         channel._seconds, channel.callLater = clock.seconds, clock.callLater
@@ -155,6 +160,7 @@ class ShortChannel(HTTPChannel):
                 return
             data = bytes(self._partial)
             self._partial = None
+            self.way.unfinished.stop(self)
         between_requests = (
             not self.requests
             and not self._buffer
@@ -190,6 +196,8 @@ class ShortChannel(HTTPChannel):
             return False
         self._partial = bytearray(data)
         self._missing = head.length - len(body)
+        self._addressee = transport
+        self.way.unfinished.start(self)
         self.resetTimeout()
         return True
 
@@ -215,6 +223,26 @@ class ShortChannel(HTTPChannel):
         except Exception:
             self.way.complaints.failure(_log, "handling a poll failed")
             exchange.answer(500, *_FAILED)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        End the session whose client has gone in the middle of a POST.
+
+        :param reason: why.
+        """
+        super().connectionLost(reason)
+        if self._partial is not None:
+            self._partial = None
+            self.way.unfinished.stop(self)
+            if getattr(self.site, "engine_resource", None) is not None:
+                # Elsewhere a POST that goes the long way could not be noticed.
+                self._addressee.abort()
+
+    def expire(self) -> None:
+        """
+        End a connection whose POST did not come in time.
+        """
+        self.timeoutConnection()
 
     def finish(self, exchange: ShortExchange) -> None:
         """
@@ -280,3 +308,11 @@ class ShortChannel(HTTPChannel):
             self._timer = self.callLater(left, self._look)
         else:
             self.timeoutConnection()
+
+
+class BoundedShortChannel(ShortChannel, BoundedChannel):
+    """
+    Do so in our own site.
+    """
+
+    expire = BoundedChannel.expire

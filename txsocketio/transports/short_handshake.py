@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.interfaces import ISSLTransport
 
 from txsocketio.protocol.handshake import Facts, Open, Probe, decide
-from txsocketio.transports.cors import origin_allowed, origin_of
+from txsocketio.transports.cors import origin_allowed, origin_of, screen
 from txsocketio.transports.facts import only_text, parse_query, wants_websocket
 from txsocketio.transports.snapshot import HandshakeRequest, peer_certificate
 from txsocketio.transports.websocket_takeover import BadHandshake
@@ -146,7 +146,10 @@ class ShortHandshake:
         decision = decide(facts, self._engine.generations, self._options.transports, self._engine.find)
         if not facts.upgrade or not isinstance(decision, Open | Probe):
             return False
-        if not origin_allowed(self._options, origin_of(head), head, self._engine.complaints):
+        complaints = self._engine.complaints
+        if screen(self._options, head, complaints) is not None:
+            return False
+        if not origin_allowed(self._options, origin_of(head), head, complaints):
             return False
         try:
             agreed = self._upgrades.agree(head)

@@ -17,7 +17,8 @@ from twisted.web.http import RESPONSES, combinedLogFormatter, datetimeToString
 from twisted.web.resource import Resource
 from twisted.web.server import version
 
-from txsocketio.transports.cors import cors_headers
+from txsocketio.support.deadlines import Deadlines
+from txsocketio.transports.cors import cors_headers, screen
 from txsocketio.transports.exchange import Extra, essence, is_old_explorer
 from txsocketio.transports.known import KnownSessions
 
@@ -36,6 +37,8 @@ _FIELDS: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\
 _LENGTH: Final = re.compile(rb"[0-9]{1,7}").fullmatch
 #: With one of these twisted.web has more to do than to hand over a body.
 _UNUSUAL: Final = frozenset((b"transfer-encoding", b"expect", b"upgrade"))
+#: What must not be said twice.
+_SINGLE: Final = frozenset((b"content-length", b"host", b"origin"))
 _LOGGED: Final[Sequence[bytes]] = (b"referer", b"user-agent")
 
 
@@ -72,24 +75,37 @@ class Head:
 
 class _Asked:
     """
-    Be as much of a request as a comparison of origins asks for.
+    Be as much of a request as the checks of hosts and origins ask for.
+
+    :ivar method: the method.
+    :ivar requestHeaders: its fields, to be asked like twisted.web's.
     """
 
-    __slots__ = ("_host", "isSecure")
+    __slots__ = ("_found", "isSecure", "method", "requestHeaders")
 
-    def __init__(self, host: bytes | None, is_secure: Callable[[], bool]) -> None:
+    def __init__(self, method: bytes, found: dict[bytes, bytes], is_secure: Callable[[], bool]) -> None:
         """
-        :param host: the header.
+        :param method: see the class.
+        :param found: values by name in lower case; none was there twice that matters.
         :param is_secure: of the connection.
         """
-        self._host = host
+        self.method = method
+        self._found = found
+        self.requestHeaders = self
         self.isSecure = is_secure
 
     def getHeader(self, name: bytes) -> bytes | None:
         """
-        Give the Host.
+        Give the value of a field.
         """
-        return self._host if name == b"host" else None
+        return self._found.get(name)
+
+    def getRawHeaders(self, name: bytes, default: Sequence[bytes] = ()) -> Sequence[bytes]:
+        """
+        Give the values of a field, of which there is one.
+        """
+        value = self._found.get(name)
+        return default if value is None else (value,)
 
 
 class ShortWay:
@@ -99,10 +115,11 @@ class ShortWay:
     :ivar complaints: the engine's Complaints.
     :ivar target: the resource that answers for the engine there.
     :ivar transport_of: gives the transport that a query names, or None.
+    :ivar unfinished: until when POSTs that have begun must be whole.
     :ivar match: matches a first line; its groups are method, target and query.
     """
 
-    __slots__ = ("_longest", "_options", "_segments", "complaints", "match", "target", "transport_of")
+    __slots__ = ("_longest", "_options", "_segments", "complaints", "match", "target", "transport_of", "unfinished")
 
     def __init__(self, engine: Engine, target: Any, segments: Sequence[bytes]) -> None:
         """
@@ -116,6 +133,8 @@ class ShortWay:
         self.complaints = engine.complaints
         self.target = target
         self.transport_of = KnownSessions(engine).of_query
+        patience: Any = options.request_timeout
+        self.unfinished: Deadlines[Any] = Deadlines(lambda: engine.clock, patience, lambda channel: channel.expire())
         path = b"".join([b"/" + segment for segment in segments])
         self.match = re.compile(rb"(GET|POST) (%b/?\?([!-~]*)) HTTP/1\.1\r\n" % re.escape(path)).match
 
@@ -159,7 +178,7 @@ class ShortWay:
             if name in _UNUSUAL or (name == b"connection" and value.lower() != b"keep-alive"):
                 return None
             if name in found:
-                if name == b"content-length":
+                if name in _SINGLE:
                     return None
                 if name == b"accept-encoding":
                     value = found[name] + b"," + value
@@ -170,12 +189,18 @@ class ShortWay:
         length = self._length(method, found.get(b"content-length"))
         if length is None or is_old_explorer(found.get(b"user-agent", b"")):
             return None
-        origin = found.get(b"origin")
-        if origin is not None and callable(self._options.cors_allowed_origins):
+        cors = self._cors_of(method, found, is_secure)
+        return None if cors is None else Head(fields, length, found, cors)
+
+    def _cors_of(self, method: bytes, found: dict[bytes, bytes], is_secure: Callable[[], bool]) -> Extra | None:
+        """
+        Give the headers of CORS; None for a request that is refused, or about which the application has to be asked.
+        """
+        options, origin = self._options, found.get(b"origin")
+        asked: Any = _Asked(method, found, is_secure)
+        if (origin is not None and callable(options.cors_allowed_origins)) or screen(options, asked) is not None:
             return None
-        asked: Any = _Asked(found.get(b"host"), is_secure)
-        cors = cors_headers(self._options, None if origin is None else origin.decode("latin-1"), asked)
-        return Head(fields, length, found, cors)
+        return cors_headers(options, None if origin is None else origin.decode("latin-1"), asked)
 
     def _length(self, method: bytes, announced: bytes | None) -> int | None:
         if method == b"GET":

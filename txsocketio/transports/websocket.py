@@ -136,6 +136,9 @@ class WebSocketUpgrades:
         attributes = {
             **lean_options(clock, options.max_http_buffer_size, self._complaints),
             "_closing": Deadlines(lambda: clock, options.close_timeout, WebSocketTransport.abort),
+            "_unfinished_messages": Deadlines(
+                lambda: clock, options.message_timeout or 0.0, WebSocketTransport.message_is_late
+            ),
             "_max_fragments": options.max_fragments,
         }
         made: Any = type("WebSocketTransport", (WebSocketTransport,), attributes)

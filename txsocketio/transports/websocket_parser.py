@@ -29,6 +29,7 @@ NORMAL: Final = WebSocketProtocol.CLOSE_STATUS_CODE_NORMAL
 PROTOCOL_ERROR: Final = WebSocketProtocol.CLOSE_STATUS_CODE_PROTOCOL_ERROR
 BAD_PAYLOAD: Final = WebSocketProtocol.CLOSE_STATUS_CODE_INVALID_PAYLOAD
 TOO_BIG: Final = WebSocketProtocol.CLOSE_STATUS_CODE_MESSAGE_TOO_BIG
+TOO_LATE: Final = WebSocketProtocol.CLOSE_STATUS_CODE_POLICY_VIOLATION
 OUR_FAULT: Final = WebSocketProtocol.CLOSE_STATUS_CODE_INTERNAL_ERROR
 
 #: Bytes below which a message is not worth deflating; the reference server's threshold.
@@ -127,6 +128,10 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     #: Until when the closing must be over.
     _closing: Deadlines[LeanParser]
     _limited = False
+    #: Until when messages must be whole that have begun.
+    _unfinished_messages: Deadlines[LeanParser]
+    #: What tells the message that has begun from the next: an object, or the bytes of a head.
+    unfinished: Any = None
     _max_fragments: int
     _complaints: Complaints
     _codec: Any
@@ -212,7 +217,43 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         self._pieces.append(b"")
         self.data += data
         self.consumeData()
+        self.watch_message(len(data))
         self.flush()
+
+    def watch_message(self, count: int) -> None:
+        """
+        See whether a read has left a message unfinished, and whether it is the one that the read before has left.
+
+        A client that sends much leaves one with nearly every read; it is another one each time. The head of a frame,
+        of which Autobahn makes nothing before it is whole, counts as one by itself.
+
+        :param count: bytes that were read.
+        """
+        known = self.unfinished
+        if self.state != OPEN:
+            present = None
+        elif self.inside_message:
+            # Autobahn makes a list for each message.
+            present = self.message_data
+        else:
+            present = self.current_frame or self.data or None
+        if present is known and not isinstance(known, bytes):
+            return
+        self.unfinished = present
+        if present is None:
+            self._unfinished_messages.stop(self)
+        elif not (isinstance(known, bytes) and isinstance(present, bytes) and len(present) == len(known) + count):
+            self._unfinished_messages.start(self)
+
+    def message_is_late(self) -> None:
+        """
+        Give up a message that has begun and does not come to an end; not while we do not read.
+        """
+        if self._held:
+            self._unfinished_messages.start(self)
+        else:
+            self.unfinished = None
+            self.fail(TOO_LATE, "message timeout", TRANSPORT_ERROR)
 
     dataReceived: Any = _read_all
     _onMessageFrameData = WebSocketProtocol.onMessageFrameData
@@ -339,6 +380,9 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         self.state = CLOSED
         self._held = False
         self.data = b""
+        if self.unfinished is not None:
+            self.unfinished = None
+            self._unfinished_messages.stop(self)
         self.message_data = self.frame_data = self._perMessageCompress = self._late_pong = None
         self.dataReceived = discard
         self._end_output()

@@ -116,6 +116,7 @@ def refuse(request: Any, refusal: BadHandshake, complaints: Complaints = UNLIMIT
     body = refusal.text.encode("ascii")
     request.setResponseCode(refusal.status)
     request.setHeader(b"content-type", b"text/html")
+    request.setHeader(b"cache-control", b"no-store")
     request.setHeader(b"content-length", b"%d" % len(body))
     if refusal.status == 426:
         request.setHeader(b"sec-websocket-version", b"13")
