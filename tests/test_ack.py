@@ -2,8 +2,11 @@
 What a client owes.
 """
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txsocketio.ack import AckTable
@@ -83,3 +86,77 @@ class Tables(SynchronousTestCase):
         self.failureResultOf(first, AckDisconnected)
         self.failureResultOf(second, ZeroDivisionError)
         self.assertEqual((called, len(self.table), self.debt, self.clock.getDelayedCalls()), ([], 0, [0], []))
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["expect", "answer", "forget", "wait", "close"]), st.integers(0, 3)), max_size=30
+)
+DEEDS = st.lists(st.sampled_from(["expect", "answer", "forget", "close", "raise"]), max_size=8)
+
+
+class AnyWalk(SynchronousTestCase):
+    """
+    Those that wait expect, answer, forget, close and raise as they are told.
+    """
+
+    def begin(self, deeds):
+        self.debt = [0]
+        self.table = AckTable(5, self.debt)
+        self.clock = Clock()
+        self.deeds = list(deeds)
+        self.waiting = {}
+        self.ended = {}
+
+    def do(self, kind, which):
+        ids = sorted(self.waiting)
+        if kind == "raise":
+            raise RuntimeError
+        if kind == "expect":
+            self.expect()
+        elif kind == "answer" and ids:
+            self.table.resolve(ids[which % len(ids)], [])
+        elif kind == "forget" and ids:
+            id = ids[which % len(ids)]
+            # While the table is being closed all that were in it are told.
+            if self.table.forget(id) is not None:
+                del self.waiting[id]
+        elif kind == "close":
+            self.table.close()
+        elif kind == "wait":
+            self.clock.advance(which)
+
+    def expect(self):
+        deferred = Deferred()
+        try:
+            id = self.table.expect(deferred)
+        except TooManyAcks:
+            self.assertEqual(len(self.table), 5)
+            return
+        self.waiting[id] = self.clock.seconds() + 4
+        deferred.addBoth(self.told, id)
+        deferred.addErrback(lambda failure: failure.trap(RuntimeError))
+        self.table.set_timeout(id, deferred, self.clock, 4)
+
+    def told(self, result, id):
+        self.assertNotIn(id, self.ended)
+        self.ended[id] = result
+        due = self.waiting.pop(id)
+        if isinstance(result, Failure) and result.check(AckTimeout):
+            self.assertEqual(self.clock.seconds() >= due, True)
+        if self.deeds:
+            self.do(self.deeds.pop(), id)
+
+    @settings(max_examples=150, deadline=None)
+    @given(STEPS, DEEDS)
+    def test_each_is_told_once_and_the_debt_is_what_is_owed(self, steps, deeds):
+        self.begin(deeds)
+        for kind, which in steps:
+            self.do(kind, which)
+            self.assertEqual(self.debt, [len(self.table)])
+            self.assertEqual(set(self.waiting) - set(self.table._waiting), set())
+        self.table.close()
+        self.table.close()
+        self.clock.pump([1] * 10)
+        self.assertEqual((len(self.table), self.debt, self.waiting), (0, [0], {}))
+        # Whoever was forgotten is told nothing; its timer finds nobody.
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -237,6 +237,20 @@ class Calls(AdapterCase):
         self.bob.acks.resolve(self.bob.ids[-1], ["late"])
         self.assertEqual(answers, ["ann", "cy"])
 
+    def test_who_fails_at_the_last_answer_does_not_keep_the_question_open(self):
+        for member in (self.ann, self.bob, self.cy):
+            member.answer = NO_ACK
+        answers = []
+
+        def take(answer):
+            answers.append(answer)
+            raise RuntimeError
+
+        self.adapter.ask(PACKET, EVERYBODY, take, 5)
+        for member in (self.ann, self.bob, self.cy):
+            self.assertRaises(RuntimeError, member.acks.resolve, member.ids[-1], [1])
+        self.assertEqual((answers, self.adapter._questions, self.clock.getDelayedCalls()), ([1, 1, 1], set(), []))
+
     def test_closing_ends_what_waits(self):
         self.bob.answer = NO_ACK
         asking = self.ask()
@@ -274,6 +288,61 @@ class Operations(AdapterCase):
         )
         self.adapter.sockets_join(EVERYBODY, frozenset("d"))
         self.assertEqual(list(self.adapter.rooms["d"]), ["bob", "cy"])
+
+    def test_listeners_hear_in_order_of_what_they_change(self):
+        told = []
+        for event in ("create-room", "join-room", "leave-room", "delete-room"):
+            self.adapter.room_listeners.add(event, lambda *args, event=event: told.append((event, *args)))
+        self.adapter.room_listeners.add("create-room", lambda room: self.adapter.leave(self.ann, room))
+        self.adapter.join(self.ann, "a")
+        self.assertEqual(
+            told,
+            [("create-room", "a"), ("join-room", "a", "ann"), ("leave-room", "a", "ann"), ("delete-room", "a")],
+        )
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        st.lists(st.tuples(st.sampled_from(["join", "leave", "remove"]), st.integers(0, 2), st.sampled_from("ab"))),
+        st.lists(st.tuples(st.sampled_from(["join", "leave", "remove"]), st.integers(0, 2), st.sampled_from("ab"))),
+    )
+    def test_listeners_that_change_rooms_see_each_member_come_before_it_goes(self, steps, inside):
+        adapter = MemoryAdapter()
+        members = [Member(str(number)) for number in range(3)]
+        for member in members:
+            adapter.add(member)
+        seen, inside = set(), list(inside)
+
+        def change():
+            if inside:
+                kind, number, room = inside.pop()
+                do(kind, members[number], room)
+
+        def do(kind, member, room):
+            if kind == "remove":
+                adapter.remove(member)
+            else:
+                getattr(adapter, kind)(member, room)
+
+        def joined(room, sid):
+            self.assertNotIn((room, sid), seen)
+            seen.add((room, sid))
+            change()
+
+        def left(room, sid):
+            seen.remove((room, sid))
+            change()
+
+        for event, listener in {
+            "create-room": lambda room: change(),
+            "join-room": joined,
+            "leave-room": left,
+            "delete-room": lambda room: change(),
+        }.items():
+            adapter.room_listeners.add(event, listener)
+        for kind, number, room in steps:
+            do(kind, members[number], room)
+        self.assertEqual(seen, {(room, sid) for room, there in adapter.rooms.items() for sid in there})
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_where_nobody_listens_nothing_is_asked(self):
         self.patch(type(self.adapter.room_listeners), "tell", None)

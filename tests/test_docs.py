@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from importlib import import_module
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -240,14 +241,24 @@ class PageTests(SynchronousTestCase):
         handlers = (DOCS / "howto" / "handlers.rst").read_text("utf-8")
         self.assertEqual([name for name in RESERVED_EVENTS if f"``{name}``" not in handlers], [])
 
-    def test_every_dependency_has_its_reason(self) -> None:
+    def test_every_dependency_has_its_reason_and_its_floor(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-        text = (DOCS / "project" / "dependencies.rst").read_text("utf-8")
-        for dependency in chain(project["dependencies"], *project["optional-dependencies"].values()):
-            name = re.match(r"[\w.-]+", dependency)
-            assert name is not None
-            if name[0] != "txsocketio":
-                self.assertRegex(text, rf"(?m)(^|[ ,]){re.escape(name[0])}\b", dependency)
+        page = (DOCS / "project" / "dependencies.rst").read_text("utf-8")
+        terms = [line for line in page.splitlines() if re.match(r"\S.*\(from ", line)]
+        named = re.findall(r"([\w.-]+) \(from ([\d.]+)\)", "\n".join(terms))
+        required = [
+            re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?>=([\d.]+)(?:,<[\d.]+)?$", dependency)
+            for dependency in chain(project["dependencies"], *project["optional-dependencies"].values())
+            if not dependency.startswith("txsocketio[")
+        ]
+        self.assertNotIn([], required)
+        self.assertEqual(sorted(named), sorted({floor for (floor,) in required}))
+
+    def test_what_is_installed_is_above_the_floors(self) -> None:
+        page = (DOCS / "project" / "dependencies.rst").read_text("utf-8")
+        for name, floor in re.findall(r"([\w.-]+) \(from ([\d.]+)\)", page):
+            installed = [int(number) for number in re.findall(r"\d+", version(name))]
+            self.assertGreaterEqual(installed, [int(number) for number in floor.split(".")], name)
 
 
 class Waiting(BaseNamespace):

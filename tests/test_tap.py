@@ -11,6 +11,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.testing import MemoryReactorClock
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -332,6 +333,17 @@ class OptionsTests(InDirectory):
     def test_workers_share_only_some_endpoints(self) -> None:
         sentence = self.refused("--namespaces=sample", "--workers=2", "--listen=tcp:8000", "--listen=haproxy:tcp:8001")
         self.assertIn("--listen=haproxy:tcp:8001 cannot be shared by workers", sentence)
+
+    def test_the_kernel_is_asked_for_a_long_backlog(self) -> None:
+        reactor = MemoryReactorClock()
+        options = self.parse(
+            "--namespaces=sample", "--listen=tcp:8000", "--listen=unix:sock", "--listen=tcp:1:backlog=7"
+        )
+        self.patch(options.server, "_reactor", reactor)
+        service = options.service()
+        self.assertEqual(service.descriptions, ("tcp:8000", "unix:sock", "tcp:1:backlog=7"))
+        service.privilegedStartService()
+        self.assertEqual([port[2] for port in (*reactor.tcpServers, *reactor.unixServers)], [4096, 7, 4096])
 
     def test_workers_are_told_what_was_parsed(self) -> None:
         arguments = ("--namespaces=sample", "--ping-timeout=3", "--listen", "tcp:8000")

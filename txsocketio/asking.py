@@ -115,9 +115,11 @@ class Question:
 
     def _answered(self, *args: Any) -> None:
         self._left -= 1
-        self._on_answer(None if not args else args[0] if len(args) == 1 else args)
-        if not self._left:
-            self.end()
+        try:
+            self._on_answer(None if not args else args[0] if len(args) == 1 else args)
+        finally:
+            if not self._left:
+                self.end()
 
 
 class Answers:

@@ -212,6 +212,8 @@ class Jobs:
             on_end()
 
     def _cancel(self, unfinished: dict[Deferred[Any], None]) -> None:
-        while unfinished:
-            deferred, _ = unfinished.popitem()
-            guarded(self._complaints, deferred.cancel)
+        # Those that are there now: what is started by one that ends is another matter, and may come again and again.
+        for deferred in list(unfinished)[::-1]:
+            if deferred in unfinished:
+                del unfinished[deferred]
+                guarded(self._complaints, deferred.cancel)

@@ -92,7 +92,7 @@ class Joining:
                 return
             server = namespace.socket.server
             timeout = server.options.connect_timeout
-            self._deadline = server.reactor.callLater(timeout, self._too_late, timeout)
+            self._deadline = server.engine.clock.callLater(timeout, self._too_late, timeout)
 
     async def _initialize(self) -> None:
         namespace = self._namespace
@@ -278,7 +278,7 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
     if namespace._acks is not None:
         guarded(complaints, namespace._acks.close)
     guarded(complaints, namespace.socket.namespace_left, namespace)
-    namespace._jobs.end(server.reactor, server.options.job_grace, _Ended(namespace))
+    namespace._jobs.end(server.engine.clock, server.options.job_grace, _Ended(namespace))
 
 
 class _Ended:

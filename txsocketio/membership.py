@@ -229,7 +229,7 @@ class Membership(Routing):
             else:
                 guarded(self.server.complaints, close_namespace, namespace, reason)
         self._left = NONE
-        self._jobs.end(self.server.reactor, self.server.options.job_grace, self._tell_end)
+        self._jobs.end(self.server.engine.clock, self.server.options.job_grace, self._tell_end)
         self.engine_session.close(reason)
 
     def _tell_end(self) -> None:

@@ -6,6 +6,7 @@ Leaving costs what the member is in, and sending costs whom it reaches.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from txsocketio.listeners import Listeners
@@ -32,6 +33,8 @@ class Rooms:
         self.rooms: dict[str, dict[str, Any]] = {}
         self.room_listeners = Listeners(f"rooms of {name or '/'}", complaints)
         self._joined: dict[str, set[str]] = {}
+        self._news: deque[tuple[str, tuple[str, ...]]] = deque()
+        self._telling = False
 
     def add(self, member: Any) -> None:
         """
@@ -54,8 +57,7 @@ class Rooms:
             self._drop(sid, room)
         del self.members[sid]
         if self.room_listeners:
-            for room in rooms:
-                self._tell_left(sid, room)
+            self._tell([news for room in rooms for news in self._left(sid, room)])
 
     def join(self, member: Any, room: str) -> None:
         """
@@ -73,12 +75,12 @@ class Rooms:
         self._joined[member.sid].add(room)
 
     def _join_aloud(self, member: Any, room: str) -> None:
-        created = room not in self.rooms
+        news: list[tuple[str, tuple[str, ...]]] = [("join-room", (room, member.sid))]
+        if room not in self.rooms:
+            news.insert(0, ("create-room", (room,)))
         self.rooms.setdefault(room, {})[member.sid] = member
         self._joined[member.sid].add(room)
-        if created:
-            self.room_listeners.tell("create-room", (room,))
-        self.room_listeners.tell("join-room", (room, member.sid))
+        self._tell(news)
 
     def leave(self, member: Any, room: str) -> None:
         """
@@ -91,7 +93,7 @@ class Rooms:
             self._joined[member.sid].remove(room)
             self._drop(member.sid, room)
             if self.room_listeners:
-                self._tell_left(member.sid, room)
+                self._tell(self._left(member.sid, room))
 
     def rooms_of(self, member: Any) -> frozenset[str]:
         """
@@ -132,7 +134,16 @@ class Rooms:
         if not members:
             del self.rooms[room]
 
-    def _tell_left(self, sid: str, room: str) -> None:
-        self.room_listeners.tell("leave-room", (room, sid))
-        if room not in self.rooms:
-            self.room_listeners.tell("delete-room", (room,))
+    def _left(self, sid: str, room: str) -> list[tuple[str, tuple[str, ...]]]:
+        news: list[tuple[str, tuple[str, ...]]] = [("leave-room", (room, sid))]
+        return news if room in self.rooms else [*news, ("delete-room", (room,))]
+
+    def _tell(self, news: list[tuple[str, tuple[str, ...]]]) -> None:
+        # What listeners change in turn is told after what they are being told, so that all hear it in its order.
+        self._news.extend(news)
+        if self._telling:
+            return
+        self._telling = True
+        while self._news:
+            self.room_listeners.tell(*self._news.popleft())
+        self._telling = False

@@ -84,7 +84,7 @@ class Sending:
         except TooManyAcks:
             return fail()
         if timeout is not None and packet.id is not None:
-            self._acks_due().set_timeout(packet.id, deferred, self.socket.server.reactor, timeout)
+            self._acks_due().set_timeout(packet.id, deferred, self.socket.server.engine.clock, timeout)
         return deferred
 
     def send(self, data: Any, json: bool = False, callback: Callable[..., Any] | None = None) -> None:

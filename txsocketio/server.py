@@ -82,7 +82,7 @@ class SocketIOServer:
         newest = next(name for name in GENERATIONS if name in self.engine_options.generations)
         parser = self.engine.generations.by_name[newest].parser
         self.connect_deadlines: Deadlines[Socket] = Deadlines(
-            self._get_reactor, self.options.connect_timeout, Socket.not_connected
+            self._get_clock, self.options.connect_timeout, Socket.not_connected
         )
         patience: Any = self.engine_options.message_timeout
         self.attachment_deadlines: Deadlines[Socket] = Deadlines(
@@ -90,7 +90,7 @@ class SocketIOServer:
         )
         self._cluster = _check_cluster(adapter)
         self.mounts: dict[str, MountedNamespace] = mount_namespaces(
-            namespaces, lambda name: MemoryAdapter(name, parser, self._get_reactor, self.complaints)
+            namespaces, lambda name: MemoryAdapter(name, parser, self._get_clock, self.complaints)
         )
         self._alone = AdapterState("up", time())
         if self._cluster is not None:
@@ -298,6 +298,9 @@ class SocketIOServer:
         if self._reactor is None:
             self._reactor = global_reactor()
         return self._reactor
+
+    def _get_clock(self) -> Any:
+        return self.engine.clock
 
     def _session_opened(self, session: ISession) -> Socket:
         return Socket(session, self)

@@ -20,7 +20,7 @@ from txsocketio.namespaces_option import load_namespaces
 from txsocketio.server import SocketIOServer
 from txsocketio.service import SocketIOService
 from txsocketio.support.options import EngineOptions
-from txsocketio.workers.inherited import can_be_shared
+from txsocketio.workers.inherited import can_be_shared, with_backlog
 from txsocketio.workers.marks import MAX_WORKERS
 from txsocketio.workers.process import Plan
 from txsocketio.workers.service import WorkersService
@@ -191,7 +191,13 @@ class Options(usage.Options):
         Make the service of one process.
         """
         root = None if self["static"] is None else File(os.path.abspath(self["static"]))
-        return self.server.service(*self.descriptions, root=root)
+        service = self.server.service(*self.descriptions, root=root)
+        service.listen = self._listen_on
+        return service
+
+    def _listen_on(self, description: str, site: Any) -> Any:
+        endpoint: Any = endpoints.serverFromString(self.server.reactor, with_backlog(description))
+        return endpoint.listen(site)
 
     def plan(self) -> Plan:
         """

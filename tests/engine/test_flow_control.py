@@ -139,6 +139,19 @@ class Holding(SynchronousTestCase):
             kit.session.release()
             self.assertEqual(kit.listener.told, ["a", ("closed", "parse error")])
 
+    def test_what_cannot_be_served_ends_the_session(self):
+        """
+        Whatever it is: else the rest would wait for ever, without a deadline.
+        """
+        for kit in self.kits():
+            kit.session.hold()
+            kit.transport.get("4a", "4b")
+            self.patch(type(kit.session), "_receive_foreign", lambda *_: 1 / 0)
+            kit.session.release()
+            self.assertEqual(kit.listener.ended, ["forced close"])
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+            self.assertEqual(kit.transport.held, 0)
+
     def test_sending_goes_on_while_held(self):
         kit = Kit()
         kit.session.hold()

@@ -4,6 +4,8 @@ Who pings whom, and how long silence is borne.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -315,3 +317,87 @@ class LegacyBeatsTests(SynchronousTestCase):
             self.assertFalse(kit.session.closed)
             kit.clock.pump([1] * 60)
             self.assertEqual(kit.listener.ended, ["ping timeout"])
+
+
+class CrowdTests(SynchronousTestCase):
+    """
+    Many sessions share their deadlines, and whoever is pinged sets the next inside.
+    """
+
+    def crowd(self, generation: str = "eio4") -> tuple[Any, list[Any]]:
+        """
+        Open 200 sessions, sixteen a second, with a ping interval as long as the ping timeout.
+        """
+        kit = Kit(generation=generation, ping_interval=20.0, ping_timeout=20.0)
+        transports = [kit.transport]
+        for _ in range(199):
+            kit.clock.advance(0.0625)
+            transports.append(FakeStream(kit.generation))
+            kit.engine.open(kit.generation, transports[-1], "request")
+        return kit, transports
+
+    def test_each_ping_comes_at_its_time(self) -> None:
+        kit, transports = self.crowd()
+        due = {transport: 20.0 + 0.0625 * number for number, transport in enumerate(transports)}
+        seen: list[float] = []
+
+        def ping(transport: Any) -> None:
+            self.assertEqual(kit.clock.seconds(), due[transport])
+            seen.append(kit.clock.seconds())
+            # The pong comes inside or half a second later.
+            delay = 0.5 * (len(seen) % 2)
+            due[transport] = kit.clock.seconds() + delay + 20.0
+            kit.clock.callLater(delay, transport.get, "3")
+
+        for transport in transports:
+            transport.on_send = lambda transport=transport: ping(transport)
+        while kit.clock.seconds() < 100:
+            kit.clock.advance(0.0625)
+        self.assertEqual(len(seen), 800)
+        self.assertEqual(kit.listener.told, [])
+
+    def test_each_silent_one_is_closed_at_its_time(self) -> None:
+        for generation in ("eio4", "eio3", "legacy"):
+            self.assertEqual(self.lives(generation), [40.0] * 200, generation)
+
+    def lives(self, generation: str) -> list[float]:
+        """
+        Give how many seconds each session lasts whose client says nothing.
+        """
+        kit, transports = self.crowd(generation)
+        lives: list[float] = []
+
+        def follow(session: Any, opened: float) -> None:
+            session.when_closed().addCallback(lambda _: lives.append(kit.clock.seconds() - opened))
+
+        for number, session in enumerate(kit.engine.sessions.values()):
+            follow(session, 0.0625 * number)
+            transports[number].closes_at_once = True
+        while kit.engine.sessions and kit.clock.seconds() < 200:
+            kit.clock.advance(0.0625)
+        return lives
+
+
+class LateTests(SynchronousTestCase):
+    """
+    A reactor that is busy tells late.
+    """
+
+    def test_lateness_does_not_add_up(self) -> None:
+        for streaming in (True, False):
+            kit = Kit(streaming, **TIMES)
+            # The ping is due at 25 and leaves at 26.5: its answer is due at 45 all the same.
+            kit.clock.advance(26.5)
+            kit.clock.advance(18.4)
+            self.assertFalse(kit.session.closed)
+            kit.clock.advance(0.1)
+            self.assertTrue(kit.session.closed)
+
+    def test_a_very_late_ping_leaves_nine_tenths_of_the_time(self) -> None:
+        kit = Kit(**TIMES)
+        kit.clock.advance(125)
+        self.assertEqual(kit.transport.sent[-1], "2")
+        kit.clock.advance(17.9)
+        self.assertFalse(kit.session.closed)
+        kit.clock.advance(0.2)
+        self.assertTrue(kit.session.closed)

@@ -21,14 +21,17 @@ class Options(tap.Options):
     Let several processes serve without anything that makes them one server.
     """
 
-    optParameters = [["patience", None, None, "Seconds that a worker has to end.", float]]
+    optParameters = [
+        ["patience", None, None, "Seconds that a worker has to end.", float],
+        ["silence", None, None, "Seconds that a worker may give no sign of life.", float],
+    ]
 
     def needs_cluster(self) -> bool:
         return False
 
     def plan(self) -> Plan:
-        plan = super().plan()
-        return plan if self["patience"] is None else replace(plan, patience=self["patience"])
+        given = {name: self[name] for name in ("patience", "silence") if self[name] is not None}
+        return replace(super().plan(), **given)
 
 
 makeService = tap.makeService

@@ -4,9 +4,8 @@ A second worker for a protocol test: every request that names a session arrives 
 
 from __future__ import annotations
 
-import shutil
+import secrets
 import socket
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -93,16 +92,16 @@ class Elsewhere:
     secure = False
 
     def _listen(self: Any, path: str, resource: Any, shutdown: Callable[[], Any]) -> Peer:
-        directory = self.directory = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, directory)
+        self.name = f"txsocketio-test-{secrets.token_hex(8)}"
         self.stranger = EngineResource(partial(Echo, self.journal), clock=reactor, **_options(resource))
+        self.addCleanup(self.stranger.engine.complaints.flush)
         limit = resource.engine.options.max_http_buffer_size
         site = BoundedSite(PathResource(path, self.stranger), body_limit=limit, reactor=reactor)
         self.other_port = self._listen_other(site)
         peer: Peer = ProtocolCase._listen(self, path, resource, shutdown)
         self.sharing = []
         for number, (own, its_site) in enumerate(((resource, self.site), (self.stranger, site)), 1):
-            sharing = Sharing(own, its_site, reactor, directory, number, 2)
+            sharing = Sharing(own, its_site, reactor, self.name, number, 2)
             sharing.start()
             self.sharing.append(sharing)
             self.addCleanup(sharing.stop)

@@ -5,6 +5,7 @@ Real workers: how they begin, what they survive, and that nothing is left of the
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -192,6 +193,59 @@ def answer_of(line: ssl.SSLSocket) -> bytes:
         assert piece, data
         data += piece
     return bytes(Response(data).body)
+
+
+class Vanishing(WorkersCase):
+    """
+    What others do to their surroundings.
+    """
+
+    def test_temporary_files_are_not_needed(self) -> None:
+        """
+        One that a cleaner of temporary files has been to goes on, and so do its replacements.
+        """
+        workers = self.served(workers=2)
+        self.assertEqual(list((self.directory / "tmp").iterdir()), [])
+        shutil.rmtree(self.directory / "tmp")
+        clients = self.clients(workers, "sio4", "sio2", "sio0", each=6)
+        before = {who["pid"] for who in clients.ask("whole")}
+        victim = min(before)
+        os.kill(victim, signal.SIGKILL)
+        workers.wait_for(" has ended (signal 9); another one starts in 0.5 s", " serves again")
+        clients.ask("who")
+        self.assertEqual(len(workers.children()), 2)
+        pids = workers.children()
+        workers.process.send_signal(signal.SIGTERM)
+        workers.wait()
+        (self.directory / "tmp").mkdir()
+        self.assert_nothing_left(*pids)
+
+    def test_nothing_is_left_of_what_is_killed(self) -> None:
+        workers = self.served()
+        pids = workers.children()
+        names = self.sockets()
+        self.assertGreaterEqual(len(names), 2)
+        for pid in (workers.pid, *pids):
+            os.kill(pid, signal.SIGKILL)
+        workers.wait()
+        self.assert_nothing_left(*pids)
+        # The thread of a process that has ended may be the last to know.
+        wait_until(lambda: not names & self.sockets(), lambda: "no socket has its name any more")
+
+    def sockets(self) -> set[str]:
+        """
+        Give the names of workers' own sockets, also those of others on this machine.
+        """
+        return set(re.findall(r"@txsocketio-\S+", Path("/proc/net/unix").read_text()))
+
+    def test_one_that_is_stopped_is_replaced(self) -> None:
+        workers = self.served("--silence=3", LOCAL)
+        victim, other = workers.children()
+        os.kill(victim, signal.SIGSTOP)
+        workers.wait_for(" has ended (no sign of life for 3 s); another one starts in 0.5 s", " serves again")
+        self.assertFalse(alive(victim))
+        self.assertIn(other, workers.children())
+        self.assertEqual(workers.log.count("has ended"), 1)
 
 
 class Beginning(WorkersCase):

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import stat
 from typing import Any
 
 from twisted.internet import reactor
@@ -18,8 +17,10 @@ from tests.integration.elsewhere import Elsewhere
 from tests.integration.protocol_case import ProtocolCase
 from tests.integration.raw_client import Peer, Wire, until
 from tests.integration.raw_sessions import UNKNOWN, Poller, Revision4
+from txsocketio.workers import arrivals, peers, routes
 from txsocketio.workers.passages import Passage
 from txsocketio.workers.routes import WINDOW
+from txsocketio.workers.sharing import socket_name
 
 UNKNOWN_TO_ALL = "ff" + 22 * "x"
 
@@ -266,16 +267,6 @@ class Nobody(Elsewhere, ProtocolCase):
         await poller.send("4hello")
         self.assertEqual(await poller.packets(), b"4hello")
 
-    async def test_what_a_killed_worker_has_left_is_removed(self) -> None:
-        poller = await self.open_poller(self.serve_engine(), Revision4())
-        await self.sharing[0].stop()
-        left = socket.socket(socket.AF_UNIX)
-        left.bind(f"{self.directory}/01")
-        left.close()
-        self.assertEqual((await poller.get()).status, 400)
-        self.sharing[0].start()
-        await poller.send("4hello")
-
     async def test_other_errors_are_answered_on_the_spot(self) -> None:
         poller = await self.open_poller(self.serve_engine(), Revision4())
         await self.sharing[0].stop()
@@ -290,24 +281,36 @@ class Private(Elsewhere, ProtocolCase):
     """
 
     async def test_nobody_else_may_connect(self) -> None:
-        self.serve_engine()
-        self.assertEqual(stat.S_IMODE(os.stat(self.directory).st_mode), 0o700)
-        for number in ("01", "02"):
-            self.assertEqual(stat.S_IMODE(os.stat(f"{self.directory}/{number}").st_mode), 0o600)
+        poller = await self.open_poller(self.serve_engine(), Revision4())
+        self.patch(arrivals, "is_ours", lambda _: False)
+        link = await connectProtocol(UNIXClientEndpoint(reactor, socket_name(self.name, 1)), Wire())
+        await until(lambda: link.lost, "the link is ended")
+        self.assertIn("another user of this machine has connected", self.lines()[0])
+        self.patch(arrivals, "is_ours", peers.is_ours)
+        await poller.send("4hello")
+
+    async def test_nobody_else_gets_a_connection(self) -> None:
+        poller = await self.open_poller(self.serve_engine(), Revision4())
+        self.patch(routes, "is_ours", lambda _: False)
+        self.assertEqual((await poller.get()).status, 400)
+        self.assertIn("another user of this machine has taken the name", self.lines()[0])
+        self.patch(routes, "is_ours", peers.is_ours)
+        await poller.send("4hello")
 
     async def test_what_is_no_frame_ends_the_link(self) -> None:
         self.serve_engine()
         passage = Passage(int(socket.AF_INET), b"", b"GET / HTTP/1.1\r\n\r\n").encode()
         for nonsense in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\2{}", b"\0\0\0\1{", passage):
-            link = await connectProtocol(UNIXClientEndpoint(reactor, f"{self.directory}/01"), Wire())
+            link = await connectProtocol(UNIXClientEndpoint(reactor, socket_name(self.name, 1)), Wire())
             link.write(nonsense)
             await until(lambda link=link: link.lost, "the link is ended")
-        self.assertEqual(len(self.lines()), 4)
+        # The others are counted.
+        self.assertEqual(len(self.lines()), 1)
         self.assertIn("has passed on nonsense", self.lines()[0])
 
     async def test_a_socket_that_is_no_connection_is_dropped(self) -> None:
         poller = await self.open_poller(self.serve_engine(), Revision4())
-        link = await connectProtocol(UNIXClientEndpoint(reactor, f"{self.directory}/01"), Wire())
+        link = await connectProtocol(UNIXClientEndpoint(reactor, socket_name(self.name, 1)), Wire())
         with socket.socket() as unconnected:
             link.transport.sendFileDescriptor(unconnected.fileno())
             link.write(Passage(int(socket.AF_INET), b"", b"GET / HTTP/1.1\r\n\r\n").encode())

@@ -125,3 +125,191 @@ class SharedDeadlines(SynchronousTestCase):
                 getattr(single, step)(owner)
         self.assertEqual(*seen)
         self.assertEqual(clocks[0].getDelayedCalls(), [])
+
+
+#: What an owner does when it is told: to whom, with "raise" and "stop" among it.
+DEEDS = st.lists(st.tuples(st.sampled_from(["start", "since", "stop", "raise"]), st.sampled_from("abcd")), max_size=4)
+WALK = st.lists(
+    st.tuples(st.sampled_from(["start", "since", "stop", "wait"]), st.sampled_from("abcd"), st.integers(0, 12)),
+    max_size=25,
+)
+
+
+class Walk:
+    """
+    Deadlines and a plain table of moments, which go through the same things.
+    """
+
+    def __init__(self, deeds: dict[str, list[tuple[str, str]]], delay: int) -> None:
+        self.clock = Clock()
+        self.deadlines: Deadlines[str] = Deadlines(lambda: self.clock, delay, self.expire)
+        self.deeds, self.delay = deeds, delay
+        self.moments: dict[str, float] = {}
+        self.last = 0.0
+        self.told: list[tuple[float, str]] = []
+        self.wrong: list[Any] = []
+
+    def do(self, deed: str, owner: str) -> None:
+        now = self.clock.seconds()
+        if deed == "start":
+            self.deadlines.start(owner)
+            self.moments[owner] = self.last = now + self.delay
+        elif deed == "since":
+            self.deadlines.start_since(owner, now - 1)
+            self.moments[owner] = self.last = max(self.last, now - 1 + self.delay)
+        elif deed == "stop":
+            self.deadlines.stop(owner)
+            self.moments.pop(owner, None)
+
+    def expire(self, owner: str) -> None:
+        now = self.clock.seconds()
+        self.told.append((now, owner))
+        # Whoever is told is due now, neither sooner nor later; the clock goes on by whole seconds.
+        if self.moments.pop(owner, None) != now or self.deadlines.moment != now:
+            self.wrong.append((now, owner))
+        if len(self.told) > 500:
+            return
+        for deed, other in self.deeds[owner]:
+            if deed == "raise":
+                raise RuntimeError(owner)
+            self.do(deed, other)
+
+    def second(self) -> None:
+        while True:
+            try:
+                self.clock.advance(1)
+                break
+            except RuntimeError:
+                self.clock.rightNow -= 1
+        # Nobody whose time has come is left.
+        late = [owner for owner, moment in self.moments.items() if moment <= self.clock.seconds()]
+        self.wrong += [(self.clock.seconds(), owner, "late") for owner in late]
+
+
+class Reentrancy(SynchronousTestCase):
+    """
+    What those that are told do to the table that tells them.
+    """
+
+    def due(self, doing: Any) -> tuple[Clock, Any, list[Any]]:
+        """
+        Set deadlines of a at 20, b at 25, and have a do something when it is told.
+        """
+        clock = Clock()
+        told: list[Any] = []
+
+        def expire(owner: str) -> None:
+            told.append((clock.seconds(), owner))
+            if owner == "a":
+                doing(deadlines)
+
+        deadlines: Deadlines[str] = Deadlines(lambda: clock, 20, expire)
+        deadlines.start("a")
+        clock.advance(5)
+        deadlines.start("b")
+        clock.advance(15)
+        self.assertEqual(told, [(20, "a")])
+        return clock, deadlines, told
+
+    def test_a_start_inside_delays_nobody(self) -> None:
+        clock, _, told = self.due(lambda deadlines: deadlines.start("a"))
+        clock.pump([1] * 20)
+        self.assertEqual(told, [(20, "a"), (25, "b"), (40, "a")])
+
+    def test_an_emptied_table_that_is_filled_again(self) -> None:
+        def refill(deadlines: Any) -> None:
+            deadlines.stop("b")
+            deadlines.start("c")
+            deadlines.stop("c")
+            deadlines.start("b")
+
+        clock, _, told = self.due(refill)
+        self.assertEqual(len(clock.getDelayedCalls()), 1)
+        clock.pump([1] * 20)
+        self.assertEqual(told, [(20, "a"), (40, "b")])
+
+    def test_an_emptied_table_has_no_call(self) -> None:
+        clock, deadlines, _ = self.due(lambda deadlines: deadlines.stop("b"))
+        self.assertEqual((len(deadlines), clock.getDelayedCalls()), (0, []))
+
+    def test_all_are_told_whoever_raises_and_each_error_goes_up(self) -> None:
+        clock = Clock()
+        told: list[str] = []
+
+        def expire(owner: str) -> None:
+            told.append(owner)
+            if owner != "c":
+                raise RuntimeError(owner)
+
+        deadlines: Deadlines[str] = Deadlines(lambda: clock, 10, expire)
+        for owner in "abc":
+            deadlines.start(owner)
+        first = self.assertRaises(RuntimeError, clock.advance, 10)
+        self.assertEqual(told, ["a", "b", "c"])
+        second = self.assertRaises(RuntimeError, clock.advance, 0)
+        self.assertEqual((str(first), str(second), clock.getDelayedCalls()), ("a", "b", []))
+
+    def test_an_exit_inside_leaves_the_others_to_the_next_look(self) -> None:
+        clock = Clock()
+        told: list[str] = []
+
+        def expire(owner: str) -> None:
+            told.append(owner)
+            if owner == "a":
+                raise SystemExit
+
+        deadlines: Deadlines[str] = Deadlines(lambda: clock, 10, expire)
+        deadlines.start("a")
+        deadlines.start("b")
+        self.assertRaises(SystemExit, clock.advance, 10)
+        clock.advance(0)
+        self.assertEqual(told, ["a", "b"])
+
+    @settings(max_examples=150, deadline=None)
+    @given(WALK, st.fixed_dictionaries(dict.fromkeys("abcd", DEEDS)), st.integers(2, 7))
+    def test_any_walk_equals_a_table_of_moments(
+        self, steps: list[tuple[str, str, int]], deeds: dict[str, list[tuple[str, str]]], delay: int
+    ) -> None:
+        walk = Walk(deeds, delay)
+        for step, owner, seconds in steps:
+            if step == "wait":
+                for _ in range(seconds):
+                    walk.second()
+            else:
+                walk.do(step, owner)
+            self.assertEqual(walk.wrong, [])
+            self.assertEqual(len(walk.deadlines), len(walk.moments))
+            self.assertEqual(len(walk.clock.getDelayedCalls()), bool(walk.moments))
+
+
+class Late(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.told: list[Any] = []
+        self.deadlines: Deadlines[str] = Deadlines(lambda: self.clock, 10, self.told.append)
+
+    def test_what_is_set_late_is_due_as_if_it_had_been_set_in_time(self) -> None:
+        self.clock.advance(10)
+        self.deadlines.start_since("a", 9.25)
+        self.clock.advance(9)
+        self.assertEqual(self.told, [])
+        self.clock.advance(0.25)
+        self.assertEqual(self.told, ["a"])
+
+    def test_what_is_set_late_overtakes_nobody(self) -> None:
+        self.clock.advance(10)
+        self.deadlines.start("a")
+        self.deadlines.start_since("b", 9)
+        self.clock.advance(10)
+        self.assertEqual(self.told, ["a", "b"])
+
+    def test_a_process_that_was_stopped_reads_first(self) -> None:
+        self.deadlines.start("a")
+        (call,) = self.clock.getDelayedCalls()
+        # A Clock goes on to what has become due meanwhile; a reactor reads before it does.
+        self.clock.rightNow = 30
+        call.func()
+        self.assertEqual(self.told, [])
+        self.deadlines.stop("a")
+        call.cancel()
+        self.assertEqual(self.clock.getDelayedCalls(), [])

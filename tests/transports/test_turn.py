@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -80,6 +82,69 @@ class Turns(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.told, waiters)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+STEPS = st.tuples(st.sampled_from(["add", "discard"]), st.integers(0, 3))
+DEEDS = st.tuples(st.sampled_from(["add", "discard", "raise", "exit"]), st.integers(0, 3))
+
+
+class AnyTurn(SynchronousTestCase):
+    """
+    Those that are told add, discard and raise as they like.
+    """
+
+    def setUp(self) -> None:
+        self.begin([])
+
+    def begin(self, inside: list[Any]) -> None:
+        self.clock, self.turn = Clock(), Turn()
+        self.told: list[int] = []
+        self.expected: list[int] = []
+        self.waiting: dict[int, None] = {}
+        self.telling: dict[int, None] = {}
+        self.deeds = list(inside)
+        self.waiters = [Waiter([], lambda number=number: self.react(number)) for number in range(4)]
+
+    def do(self, kind: str, number: int) -> None:
+        if kind == "raise":
+            raise RuntimeError
+        if kind == "exit":
+            raise SystemExit
+        if kind == "add":
+            self.turn.add(self.waiters[number], self.clock)
+            self.waiting[number] = None
+        else:
+            self.turn.discard(self.waiters[number])
+            self.waiting.pop(number, None)
+            self.telling.pop(number, None)
+
+    def react(self, number: int) -> None:
+        self.told.append(number)
+        # In the order in which they came, and nobody who was discarded or told before.
+        self.expected.append(next(iter(self.telling), -1))
+        self.telling.pop(number, None)
+        for kind, other in self.deeds.pop() if self.deeds else ():
+            self.do(kind, other)
+
+    def end(self) -> None:
+        self.assertEqual(len(self.clock.getDelayedCalls()), bool(self.waiting))
+        self.telling, self.waiting = self.waiting, {}
+        for call in self.clock.getDelayedCalls():
+            # Not by advance(), which goes on to the next turn.
+            self.clock.calls.remove(call)
+            call.called = 1
+            call.func()
+        self.assertEqual((self.telling, self.told), ({}, self.expected))
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.lists(st.lists(STEPS, max_size=6), max_size=5), st.lists(st.lists(DEEDS, max_size=3), max_size=12))
+    def test_whoever_waits_is_told_once_in_each_turn(self, turns: list[Any], inside: list[Any]) -> None:
+        self.begin(inside)
+        for steps in [*turns, *([[]] * (len(inside) + 2))]:
+            for kind, number in steps:
+                self.do(kind, number)
+            self.end()
+        self.flushLoggedErrors(RuntimeError, SystemExit)
 
 
 class Polls(SynchronousTestCase):

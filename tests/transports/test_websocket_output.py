@@ -94,6 +94,24 @@ class Joining(OutputCase):
         for _, peer in others:
             self.assertEqual([(0x81, b"all"), (0x81, b"again")], frames(peer.take()))
 
+    def test_one_that_fails_is_aborted_and_keeps_no_other_from_it(self) -> None:
+        others = [self.open() for _ in range(3)]
+        for transport, _ in others:
+            transport.send(text_frame(b"all"))
+        self.watch(others[0][0]).error = ValueError("not a fault of the system's")
+        # One that is full and whose owner fails at that.
+        self.watch(others[1][0]).error = BlockingIOError()
+        others[1][0].pauseProducing = others[1][0].transport.write = lambda *_: 1 / 0
+        self.reactor.advance(0)
+        self.assertEqual([(0x81, b"all")], frames(others[2][1].take()))
+        self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+        self.reactor.advance(0)
+        others[2][0].send(text_frame(b"again"))
+        self.reactor.advance(0)
+        self.assertEqual([(0x81, b"again")], frames(others[2][1].take()))
+        self.assertEqual([None, None], [transport.transport for transport, _ in others[:2]])
+
     def test_what_arises_in_a_read_leaves_when_it_ends(self) -> None:
         self.receiver.on_text = lambda packet: self.transport.send(text_frame(packet.encode()))
         self.peer.protocol.dataReceived(text("a") + text("b") + frame(PING, b"?") + text("c"))

@@ -132,6 +132,52 @@ class Keeping(SynchronousTestCase):
         self.serve()
         self.assertEqual(self.unable, [])
 
+    def beat(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.keeper.alive()
+            self.clock.advance(1)
+
+    def test_one_that_hangs_is_killed_and_replaced(self) -> None:
+        self.serve()
+        self.beat(100)
+        # It has looked once since the last sign.
+        self.clock.pump([1] * 13)
+        self.assertEqual(self.processes[0].told, [])
+        with capturedLogs() as events:
+            self.clock.advance(1)
+            self.assertEqual(self.processes[0].told, ["kill"])
+            self.keeper.ended("signal 9")
+        self.assertIn("no sign of life for 15 s", formatEvent(events[-1]))
+        self.assertEqual(self.pause(), 0.5)
+        self.serve()
+        self.beat(100)
+        self.assertEqual(self.processes[1].told, [])
+
+    def test_one_that_is_busy_for_a_while_is_left_alone(self) -> None:
+        self.serve()
+        for _ in range(10):
+            self.beat(1)
+            self.clock.pump([1] * 13)
+        self.assertEqual(self.processes[0].told, [])
+
+    def test_a_parent_that_was_stopped_has_looked_once(self) -> None:
+        self.serve()
+        self.beat(5)
+        self.clock.rightNow += 3600
+        self.clock.advance(1)
+        self.beat(5)
+        self.assertEqual(self.processes[0].told, [])
+
+    def test_one_that_does_not_serve_yet_may_take_its_time(self) -> None:
+        self.clock.pump([1] * 100)
+        self.assertEqual(self.processes[0].told, [])
+
+    def test_one_that_is_to_end_gives_no_signs(self) -> None:
+        self.serve()
+        self.keeper.stop()
+        self.clock.pump([1] * 100)
+        self.assertEqual(self.processes[0].told, ["stop"])
+
     def test_stopping(self) -> None:
         self.serve()
         stopped = self.keeper.stop()
@@ -142,6 +188,14 @@ class Keeping(SynchronousTestCase):
         self.keeper.ended("signal 9")
         self.successResultOf(stopped)
         self.assertEqual((self.clock.getDelayedCalls(), self.unable), ([], []))
+
+    def test_stopping_twice(self) -> None:
+        self.serve()
+        both = self.keeper.stop(), self.keeper.stop()
+        self.keeper.ended("status 0")
+        for stopped in both:
+            self.successResultOf(stopped)
+        self.successResultOf(self.keeper.stop())
 
     def test_stopping_between_two(self) -> None:
         self.serve()

@@ -2,6 +2,8 @@
 Who lets whom go first.
 """
 
+import os
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from txsocketio.workers.loads import ABSENT, Loads
@@ -9,9 +11,9 @@ from txsocketio.workers.loads import ABSENT, Loads
 
 class Table(SynchronousTestCase):
     def setUp(self):
-        path = self.mktemp()
-        self.parent = Loads(path, 3, create=True)
-        self.one, self.two = Loads(path, 3), Loads(path, 3)
+        descriptor = Loads.new_file(3)
+        self.parent, self.one, self.two = (Loads(descriptor, 3) for _ in range(3))
+        os.close(descriptor)
 
     def test_who_is_alone_goes_first(self):
         self.one.set(1, 1000)
@@ -45,10 +47,9 @@ class Table(SynchronousTestCase):
         self.assertTrue(asks())
         self.assertFalse(self.two.has_more(2))
 
-    def test_the_file_is_new(self):
-        path = self.mktemp()
-        Loads(path, 3, create=True)
-        self.assertRaises(OSError, Loads, path, 3, create=True)
+    def test_at_first_nobody_is_there(self):
+        self.one.set(1, 100)
+        self.assertFalse(self.one.has_more(1))
 
     def test_who_leaves_lets_the_others_go_first(self):
         self.two.set(2, 50)

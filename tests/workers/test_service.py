@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from txsocketio.errors import UsageError
 from txsocketio.workers import service as module
-from txsocketio.workers.inherited import SharedPorts, can_be_shared
+from txsocketio.workers.inherited import SharedPorts, can_be_shared, with_backlog
 from txsocketio.workers.keeper import Keeper
 from txsocketio.workers.process import Plan
 from txsocketio.workers.service import WorkersService
@@ -30,6 +30,18 @@ class Endpoints(SynchronousTestCase):
             self.assertTrue(can_be_shared(description), description)
         for description in ("haproxy:tcp:8000", "stdio:"):
             self.assertFalse(can_be_shared(description), description)
+
+    def test_where_nothing_is_said_of_it_the_backlog_is_long(self) -> None:
+        for given, expected in {
+            "tcp:8000": "tcp:8000:backlog=4096",
+            "tcp:8000:interface=\\:\\:1": "tcp:8000:interface=\\:\\:1:backlog=4096",
+            "tcp6:8000": "tcp6:8000:backlog=4096",
+            "unix:/run/chat:mode=660": "unix:/run/chat:mode=660:backlog=4096",
+            "tcp:8000:backlog=7": "tcp:8000:backlog=7",
+            "tcp:8000:127.0.0.1:7": "tcp:8000:127.0.0.1:7",
+            "haproxy:tcp:8000": "haproxy:tcp:8000",
+        }.items():
+            self.assertEqual(with_backlog(given), expected)
 
 
 class Reactors(SynchronousTestCase):
@@ -51,6 +63,19 @@ class Binding(SynchronousTestCase):
             error = self.assertRaises(CannotListenError, ports.listen, reactor, wanted)
         self.assertEqual(error.__notes__, [f"({wanted[1]})"])
         self.assertEqual(ports.descriptors, [])
+
+
+class Backlog(TestCase):
+    def test_the_kernel_is_asked_for_a_long_one(self) -> Deferred[Any]:
+        from twisted.internet import reactor
+
+        ports = SharedPorts()
+        asked: list[int] = []
+        listen = reactor.listenTCP
+        self.patch(reactor, "listenTCP", lambda *args, **kw: (asked.append(kw["backlog"]), listen(*args, **kw))[1])
+        ports.listen(reactor, ["tcp:0:interface=127.0.0.1"])
+        self.assertEqual(asked, [4096])
+        return ports.close()
 
 
 class Process:
@@ -89,7 +114,9 @@ class Ends(TestCase):
         # It begins when the reactor runs.
         return deferLater(reactor, 0)
 
-    def launch(self, reactor: Any, plan: Plan, directory: str, descriptors: list[int], keeper: Keeper) -> Process:
+    def launch(
+        self, reactor: Any, plan: Plan, name: str, loads: int, descriptors: list[int], keeper: Keeper
+    ) -> Process:
         self.processes.append(Process(keeper))
         keeper.ready()
         return self.processes[-1]

@@ -25,6 +25,7 @@ from txsocketio.reasons import FORCED_CLOSE, SERVER_SHUTTING_DOWN
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.ids import new_id
 from txsocketio.support.slices import RoundRobin
+from txsocketio.support.steady import steady, unwatched
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -52,7 +53,7 @@ class Engine:
     :ivar sessions: by sid, until their transport is gone; find() leaves out what nobody may ask for any more.
     :ivar probes: WebSockets that are probed, or refused and not yet gone.
     :ivar closing: whether shutdown() was called, and reopen() has not been since.
-    :ivar beats: deadlines that heartbeats share, by their length.
+    :ivar beats: deadlines that heartbeats share.
     :ivar round_robin: lets those go on that have more to do for one client than one turn of the reactor is for.
     :ivar closing_sessions: how long those that close may take to flush.
     :ivar ping: what heartbeats send.
@@ -75,7 +76,7 @@ class Engine:
         """
         :param options: validated options.
         :param on_session: called with each new session; returns its listener, or None for one that ignores all.
-        :param get_clock: gives the clock, when it is first needed.
+        :param get_clock: gives the reactor, when it is first needed.
         """
         self.options = options
         self.max_outgoing_bytes = options.max_outgoing_bytes or 0
@@ -96,17 +97,18 @@ class Engine:
             lambda: self.clock, options.close_timeout, Lifecycle.give_up
         )
         self.beats = beats_for(options, lambda: self.clock)
-        self.complaints = Complaints(options.log_interval, lambda: self.clock)
+        self.complaints = Complaints(options.log_interval, lambda: unwatched(self.clock))
         self._greetings = {may_upgrade: self._greeting_after_sid(may_upgrade) for may_upgrade in (True, False)}
 
     @property
     def clock(self) -> IReactorTime:
         """
-        The clock of every deadline.
+        The clock of every deadline: monotonic, on the reactor.
         """
-        if self._clock is None:
-            self._clock = self._get_clock()
-        return self._clock
+        clock = self._clock
+        if clock is None:
+            clock = self._clock = steady(self._get_clock())
+        return clock
 
     def heartbeat_for(self, session: Session) -> IHeartbeat:
         """

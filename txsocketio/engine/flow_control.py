@@ -141,10 +141,19 @@ class FlowControl:
             if self._work:
                 self._do_piece(self._work[0])
             else:
-                self._session.take_in(self._backlog.popleft())
+                self._take_in(self._backlog.popleft())
         self._busy = False
         if not self._held:
             self._session.resume(self)
+
+    def _take_in(self, item: str | bytes) -> None:
+        try:
+            self._session.take_in(item)
+        except Exception:
+            # Nobody else would look after what is left.
+            complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+            complaints.failure(_log, "session {sid} closed: what it had sent could not be served", sid=sid)
+            self._session.close(FORCED_CLOSE)
 
     def _do_piece(self, work: Iterator[None]) -> None:
         try:

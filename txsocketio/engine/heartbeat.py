@@ -8,8 +8,8 @@ sets the next when it is due, so that no packet but a pong schedules anything. A
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from zope.interface import implementer
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: A delayed call that fires this much early, by rounding, is on time.
 _ROUNDING: Final = 0.001
+#: The part of ``ping_timeout`` that a late ping may cost its answer: what is later leaves it more time.
+_LATE: Final = 0.1
 #: How often in its period a heartbeat that waits for pings looks whether anything else was heard.
 _LOOKS: Final = 5
 
@@ -35,7 +37,7 @@ class Heartbeat:
     Hold the one deadline, for each kind to arm.
     """
 
-    __slots__ = ("_armed", "_engine", "_held", "_session")
+    __slots__ = ("_armed", "_engine", "_held", "_moment", "_session")
 
     def __init__(self, session: Session, engine: Engine) -> None:
         """
@@ -46,6 +48,7 @@ class Heartbeat:
         self._engine = engine
         self._armed: Deadlines[Heartbeat] | IDelayedCall | None = None
         self._held = False
+        self._moment = 0.0
 
     def stop(self) -> None:
         """
@@ -69,21 +72,22 @@ class Heartbeat:
         """
         self._held = False
 
-    def _arm(self, delay: float) -> None:
-        shared = self._engine.beats.get(delay)
+    def _arm(self, shared: Deadlines[Heartbeat]) -> None:
         if self._armed is not None and self._armed is not shared:
             self.stop()
-        if shared is None:
-            self._armed = self._engine.clock.callLater(delay, self.fired)
-        else:
-            self._armed = shared
-            shared.start(self)
+        self._armed = shared
+        shared.start(self)
+
+    def _arm_alone(self, delay: float) -> None:
+        self.stop()
+        self._armed = self._engine.clock.callLater(delay, self.fired)
 
     def fired(self) -> None:
         """
         Learn that the deadline has come.
         """
-        self._armed = None
+        armed, self._armed = self._armed, None
+        self._moment = armed.moment if isinstance(armed, Deadlines) else self._engine.clock.seconds()
         self._due()
 
     def _due(self) -> None:
@@ -110,7 +114,7 @@ class ServerPings(Heartbeat):
         Begin: the first ping leaves after one interval.
         """
         self._waiting = False
-        self._arm(self._engine.options.ping_interval)
+        self._arm(self._engine.beats.intervals)
 
     def received(self, type: str) -> bool:
         """
@@ -120,7 +124,7 @@ class ServerPings(Heartbeat):
             return False
         if self._waiting:
             self._waiting = False
-            self._arm(self._engine.options.ping_interval)
+            self._arm(self._engine.beats.intervals)
         return True
 
     def release(self) -> None:
@@ -129,7 +133,7 @@ class ServerPings(Heartbeat):
         """
         self._held = False
         if self._waiting and self._armed is not None:
-            self._arm(self._engine.options.ping_timeout)
+            self._arm(self._engine.beats.timeouts)
 
     def _due(self) -> None:
         if self._waiting and not self._lives():
@@ -139,11 +143,14 @@ class ServerPings(Heartbeat):
 
     def _ping(self) -> None:
         # Also while a pong is overdue of a peer that lives: it closes by itself when it sees no pings.
-        session = self._session
+        session, engine = self._session, self._engine
         session.heard = False
         self._waiting = True
-        self._arm(self._engine.options.ping_timeout)
-        session.deliver(self._engine.ping)
+        # Counted from when the ping was due: its lateness and that of the next deadline must not add up.
+        since = engine.clock.seconds() - _LATE * engine.options.ping_timeout
+        self._armed = engine.beats.timeouts
+        self._armed.start_since(self, max(since, self._moment))
+        session.deliver(engine.ping)
 
 
 @implementer(IHeartbeat)
@@ -189,7 +196,10 @@ class ClientPings(Heartbeat):
 
     def _look_again(self, left: float) -> None:
         # Only pings say when they came; other reads are noticed within this part of the period.
-        self._arm(min(left, _look(self._engine.options)))
+        if left < _look(self._engine.options):
+            self._arm_alone(left)
+        else:
+            self._arm(self._engine.beats.looks)
 
     def _due(self) -> None:
         left = self._deadline - self._engine.clock.seconds()
@@ -241,13 +251,26 @@ class LegacyBeats(ServerPings):
         if self._lives() or polling:
             self._alive = now
         left = self._alive + options.ping_interval + options.ping_timeout - now
-        if left > _ROUNDING:
-            self._arm(min(options.ping_interval, left))
+        if left >= options.ping_interval:
+            self._arm(self._engine.beats.intervals)
+        elif left > _ROUNDING:
+            self._arm_alone(left)
         else:
             self._session.close(PING_TIMEOUT)
 
 
-Beats: TypeAlias = Mapping[float, Deadlines[Heartbeat]]
+class Beats(NamedTuple):
+    """
+    Hold the deadlines that heartbeats share; what lies less far ahead is armed by itself.
+
+    :ivar intervals: ``ping_interval`` ahead.
+    :ivar timeouts: ``ping_timeout`` ahead; apart from the others even where that is as long, for these may be set late.
+    :ivar looks: a part of both together ahead.
+    """
+
+    intervals: Deadlines[Heartbeat]
+    timeouts: Deadlines[Heartbeat]
+    looks: Deadlines[Heartbeat]
 
 
 def beats_for(options: EngineOptions, get_clock: Callable[[], IReactorTime]) -> Beats:
@@ -256,10 +279,9 @@ def beats_for(options: EngineOptions, get_clock: Callable[[], IReactorTime]) -> 
 
     :param options: the engine's.
     :param get_clock: gives the clock, when it is first needed.
-    :return: by their length in seconds; what is none of these is armed by itself.
     """
     lengths = (options.ping_interval, options.ping_timeout, _look(options))
-    return {length: Deadlines(get_clock, length, Heartbeat.fired) for length in lengths}
+    return Beats(*(Deadlines(get_clock, length, Heartbeat.fired) for length in lengths))
 
 
 def _look(options: EngineOptions) -> float:

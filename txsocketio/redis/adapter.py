@@ -37,6 +37,7 @@ from txsocketio.redis.messages import (
 from txsocketio.redis.requests import Acknowledgements, Gathering, Requests
 from txsocketio.redis.requests import Request as Waiting
 from txsocketio.redis.wire import encode_broadcast, encode_request
+from txsocketio.support.steady import steady
 from txsocketio.targets import RemoteSocket, Target
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class NamespaceAdapter:
         except AdapterError:
             return fail()
         self._cluster.need()
-        answers = self.requests.begin(waiting, self._cluster.reactor, timeout)
+        answers = self.requests.begin(waiting, steady(self._cluster.reactor), timeout)
         # Counted in the moment before it is published: who comes later has not been asked.
         counted = self._link.count_subscribers(self._channels.request)
         published = self._link.publish(self._channels.request, payload)

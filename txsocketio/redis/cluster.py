@@ -145,12 +145,12 @@ class RedisAdapter:
         See ICluster. What was published is with Redis when the Deferred fires, within bounds.
         """
         self._started = self._stopped = True
-        for adapter in self._adapters:
+        for adapter in list(self._adapters):
             adapter.requests.end("this server is being stopped")
         return self.link.stop()
 
     def _changed(self, status: LinkStatus) -> None:
         if status.state == UP:
             return
-        for adapter in self._adapters:
+        for adapter in list(self._adapters):
             adapter.requests.lose(f"the other servers cannot be reached: {status.error or status.state}")

@@ -21,6 +21,7 @@ from txsocketio.redis.status import STOPPED, UP, LinkStatus, Standing
 from txsocketio.redis.subscription import Receiver, Subscription
 from txsocketio.redis.url import RedisSettings, parse_url
 from txsocketio.support.clock import global_reactor
+from txsocketio.support.steady import steady, unwatched
 
 _log = Logger()
 
@@ -94,7 +95,7 @@ class RedisLink:
         self._stopping: list[Deferred[None]] | None = None
         self._pending: Deferred[Any] | None = None
         self._subscriptions: dict[tuple[bool, bytes], Subscription] = {}
-        self._complaints = Complaints(LOG_INTERVAL, lambda: self._reactor or global_reactor())
+        self._complaints = Complaints(LOG_INTERVAL, lambda: unwatched(self._reactor or global_reactor()))
         self._standing = Standing(str(self.settings), self._complaints)
 
     @property
@@ -142,7 +143,7 @@ class RedisLink:
         session, self._session = self._session, None
         self._complaints.flush()
         self._standing.stop(0.0 if self._reactor is None else self._reactor.seconds())
-        for subscription in self._subscriptions.values():
+        for subscription in list(self._subscriptions.values()):
             subscription.give_up()
         Deferred.fromCoroutine(self._close(session)).addBoth(self._stopped)
         return stopped
@@ -154,7 +155,11 @@ class RedisLink:
         :param timeout: seconds.
         :return: fails with an AdapterError after that, or when it is stopped.
         """
-        return self._standing.when_up(timeout, self._reactor or global_reactor())
+        return self._standing.when_up(timeout, steady(self._reactor or global_reactor()))
+
+    @property
+    def _clock(self) -> Any:
+        return steady(self._reactor)
 
     def observe(self, changed: Callable[[LinkStatus], None]) -> None:
         """
@@ -243,16 +248,16 @@ class RedisLink:
         while self.state != STOPPED:
             session = await self._attempt()
             if session is not None:
-                begun = self._reactor.seconds()
+                begun = self._clock.seconds()
                 self._begin(session)
                 why = await session.lost
                 self._session = None
                 self._down(why)
                 # A server that throws us out as soon as we are in is not asked at the first pace for ever.
-                if self._reactor.seconds() - begun > self._limits.max_delay:
+                if self._clock.seconds() - begun > self._limits.max_delay:
                     attempt = 0
             if self.state != STOPPED:
-                self._pending = deferLater(self._reactor, retry_delay(attempt, self._limits))
+                self._pending = deferLater(self._clock, retry_delay(attempt, self._limits))
                 await self._pending.addErrback(lambda failure: failure.trap(CancelledError))
                 attempt += 1
 
@@ -278,7 +283,7 @@ class RedisLink:
             )
         )
         try:
-            return await opening.addTimeout(self._limits.connect_timeout, self._reactor)
+            return await opening.addTimeout(self._limits.connect_timeout, self._clock)
         except TimeoutError:
             self._down(f"Redis has not answered within {self._limits.connect_timeout:g} seconds")
         except AdapterError as error:
@@ -304,7 +309,7 @@ class RedisLink:
             await self._running
         if self._reactor is not None:
             # An aborted connection is gone in the reactor's next turn.
-            await deferLater(self._reactor, 0)
+            await deferLater(self._clock, 0)
 
     def _stopped(self, result: Any) -> None:
         self._running = None

@@ -12,6 +12,7 @@ from txsocketio.errors import AdapterError
 from txsocketio.redis.connection import connect, log_in
 from txsocketio.redis.endpoints import redis_endpoint
 from txsocketio.redis.url import RedisSettings
+from txsocketio.support.steady import steady
 
 #: Seconds that each sentinel has.
 PATIENCE = 2.0
@@ -27,7 +28,7 @@ async def find_master(reactor: Any, settings: RedisSettings) -> tuple[str, int]:
     """
     errors = []
     for host, port in settings.addresses:
-        asking = Deferred.fromCoroutine(_ask(reactor, settings, (host, port))).addTimeout(PATIENCE, reactor)
+        asking = Deferred.fromCoroutine(_ask(reactor, settings, (host, port))).addTimeout(PATIENCE, steady(reactor))
         try:
             return await asking
         except TimeoutError:
@@ -38,7 +39,7 @@ async def find_master(reactor: Any, settings: RedisSettings) -> tuple[str, int]:
 
 
 async def _ask(reactor: Any, settings: RedisSettings, address: tuple[str, int]) -> tuple[str, int]:
-    connection = await connect(redis_endpoint(reactor, settings, address, None), reactor.seconds)
+    connection = await connect(redis_endpoint(reactor, settings, address, None), steady(reactor).seconds)
     try:
         await log_in(connection, settings.sentinel_username, settings.sentinel_password)
         found = await connection.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", settings.service or "")

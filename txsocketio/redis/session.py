@@ -16,6 +16,7 @@ from txsocketio.redis.endpoints import redis_endpoint
 from txsocketio.redis.sentinel import find_master
 from txsocketio.redis.subscription import Subscription
 from txsocketio.redis.url import RedisSettings
+from txsocketio.support.steady import steady
 
 #: Seconds between looks at what is unanswered.
 LOOK = 0.5
@@ -33,7 +34,7 @@ class Session:
 
     def __init__(self, reactor: Any, asking: Connection, subscribed: Connection, reply_timeout: float) -> None:
         """
-        :param reactor: the clock.
+        :param reactor: the reactor.
         :param asking: connected.
         :param subscribed: connected.
         :param reply_timeout: seconds that Redis may take to answer.
@@ -42,6 +43,7 @@ class Session:
         self.lost: Deferred[str] = Deferred()
         self._subscribed = subscribed
         self._reactor = reactor
+        self._clock = steady(reactor)
         self._reply_timeout = reply_timeout
         self._looking: LoopingCall | None = None
         self._finding: Deferred[tuple[str, int]] | None = None
@@ -84,9 +86,9 @@ class Session:
         self._settings = settings
         self._address = address
         self._interval = min(LOOK, self._reply_timeout / 2)
-        self._looked = self._pinged = self._reactor.seconds()
+        self._looked = self._pinged = self._clock.seconds()
         self._looking = LoopingCall(self._look)
-        self._looking.clock = self._reactor
+        self._looking.clock = self._clock
         self._looking.start(self._interval, now=False)
 
     def end(self, why: str) -> None:
@@ -111,11 +113,11 @@ class Session:
         """
         gone = gatherResults([self._when_gone(connection) for connection in self._both()])
         # Answers come in order: after this one there is none missing.
-        answered = self.asking.command("PING").addTimeout(self._reply_timeout, self._reactor)
+        answered = self.asking.command("PING").addTimeout(self._reply_timeout, self._clock)
         await answered.addErrback(lambda _: None)
         for connection in self._both():
             connection.close()
-        await gone.addTimeout(CLOSING, self._reactor).addErrback(lambda _: None)
+        await gone.addTimeout(CLOSING, self._clock).addErrback(lambda _: None)
         self.end("the link was stopped")
 
     def _both(self) -> tuple[Connection, Connection]:
@@ -139,7 +141,7 @@ class Session:
         return failure
 
     def _look(self) -> None:
-        now = self._reactor.seconds()
+        now = self._clock.seconds()
         late = now - self._looked > 2 * self._interval
         self._looked = now
         if late and not self._excused:
@@ -190,9 +192,9 @@ async def open_session(
     """
     address = await _address(reactor, settings)
     endpoint = redis_endpoint(reactor, settings, address, tls)
-    asking = await connect(endpoint, reactor.seconds)
+    asking = await connect(endpoint, steady(reactor).seconds)
     try:
-        subscribed = await connect(endpoint, reactor.seconds, on_message)
+        subscribed = await connect(endpoint, steady(reactor).seconds, on_message)
     except BaseException:
         asking.abort("no second connection was to be had")
         raise

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
+from txsocketio.support.steady import unwatched
 from txsocketio.transports.bounded_channel import BoundedChannel
 from txsocketio.transports.exchange import Exchange, Extra
 from txsocketio.transports.shortway import LONGEST_HEAD, Head, Logged, ShortWay, render_answer
@@ -142,7 +143,8 @@ class ShortChannel(HTTPChannel):
         """
         channel.__class__ = BoundedShortChannel if isinstance(channel, BoundedChannel) else cls
         channel.way = way
-        channel._seconds = channel.site.reactor.seconds
+        clock = unwatched(channel.site.reactor)
+        channel._seconds, channel.callLater = clock.seconds, clock.callLater
 
     def dataReceived(self, data: bytes) -> None:
         """

@@ -27,6 +27,7 @@ from twisted.web.server import Request, Site
 from txsocketio.engine.complaints import LOG_INTERVAL, UNLIMITED, Complaints, Relayed
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.options import time_for
+from txsocketio.support.steady import unwatched
 from txsocketio.transports.answers import headers_before
 from txsocketio.transports.bounded_channel import BoundedChannel, bound
 from txsocketio.transports.exchange import essence
@@ -308,7 +309,7 @@ class BoundedSite(Site):
         self.unfinished_streams: Deadlines[BoundedRequest] = Deadlines(self._clock, patience, BoundedRequest.expire)
 
     def _clock(self) -> Any:
-        return self.reactor
+        return unwatched(self.reactor)
 
     def buildProtocol(self, addr: Any) -> Any:
         """
@@ -323,6 +324,8 @@ class BoundedSite(Site):
 
     def _build_channel(self, addr: Any) -> Any:
         protocol = super().buildProtocol(addr)
+        # A step of the system's clock would end bodies that are on their way, and their sessions with them.
+        protocol.callLater = unwatched(self.reactor).callLater
         channel = getattr(protocol, "_channel", None)
         if channel is not None:
             channel._log = self.requestFactory._log

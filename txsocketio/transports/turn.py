@@ -77,5 +77,6 @@ class Turn:
             del self._telling[ending]
             try:
                 ending.turn_ends()
-            except Exception:
+            except BaseException:
+                # What the reactor does with it, too: those that have not been told would be told never.
                 self._complaints.failure(_log, "answering a poll failed")

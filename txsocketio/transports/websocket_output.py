@@ -102,14 +102,22 @@ class Joint:
                 data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
                 pieces.clear()
                 try:
-                    sent = output._socket.send(data)
-                except OSError:
-                    sent = 0
-                if sent < len(data):
                     try:
+                        sent = output._socket.send(data)
+                    except OSError:
+                        sent = 0
+                    if sent < len(data):
                         output._fall_behind(data[sent:])
-                    except Exception:
-                        self._complaints.failure(_log, "a WebSocket could not be written to")
+                except BaseException:
+                    self._complaints.failure(_log, "a WebSocket could not be written to")
+                    self._abort(output)
+
+    def _abort(self, output: Output) -> None:
+        # A piece is missing in what it has sent, or somebody has not been told that it is full.
+        try:
+            output.transport.abortConnection()
+        except BaseException:
+            self._complaints.failure(_log, "a WebSocket could not be aborted")
 
 
 class Output:

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.workers.passages import BadPassage, Origin, Passage, PassageReader, Place
+from txsocketio.workers.peers import is_ours
 
 #: Answers each frame: the sender may close its copy of the socket.
 CONFIRMED: Final = b"\x06"
@@ -150,7 +151,7 @@ class Arrivals(Factory):
         """
         End every link.
         """
-        for link in self._links:
+        for link in list(self._links):
             transport: Any = link.transport
             transport.loseConnection()
 
@@ -191,9 +192,13 @@ class _Link(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Be ended with the others.
+        Be ended with the others; let nobody in but them.
         """
         self._arrivals.joined(self)
+        if not is_ours(self.transport):
+            text = "another user of this machine has connected to a worker's socket, and is turned away"
+            self._arrivals.complaints.error(_log, text)
+            self._transport().abortConnection()
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """

@@ -22,11 +22,15 @@ from twisted.logger import Logger, globalLogBeginner
 from twisted.python.reflect import namedAny
 
 from txsocketio.support.clock import global_reactor
+from txsocketio.support.steady import steady
 from txsocketio.workers.inherited import Inheritance
 from txsocketio.workers.loads import Loads
-from txsocketio.workers.process import REPORTS, STOP
-from txsocketio.workers.reports import Reporter
-from txsocketio.workers.sharing import Sharing, loads_path
+from txsocketio.workers.process import LOADS, REPORTS, STOP
+from txsocketio.workers.reports import BEAT, Reporter
+from txsocketio.workers.sharing import Sharing
+
+#: Seconds by which a worker's own patience is longer than that of a parent that lives.
+_LATER: Final = 1.0
 
 #: Seconds between looks at who else has sessions at the end.
 _LOOK: Final = 0.02
@@ -40,7 +44,7 @@ def main(settings: dict[str, Any]) -> None:
 
     :param settings: of txsocketio.workers.process.launch().
     """
-    for descriptor in (0, REPORTS, *settings["descriptors"]):
+    for descriptor in (0, REPORTS, LOADS, *settings["descriptors"]):
         # What the application starts must not keep them open.
         os.set_inheritable(descriptor, False)
     if settings["ignore_hangup"]:
@@ -59,13 +63,19 @@ def main(settings: dict[str, Any]) -> None:
     lifeline.cut = ending.from_thread
     worker.reactor.callWhenRunning(ending.listen_to_signals)
     worker.reactor.callWhenRunning(reporter.ready)
+    worker.reactor.callWhenRunning(beat, steady(worker.reactor), reporter)
     worker.reactor.run()
-    if lifeline.orphaned:
-        # Nobody else will do it. All but the last find that it is not empty.
-        with suppress(OSError):
-            os.unlink(loads_path(settings["sockets"]))
-        with suppress(OSError):
-            os.rmdir(settings["sockets"])
+
+
+def beat(clock: Any, reporter: Reporter) -> None:
+    """
+    Give signs of life for as long as the reactor turns.
+
+    :param clock: the worker's.
+    :param reporter: tells the parent.
+    """
+    reporter.alive()
+    clock.callLater(BEAT, beat, clock, reporter)
 
 
 class Lifeline:
@@ -74,7 +84,6 @@ class Lifeline:
 
     :ivar cut: called then, in the thread; what has not ended after the patience is ended. None before there is
         anything to end in order.
-    :ivar orphaned: whether the parent has let go without a word.
     :ivar let_go: whether it has let go: then it has of every worker.
     """
 
@@ -83,7 +92,7 @@ class Lifeline:
         :param patience: seconds.
         """
         self.cut: Callable[[], Any] | None = None
-        self.orphaned = self.let_go = False
+        self.let_go = False
         self._patience = patience
         self._descriptor = os.dup(0)
         with open(os.devnull, "rb") as nothing:
@@ -91,11 +100,12 @@ class Lifeline:
         threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
 
     def _watch(self) -> None:
-        self.orphaned = os.read(self._descriptor, len(STOP)) != STOP
+        told = os.read(self._descriptor, len(STOP)) == STOP
         self.let_go = True
         if self.cut is not None:
             self.cut()
-            time.sleep(self._patience)
+            # A parent that has told it does the rest itself, and says so in its log.
+            time.sleep(self._patience + (_LATER if told else 0.0))
         os._exit(1)
 
 
@@ -153,18 +163,19 @@ class Worker:
         self._service = service = options.service()
         # As in the parent, names were relative to the one and the application's work is done in the other.
         os.chdir(settings["work_directory"])
-        directory, number, workers = settings["sockets"], settings["number"], settings["workers"]
+        number, workers = settings["number"], settings["workers"]
         sessions = options.server.engine.sessions
         self._lifeline = lifeline
-        self._loads = Loads(loads_path(directory), workers)
+        self._loads = Loads(LOADS, workers)
         yields = self._loads.yielding(number, sessions.__len__)
         self._say_leaving: Callable[[], None] = lambda: self._loads.leave(number, len(sessions))
         self._latest = 0.0
+        self._clock = steady(reactor)
         self._patience = options.server.engine_options.close_timeout
         service.linger = self._linger
         service.listen = Inheritance(reactor, settings["descriptors"], yields).listen
         resource = options.server.resource()
-        self._sharing = Sharing(resource, service.site, reactor, directory, number, workers)
+        self._sharing = Sharing(resource, service.site, reactor, settings["name"], number, workers)
 
     def start(self) -> None:
         """
@@ -180,11 +191,11 @@ class Worker:
         return Deferred.fromCoroutine(self._wait_for_others())
 
     async def _wait_for_others(self) -> None:
-        while self._loads.are_leaving(self._lifeline.let_go) and self.reactor.seconds() < self._latest:
-            await deferLater(self.reactor, _LOOK)
+        while self._loads.are_leaving(self._lifeline.let_go) and self._clock.seconds() < self._latest:
+            await deferLater(self._clock, _LOOK)
 
     def _stop(self) -> Deferred[Any]:
         self._say_leaving()
-        self._latest = self.reactor.seconds() + self._patience
+        self._latest = self._clock.seconds() + self._patience
         # Sessions that end here may still be asked for through other workers.
         return maybeDeferred(self._service.stopService).addBoth(lambda _: self._sharing.stop())

@@ -32,7 +32,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txsocketio.engine.complaints import LOG_INTERVAL, Complaints
+from txsocketio.support.steady import steady, unwatched
 
+#: Connections that the kernel keeps until they are accepted, where an endpoint does not say how many: all clients of a
+#: server come back at once when it was away. The system may allow fewer (on Linux net.core.somaxconn).
+BACKLOG: Final = 4096
 #: Connections that are taken at once. Fewer than wait may be left to the other workers.
 _ACCEPTS: Final = 4
 #: Seconds in which others may go first.
@@ -54,6 +58,24 @@ def can_be_shared(description: str) -> bool:
     :param description: an endpoint string that Twisted takes.
     """
     return type(serverFromString(None, description)) in _ENDPOINTS
+
+
+def with_backlog(description: str) -> str:
+    """
+    Give an endpoint a long backlog, where it has one and does not say how long it is.
+
+    :param description: an endpoint string that Twisted takes.
+    :return: the same, or one that says it.
+    """
+    if not can_be_shared(description) or ":backlog=" in description:
+        return description
+    longer = f"{description}:backlog={BACKLOG}"
+    try:
+        serverFromString(None, longer)
+    except TypeError:
+        # It says so by position.
+        return description
+    return longer
 
 
 class Workers(Factory):
@@ -96,7 +118,7 @@ class SharedPorts:
             raise
 
     def _listen(self, reactor: Any, description: str) -> None:
-        endpoint: Any = serverFromString(reactor, description)
+        endpoint: Any = serverFromString(reactor, with_backlog(description))
         # These endpoints listen at once or fail at once.
         outcome: list[Any] = []
         endpoint.listen(Workers()).addBoth(outcome.append)
@@ -233,7 +255,7 @@ class Acceptor:
         """
         self._yields = yields
         self._reactor = reactor
-        self._complaints = Complaints(LOG_INTERVAL, lambda: reactor)
+        self._complaints = Complaints(LOG_INTERVAL, lambda: unwatched(reactor))
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
         self._factory = factory
@@ -304,7 +326,7 @@ class Acceptor:
 
     def _pause(self, seconds: float) -> None:
         self._reactor.removeReader(self)
-        self._paused = self._reactor.callLater(seconds, self._go_on)
+        self._paused = steady(self._reactor).callLater(seconds, self._go_on)
 
     def _go_on(self) -> None:
         self._paused = None

@@ -3,7 +3,9 @@ One worker's place: whoever fills it is replaced when it ends, sooner or later.
 
 Theory of operation. A place is empty, waited for or filled. A worker that has never served and ends makes the place
 unable: nobody will do better. Later ends are answered with another worker, after a delay that doubles with each that
-follows soon, so that a fault that lasts costs little. The log gets one line when a place is filled and one when it
+follows soon, so that a fault that lasts costs little. A worker that serves gives signs of life; one that gives none for
+a while is ended. What is counted are looks without a sign since the last one, not seconds: a parent that was stopped
+itself has looked only once. The log gets one line when a place is filled and one when it
 becomes empty; attempts in between are silent unless they fail in a new way.
 """
 
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+
+from txsocketio.workers.reports import BEAT
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -55,6 +59,7 @@ class Keeper:
         clock: IReactorTime,
         on_unable: Callable[[str], Any],
         on_empty: Callable[[int], Any],
+        silence: float = 15.0,
     ) -> None:
         """
         :param number: of the worker.
@@ -62,6 +67,7 @@ class Keeper:
         :param clock: for the delays.
         :param on_unable: called with a sentence when the worker could not be started at all.
         :param on_empty: called with the number when the process has ended.
+        :param silence: seconds without a sign of life after which a worker is ended.
         """
         self.number = number
         self._launch = launch
@@ -70,12 +76,16 @@ class Keeper:
         self._on_empty = on_empty
         self._process: Process | None = None
         self._again: IDelayedCall | None = None
-        self._stopped: Deferred[None] | None = None
+        self._stopping = False
+        self._stopped: list[Deferred[None]] = []
         self._served_since: float | None = None
         self._has_served = False
         self._delay = SHORTEST
         self._message: str | None = None
         self._known: str | None = None
+        self._silence = silence
+        self._missed = 0
+        self._looking: IDelayedCall | None = None
 
     def start(self) -> None:
         """
@@ -94,11 +104,15 @@ class Keeper:
 
         :return: a Deferred that fires when the process has ended.
         """
-        stopped = self._stopped = Deferred()
-        if self._again is not None:
-            self._again.cancel()
+        stopped: Deferred[None] = Deferred()
+        self._stopped.append(stopped)
+        self._stopping = True
+        self._stop_looking()
+        again, self._again = self._again, None
+        if again is not None:
+            again.cancel()
         if self._process is None:
-            stopped.callback(None)
+            self._tell_stopped()
         else:
             self._process.stop()
         return stopped
@@ -118,6 +132,29 @@ class Keeper:
         again = " again" if self._has_served else ""
         self._has_served, self._known = True, None
         _log.info("worker {number} serves{again}", number=self.number, again=again)
+        if not self._stopping:
+            self._missed = 0
+            self._looking = self._clock.callLater(BEAT, self._look)
+
+    def alive(self) -> None:
+        """
+        Learn that the worker's reactor turns.
+        """
+        self._missed = 0
+
+    def _look(self) -> None:
+        self._looking = None
+        self._missed += 1
+        if self._missed * BEAT < self._silence:
+            self._looking = self._clock.callLater(BEAT, self._look)
+        else:
+            self._message = f"no sign of life for {self._silence:g} s"
+            self.kill()
+
+    def _stop_looking(self) -> None:
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            looking.cancel()
 
     def failed(self, message: str) -> None:
         """
@@ -134,13 +171,19 @@ class Keeper:
         :param how: as ``signal 9``.
         """
         self._process = None
+        self._stop_looking()
         self._on_empty(self.number)
-        if self._stopped is not None:
-            self._stopped.callback(None)
+        if self._stopping:
+            self._tell_stopped()
         elif not self._has_served:
             self._on_unable(f"worker {self.number} cannot start: {self._message or how}")
         else:
             self._replace(self._message or how)
+
+    def _tell_stopped(self) -> None:
+        waiting, self._stopped = self._stopped, []
+        for stopped in waiting:
+            stopped.callback(None)
 
     def _replace(self, why: str) -> None:
         since = self._served_since

@@ -1,6 +1,8 @@
 """
 How many sessions each worker has, in memory that all share, so that new clients spread.
 
+The memory is a file without a name: workers inherit its descriptor, and nothing is left of it when the last has ended.
+
 The kernel wakes every worker for a new connection, and the first takes it: often the same one. Sessions last, so a
 worker that has more of them than another lets the others go first. At the end they see here who has any left.
 """
@@ -8,6 +10,7 @@ worker that has more of them than another lets the others go first. At the end t
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Callable
 from typing import Final
 
@@ -26,19 +29,25 @@ class Loads:
 
     _mark = 0
 
-    def __init__(self, path: str, workers: int, create: bool = False) -> None:
+    def __init__(self, descriptor: int, workers: int) -> None:
         """
-        :param path: of the file that is shared.
+        :param descriptor: of the file, as new_file() gave it to whoever started this; it may be closed afterwards.
         :param workers: how many there are.
-        :param create: make the file; nobody is there yet.
+        """
+        self._table = memoryview(mmap.mmap(descriptor, 4 * workers)).cast("I")
+
+    @staticmethod
+    def new_file(workers: int) -> int:
+        """
+        Make the file for a table; nobody is there yet.
+
+        :param workers: how many there are.
+        :return: its descriptor, for the caller to close.
         :raises OSError: when that cannot be done.
         """
-        size = 4 * workers
-        with open(path, "x+b" if create else "r+b") as file:
-            if create:
-                file.write(size * b"\xff")
-                file.flush()
-            self._table = memoryview(mmap.mmap(file.fileno(), size)).cast("I")
+        descriptor = os.memfd_create("txsocketio loads")
+        os.write(descriptor, 4 * workers * b"\xff")
+        return descriptor
 
     def set(self, number: int, sessions: int) -> None:
         """

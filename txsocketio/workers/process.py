@@ -6,7 +6,8 @@ What a worker finds at its start::
     0    one line of settings; then nothing until the parent wants the worker to end: STOP, or ends: end of file
     1 2  what is printed by others than Python goes to the parent's log
     3    reports
-    4 -  the listening sockets, in the order of the endpoints
+    4    the table of loads
+    5 -  the listening sockets, in the order of the endpoints
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from txsocketio.support.steady import steady
 from txsocketio.workers.keeper import Keeper
 from txsocketio.workers.reports import MAX_TEXT, Lines
 
 REPORTS: Final = 3
-FIRST_SOCKET: Final = 4
+LOADS: Final = 4
+FIRST_SOCKET: Final = 5
 STOP: Final = b"."
 
 #: Seconds in which what a process has said is still read when it has ended; others may hold its pipes open.
@@ -57,6 +60,7 @@ class Plan:
     :ivar arguments: the command line, after the name of the command.
     :ivar directory: where the command was given; names are relative to it.
     :ivar patience: seconds that closing may take before a process is killed.
+    :ivar silence: seconds without a sign of life after which a process is killed, and replaced.
     """
 
     workers: int
@@ -65,15 +69,19 @@ class Plan:
     arguments: Sequence[str]
     directory: str
     patience: float
+    silence: float = 15.0
 
 
-def launch(reactor: Any, plan: Plan, sockets: str, descriptors: Sequence[int], keeper: Keeper) -> WorkerProcess:
+def launch(
+    reactor: Any, plan: Plan, name: str, loads: int, descriptors: Sequence[int], keeper: Keeper
+) -> WorkerProcess:
     """
     Start a worker.
 
     :param reactor: the parent's; the worker installs one of the same kind.
     :param plan: see the class.
-    :param sockets: the directory for the workers' own sockets.
+    :param name: what the names of the workers' own sockets begin with.
+    :param loads: the file of the table of loads.
     :param descriptors: the listening sockets.
     :param keeper: whose place it fills.
     :return: the process.
@@ -89,13 +97,13 @@ def launch(reactor: Any, plan: Plan, sockets: str, descriptors: Sequence[int], k
         "patience": plan.patience,
         "reactor": type(reactor).__module__,
         "ignore_hangup": signal.getsignal(signal.SIGHUP) == signal.SIG_IGN,
-        "sockets": sockets,
+        "name": name,
         "number": keeper.number,
         "workers": plan.workers,
         "descriptors": list(range(FIRST_SOCKET, FIRST_SOCKET + len(descriptors))),
     }
     process = WorkerProcess(keeper, json.dumps(settings).encode() + b"\n")
-    mapping: dict[int, str | int] = {0: "w", 1: "r", 2: "r", REPORTS: "r"}
+    mapping: dict[int, str | int] = {0: "w", 1: "r", 2: "r", REPORTS: "r", LOADS: loads}
     mapping |= dict(enumerate(descriptors, FIRST_SOCKET))
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     # The current directory comes first in the path of -c, before the standard library, unless -P says otherwise. What
@@ -174,7 +182,7 @@ class WorkerProcess(ProcessProtocol):
 
         :param reason: how it has ended.
         """
-        self._lingering = self.reactor.callLater(_LINGER, self._close)
+        self._lingering = steady(self.reactor).callLater(_LINGER, self._close)
 
     def processEnded(self, reason: Failure) -> None:
         """
@@ -200,6 +208,8 @@ class WorkerProcess(ProcessProtocol):
             kind, *texts = json.loads(line)
             if kind == "ready":
                 self._keeper.ready()
+            elif kind == "alive":
+                self._keeper.alive()
             elif kind == "failed":
                 self._keeper.failed(*texts)
             else:

@@ -5,6 +5,7 @@ What a worker tells its parent: one JSON list on each line of a pipe, the kind f
 
     ["log", "info", "txsocketio.server", "a text, with newlines escaped"]
     ["ready"]
+    ["alive"]
     ["failed", "why it cannot start"]
 """
 
@@ -22,6 +23,8 @@ from zope.interface import implementer
 
 #: Characters of one log text: a pipe holds 64 KiB, and nobody reads more.
 MAX_TEXT: Final = 20_000
+#: Seconds between two signs of life.
+BEAT: Final = 1.0
 
 
 @implementer(ILogObserver)
@@ -42,6 +45,12 @@ class Reporter:
         Say that clients are served.
         """
         self._write("ready")
+
+    def alive(self) -> None:
+        """
+        Say that the reactor turns.
+        """
+        self._write("alive")
 
     def failed(self, message: str) -> None:
         """

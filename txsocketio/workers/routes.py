@@ -22,7 +22,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.support.steady import steady
 from txsocketio.workers.departures import Tunnels, depart
+from txsocketio.workers.peers import is_ours
 
 #: Connections that may be on the way to one worker; each may have a body with it.
 WINDOW: Final = 32
@@ -37,17 +39,17 @@ class Route:
     Pass requests on to one other worker.
     """
 
-    def __init__(self, reactor: Any, path: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, reactor: Any, address: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED) -> None:
         """
         :param reactor: the reactor.
-        :param path: of the other worker's socket.
+        :param address: of the other worker's UNIX socket.
         :param tunnels: those of this process.
         :param complaints: take what cannot be passed on.
         """
         self._complaints = complaints
         self._reactor = reactor
         self._tunnels = tunnels
-        self._path = path
+        self._address = address
         self._link: Any = None
         self._busy = False
         self._closed = False
@@ -77,11 +79,11 @@ class Route:
         # Not at once: the connection that a request came by is being read.
         if not self._busy:
             self._busy = True
-            self._reactor.callLater(0, self._go)
+            steady(self._reactor).callLater(0, self._go)
 
     def _go(self) -> None:
         if self._link is None and self._waiting:
-            connecting = connectProtocol(UNIXClientEndpoint(self._reactor, self._path, CONNECT_TIMEOUT), _Link(self))
+            connecting = connectProtocol(UNIXClientEndpoint(self._reactor, self._address, CONNECT_TIMEOUT), _Link(self))
             connecting.addCallbacks(self._connected, self._refuse_all)
             return
         self._busy = False
@@ -90,16 +92,27 @@ class Route:
             self._send(request, self._waiting.pop(request))
 
     def _connected(self, link: _Link) -> None:
+        transport: Any = link.transport
+        if not is_ours(transport):
+            self._complaints.error(
+                _log, "another user of this machine has taken the name of a worker's socket: it gets no connection"
+            )
+            link.forsake()
+            self._refuse_all(None)
+            return
         self._link = link
         if self._closed:
-            link.transport.loseConnection()  # type: ignore[union-attr]
+            transport.loseConnection()
         self._go()
 
-    def _refuse_all(self, _: Failure) -> None:
+    def _refuse_all(self, _: Failure | None) -> None:
         self._busy = False
         waiting, self._waiting = self._waiting, {}
         for refuse in waiting.values():
-            refuse()
+            try:
+                refuse()
+            except Exception:
+                self._complaints.failure(_log, "a request that nobody takes could not be refused")
 
     def _send(self, request: Any, refuse: Callable[[], Any]) -> None:
         try:
@@ -141,16 +154,26 @@ class _Link(Protocol):
     """
 
     def __init__(self, route: Route) -> None:
-        self._route = route
+        self._route: Route | None = route
+
+    def forsake(self) -> None:
+        """
+        End, and tell the route nothing.
+        """
+        self._route = None
+        transport: Any = self.transport
+        transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """
         Count confirmations, of one byte each.
         """
-        self._route.confirmed(len(data))
+        if self._route is not None:
+            self._route.confirmed(len(data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Tell the route.
         """
-        self._route.lost()
+        if self._route is not None:
+            self._route.lost()

@@ -5,8 +5,7 @@ The parent: it binds, starts the workers, replaces those that end, and ends them
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -19,15 +18,16 @@ from twisted.logger import Logger
 from txsocketio import signals
 from txsocketio.errors import UsageError
 from txsocketio.support.clock import global_reactor
+from txsocketio.support.ids import new_id
+from txsocketio.support.steady import steady
 from txsocketio.workers.inherited import SharedPorts
 from txsocketio.workers.keeper import Keeper
 from txsocketio.workers.loads import ABSENT, Loads
 from txsocketio.workers.process import Plan, launch
-from txsocketio.workers.sharing import loads_path
 
 _NEEDED: Final = (IReactorProcess, IReactorSocket, IReactorUNIX, IReactorFDSet)
-#: Bytes that the path of a UNIX socket may have, with the name of a worker's in the directory.
-_LONGEST_DIRECTORY: Final = 90
+#: Of the name of a start's sockets.
+_NAME_BYTES: Final = 15
 
 _log = Logger()
 
@@ -50,7 +50,7 @@ class WorkersService(Service):
         self._ports = SharedPorts()
         self._bound = False
         self._keepers: list[Keeper] = []
-        self._directory: str | None = None
+        self._loads: int | None = None
         self._stopping: list[Deferred[Any]] | None = None
         self.on_late_failure: Callable[[str], Any] = self._log_late_failure
 
@@ -102,7 +102,7 @@ class WorkersService(Service):
             return waiting
         self._stopping = [waiting]
         ends = [keeper.stop() for keeper in self._keepers]
-        deadline = self.reactor.callLater(self._plan.patience, self._kill)
+        deadline = steady(self.reactor).callLater(self._plan.patience, self._kill)
         # Closing a listening socket here ends it for the workers as well, who see their clients out over it.
         ended = DeferredList(ends, consumeErrors=True).addCallback(lambda _: self._ports.close())
         ended.addCallback(lambda _: self._cleared(deadline))
@@ -122,6 +122,8 @@ class WorkersService(Service):
     def _bind(self) -> None:
         if self._bound:
             return
+        if sys.platform != "linux":
+            raise UsageError("workers need Linux: their own sockets have names that other systems do not know")
         if not all(interface.providedBy(self.reactor) for interface in _NEEDED):
             kind = type(self.reactor).__name__
             raise UsageError(f"workers need a reactor that adopts sockets, which {kind} does not: try --reactor=poll")
@@ -132,16 +134,17 @@ class WorkersService(Service):
         if not self.running or self._keepers:
             return
         try:
-            # Only now: the directory belongs to the user that the workers run as.
-            directory = self._directory = _private_directory()
-            loads = Loads(loads_path(directory), self._plan.workers, create=True)
+            shared = self._loads = Loads.new_file(self._plan.workers)
         except OSError as error:
-            self._unable(f"workers have no place for their sockets: {error}")
+            self._unable(f"workers have no memory to share: {error}")
             return
-        begin = partial(launch, self.reactor, self._plan, directory, self._ports.descriptors)
+        loads = Loads(shared, self._plan.workers)
+        name = f"txsocketio-{new_id(_NAME_BYTES)}"
+        begin = partial(launch, self.reactor, self._plan, name, shared, self._ports.descriptors)
         numbers = range(1, self._plan.workers + 1)
         gone = partial(_leave, loads)
-        self._keepers = [Keeper(number, begin, self.reactor, self._unable, gone) for number in numbers]
+        clock, silence = steady(self.reactor), self._plan.silence
+        self._keepers = [Keeper(number, begin, clock, self._unable, gone, silence) for number in numbers]
         for keeper in self._keepers:
             keeper.start()
 
@@ -159,8 +162,9 @@ class WorkersService(Service):
         if deadline.active():
             deadline.cancel()
         self._bound, self._keepers = False, []
-        if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
+        shared, self._loads = self._loads, None
+        if shared is not None:
+            os.close(shared)
         signals.forget(self.reactor, self.hurry)
         stopping, self._stopping = self._stopping or (), None
         for waiting in stopping:
@@ -182,12 +186,3 @@ class WorkersService(Service):
 
 def _leave(loads: Loads, number: int) -> None:
     loads.set(number, ABSENT)
-
-
-def _private_directory() -> str:
-    # mkdtemp() lets nobody else in.
-    directory = tempfile.mkdtemp(prefix="txsocketio-")
-    if len(os.fsencode(directory)) > _LONGEST_DIRECTORY:
-        os.rmdir(directory)
-        directory = tempfile.mkdtemp(prefix="txsocketio-", dir="/tmp")
-    return directory

@@ -10,7 +10,6 @@ owner. A connection that carries requests for several sessions, as those of a pr
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,23 +30,15 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
-def socket_path(directory: str, number: int) -> str:
+def socket_name(name: str, number: int) -> str:
     """
-    Give the path of a worker's socket.
+    Give the address of a worker's socket: in Linux's abstract namespace, so that there is no file which somebody could
+    remove, or which a killed process could leave.
 
-    :param directory: that of all of them, which nobody else may enter.
+    :param name: what those of all of them begin with, which nobody else uses.
     :param number: of the worker.
     """
-    return os.path.join(directory, mark_of(number))
-
-
-def loads_path(directory: str) -> str:
-    """
-    Give the path of the table of loads.
-
-    :param directory: that of the sockets.
-    """
-    return os.path.join(directory, "loads")
+    return f"\0{name}-{mark_of(number)}"
 
 
 class Sharing:
@@ -55,24 +46,22 @@ class Sharing:
     Have a server's resource pass on what belongs to other workers, and take what they pass on.
     """
 
-    def __init__(
-        self, resource: EngineResource, site: Any, reactor: Any, directory: str, number: int, workers: int
-    ) -> None:
+    def __init__(self, resource: EngineResource, site: Any, reactor: Any, name: str, number: int, workers: int) -> None:
         """
         :param resource: of the server.
         :param site: serves that resource; what others pass on goes there.
         :param reactor: an IReactorSocket and IReactorUNIX.
-        :param directory: see socket_path().
+        :param name: see socket_name().
         :param number: of this worker, from 1.
         :param workers: how many there are.
         """
         complaints = resource.engine.complaints
         self._reactor = reactor
-        self._path = socket_path(directory, number)
+        self._address = socket_name(name, number)
         self._arrivals = Arrivals(site, reactor, complaints)
         self._tunnels = Tunnels()
         self._routes: Mapping[int, Route] = {
-            other: Route(reactor, socket_path(directory, other), self._tunnels, complaints)
+            other: Route(reactor, socket_name(name, other), self._tunnels, complaints)
             for other in range(1, workers + 1)
             if other != number
         }
@@ -87,10 +76,7 @@ class Sharing:
 
         :raises twisted.internet.error.CannotListenError: when that cannot be done.
         """
-        if os.path.lexists(self._path):
-            # A worker of this number that was killed has left it.
-            os.unlink(self._path)
-        self._port = self._reactor.listenUNIX(self._path, self._arrivals, mode=0o600)
+        self._port = self._reactor.listenUNIX(self._address, self._arrivals)
 
     def stop(self) -> Deferred[Any]:
         """
