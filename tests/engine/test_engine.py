@@ -155,6 +155,19 @@ class ShutdownTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(again))
         kit.nothing_left(self)
 
+    def test_one_whose_transport_cannot_be_closed_keeps_no_other_open(self):
+        kit = Kit(close_timeout=7.0)
+        other = FakeStream(kit.generation)
+        kit.engine.open(kit.generation, other, None)
+        self.patch(kit.transport, "close", lambda: 1 / 0)
+        end = kit.engine.shutdown()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("close", other.calls)
+        other.lose()
+        kit.clock.advance(7.1)
+        self.assertIsNone(self.successResultOf(end))
+        kit.nothing_left(self)
+
     def test_sessions_that_close_already_are_waited_for(self):
         kit = Kit()
         kit.session.close("forced close")

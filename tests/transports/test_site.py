@@ -119,6 +119,13 @@ class BoundedSiteTests(SynchronousTestCase):
         form = [("Content-Type", "application/x-www-form-urlencoded")]
         self.assertEqual(server.raw(raw_request("POST", "/upload", b"a=1&b=2", form)).response.body, b"7 2")
 
+    def test_a_content_type_that_is_none_makes_no_form(self):
+        server = self.serve(bounded_path=b"/socket.io")
+        for odd in ("\x0bb", "a\x1eb", "a\x85b", "\x0bapplication/x-www-form-urlencoded"):
+            request = raw_request("POST", "/upload", b"a=1&b=2", [("Content-Type", odd)])
+            self.assertEqual(server.raw(request).response.status, 200)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_forms_are_not_parsed_below_it(self):
         form = [("Content-Type", "application/x-www-form-urlencoded")]
         self.assertEqual(self.serve().raw(raw_request("POST", "/upload", b"a=1&b=2", form)).response.body, b"7 0")

@@ -217,7 +217,11 @@ class Engine:
         sessions = list(self.sessions.values())
         ends = [session.when_closed() for session in sessions]
         for session in sessions:
-            session.close(SERVER_SHUTTING_DOWN)
+            try:
+                session.close(SERVER_SHUTTING_DOWN)
+            except Exception:
+                # The others shall hear of the end, too; what is left of this one is dropped when its time is over.
+                self.complaints.failure(_log, "session {sid} could not be closed", sid=session.sid[:6])
         return defer.gatherResults(ends).addCallback(lambda _: self._close())
 
     def reopen(self) -> None:

@@ -43,6 +43,8 @@ LINGER = 2.0
 _KEPT_IN_MEMORY: Final = 100_000
 #: Fields that a form may have, and what parts them.
 _MOST_FIELDS: Final = 1000
+#: Finds what no media type holds.
+_NO_TYPE: Final = re.compile(rb"[^\t\x20-\x7e]").search
 _FIELD_MARKS: Final = {
     b"application/x-www-form-urlencoded": (b"&", b";"),
     b"multipart/form-data": (b"\n--",),
@@ -157,6 +159,9 @@ class BoundedRequest(Request):
         self._whole = True
         if self._deadlines is not None:
             self._deadlines.stop(self)
+        if _NO_TYPE(b"".join(self.requestHeaders.getRawHeaders(b"content-type", ()))):
+            # What is no media type is no form; the standard library, by which twisted.web asks, raises.
+            self._parsePOSTFormSubmission = False
         if self.bounded and not self.refused and self._parsePOSTFormSubmission and self._has_many_fields():
             self.refused = True
             self.channel.persistent = False

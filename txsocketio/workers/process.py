@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import Logger, LogLevel
+from twisted.logger import InvalidLogLevelError, Logger, LogLevel
 from twisted.python.failure import Failure
 
 from txsocketio.support.steady import steady
@@ -214,7 +214,7 @@ class WorkerProcess(ProcessProtocol):
                 self._keeper.failed(*texts)
             else:
                 self._log(*texts)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError, InvalidLogLevelError):
             self._printed(line)
 
     def _printed(self, line: bytes) -> None:
