@@ -10,8 +10,8 @@ from typing import Final
 
 #: A part of the target's name, and of what the finding says.
 KNOWN: Final[tuple[tuple[str, str], ...]] = (
-    # A Content-Type with a control character in it that Python takes for the end of a line: twisted.web raises, in sites
-    # that are not ours.
+    # A Content-Type with a control character in it that Python takes for the end of a line: in sites that are not ours
+    # twisted.web raises.
     ("pair-short", "Header values may not contain linefeed"),
 )
 
