@@ -294,11 +294,11 @@ def modules(layer: str) -> Iterator[str]:
     List the modules of a layer with what each says of itself.
     """
     # The law that says so is enforced there.
-    from tests.test_house import LAYERS
+    from tests.test_house import layer_of
 
     for path in sorted((DOCS.parent / "txsocketio").rglob("*.py")):
         name = ".".join(path.relative_to(DOCS.parent / "txsocketio").with_suffix("").parts)
-        if name.endswith("__init__") or LAYERS[name.split(".")[0]] != int(layer):
+        if name.endswith("__init__") or layer_of(f"txsocketio.{name}") != int(layer):
             continue
         first = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n\n")[0]
         yield from (f"``{name}``", f"   {' '.join(first.split()).rstrip(':')}", "")

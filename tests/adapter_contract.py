@@ -10,12 +10,12 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txsocketio.ack import AckTable
-from txsocketio.dispatch import NO_ACK
+from txsocketio.core.acks import AckTable
+from txsocketio.core.handlers import NO_ACK
+from txsocketio.core.targets import EVERYBODY, RemoteSocket, Target
 from txsocketio.errors import AdapterError, BroadcastTimeout, UnencodableValue, UsageError
 from txsocketio.interfaces import IAdapter, IMember
 from txsocketio.protocol.packet import EVENT, Packet
-from txsocketio.targets import EVERYBODY, RemoteSocket, Target
 
 #: The namespace that the adapters are for.
 NAME = "/chat"

@@ -16,8 +16,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import Interface, implementer
 
+from tests.transports.http.test_snapshot import TLSTransport
 from tests.transports.http_kit import Exchange, raw_request
-from tests.transports.test_snapshot import TLSTransport
 from txsocketio import BaseNamespace, SocketIOServer
 
 

@@ -17,9 +17,9 @@ from tests.transports.handshake_corpus import request
 from tests.transports.websocket_kit import Connection, close_frame, frames, text
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
-from txsocketio.server import SocketIOServer
-from txsocketio.service import PathResource
-from txsocketio.transports.site import BoundedSite
+from txsocketio.server.server import SocketIOServer
+from txsocketio.server.service import PathResource
+from txsocketio.transports.http.site import BoundedSite
 
 #: What comes, and how many calls it may take.
 BUDGET = {"accept": 7, "handshake": 100, "namespace": 54, "close": 62}

@@ -15,7 +15,7 @@ from txsocketio.namespace import BaseNamespace
 from txsocketio.protocol.encoded import EncodedControl
 from txsocketio.testing import connect
 from txsocketio.testing.network import MemoryStream
-from txsocketio.transports.snapshot import HandshakeRequest
+from txsocketio.transports.http.snapshot import HandshakeRequest
 
 PING, UPGRADE = 2, 5
 

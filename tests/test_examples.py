@@ -34,7 +34,7 @@ from tests.processes import ROOT, free_port, run, script, started
 from txsocketio import ConnectionRefused
 from txsocketio.errors import AckTimeout
 from txsocketio.testing import Client, connect
-from txsocketio.transports.snapshot import HandshakeRequest
+from txsocketio.transports.http.snapshot import HandshakeRequest
 
 EXAMPLES = ROOT / "docs" / "examples"
 JS_CLIENT = ROOT / "tests" / "integration" / "js" / "node_modules" / "sio4"

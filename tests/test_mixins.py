@@ -4,7 +4,7 @@ gevent-socketio's mix-ins: who gets what.
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txsocketio.adapter import MemoryAdapter
+from txsocketio.core.adapter import MemoryAdapter
 from txsocketio.errors import ReservedEvent, UsageError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 

@@ -9,12 +9,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface, implementer
 
-from txsocketio.acl import AccessMixin
-from txsocketio.dispatch import NO_ACK
+from txsocketio.core.acl import AccessMixin
+from txsocketio.core.handlers import NO_ACK
 from txsocketio.errors import UsageError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
-from txsocketio.server import SocketIOServer
+from txsocketio.server.server import SocketIOServer
 from txsocketio.testing import connect
 from txsocketio.virtsocket import GLOBAL_NS
 

@@ -15,7 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from txsocketio.redis.adapter import NamespaceAdapter
+from txsocketio.redis.cluster.adapter import NamespaceAdapter
 from txsocketio.tap import Options
 
 NAMESPACE = "from txsocketio.namespace import BaseNamespace\n"

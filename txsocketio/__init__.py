@@ -5,7 +5,7 @@ What most applications need is here; :mod:`txsocketio.errors`, :mod:`txsocketio.
 :mod:`txsocketio.interfaces` have the rest.
 """
 
-from txsocketio.dispatch import NO_ACK, event
+from txsocketio.core.handlers import NO_ACK, event
 from txsocketio.errors import (
     AckDisconnected,
     AckError,
@@ -18,11 +18,11 @@ from txsocketio.errors import (
     SocketIOError,
     UsageError,
 )
-from txsocketio.manage import socketio_manage
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
-from txsocketio.resource import SocketIOResource
-from txsocketio.server import SocketIOServer
+from txsocketio.server.manage import socketio_manage
+from txsocketio.server.resource import SocketIOResource
+from txsocketio.server.server import SocketIOServer
 from txsocketio.transports.resource import EngineResource
 from txsocketio.virtsocket import GLOBAL_NS, Socket
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from txsocketio.broadcast import broadcast_event
-from txsocketio.targets import Target, check_rooms
+from txsocketio.core.broadcast import broadcast_event
+from txsocketio.core.targets import Target, check_rooms
 
 if TYPE_CHECKING:
-    from txsocketio.mounts import MountedNamespace
+    from txsocketio.core.mounts import MountedNamespace
 
 
 class RoomsMixin:

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.defer import Deferred
 
-from txsocketio.acl import AccessMixin
-from txsocketio.addressing import Addressing
-from txsocketio.credentials import CredentialsMixin
-from txsocketio.decorated import DecoratedCall
-from txsocketio.dispatch import NO_ACK, HandlerTable, refuse_taken_names
-from txsocketio.hooks import Hooks
-from txsocketio.jobs import Jobs, as_job
-from txsocketio.lifecycle import Joining, close_namespace, refusal
+from txsocketio.core.acl import AccessMixin
+from txsocketio.core.addressing import Addressing
+from txsocketio.core.credentials import CredentialsMixin
+from txsocketio.core.decorated import DecoratedCall
+from txsocketio.core.handlers import NO_ACK, HandlerTable, refuse_taken_names
+from txsocketio.core.hooks import Hooks
+from txsocketio.core.jobs import Jobs, as_job
+from txsocketio.core.lifecycle import Joining, close_namespace, refusal
+from txsocketio.core.sending import Sending
 from txsocketio.protocol.packet import DISCONNECT, Packet
 from txsocketio.reasons import SERVER_NAMESPACE_DISCONNECT
-from txsocketio.sending import Sending
 
 if TYPE_CHECKING:
-    from txsocketio.mounts import MountedNamespace
+    from txsocketio.core.mounts import MountedNamespace
     from txsocketio.virtsocket import Socket
 
 

@@ -15,15 +15,15 @@ from twisted.python import usage
 from twisted.web.static import File
 
 from txsocketio.errors import UsageError
-from txsocketio.listening import ListeningService
-from txsocketio.namespaces_option import load_namespaces
-from txsocketio.server import SocketIOServer
-from txsocketio.service import SocketIOService
+from txsocketio.server.listening import ListeningService
+from txsocketio.server.loading import load_namespaces
+from txsocketio.server.server import SocketIOServer
+from txsocketio.server.service import SocketIOService
+from txsocketio.server.workers.marks import MAX_WORKERS
+from txsocketio.server.workers.parent import WorkersService
+from txsocketio.server.workers.process import Plan
+from txsocketio.server.workers.sockets import can_be_shared, with_backlog
 from txsocketio.support.options import EngineOptions
-from txsocketio.workers.inherited import can_be_shared, with_backlog
-from txsocketio.workers.marks import MAX_WORKERS
-from txsocketio.workers.process import Plan
-from txsocketio.workers.service import WorkersService
 
 _DEFAULTS = EngineOptions()
 _LISTEN = "tcp:8000:interface=127.0.0.1"

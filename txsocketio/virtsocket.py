@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Final
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from txsocketio.core.jobs import as_job
+from txsocketio.core.lifecycle import close_namespace
+from txsocketio.core.membership import Membership
+from txsocketio.core.mounts import normalise_name
 from txsocketio.interfaces import ISession, ISessionListener
-from txsocketio.jobs import as_job
-from txsocketio.lifecycle import close_namespace
-from txsocketio.membership import Membership
-from txsocketio.mounts import normalise_name
 from txsocketio.namespace import BaseNamespace
 from txsocketio.packet import as_packet
 from txsocketio.protocol.encoded import EncodedPacket

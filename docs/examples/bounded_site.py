@@ -3,7 +3,7 @@ from twisted.web.resource import Resource
 
 from chat import Chat
 from txsocketio import SocketIOServer
-from txsocketio.transports.site import BoundedSite
+from txsocketio.transports.http.site import BoundedSite
 
 resource = SocketIOServer({"/chat": Chat}).resource()
 root = Resource()

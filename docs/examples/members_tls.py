@@ -6,7 +6,7 @@ from twisted.internet import endpoints, reactor, ssl
 from twisted.web.resource import Resource
 
 from members import server
-from txsocketio.transports.site import BoundedSite
+from txsocketio.transports.http.site import BoundedSite
 
 authority = ssl.Certificate.loadPEM(Path("authority.pem").read_bytes())
 certificate = ssl.PrivateCertificate.loadPEM(Path("server.pem").read_bytes())

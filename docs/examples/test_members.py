@@ -3,7 +3,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from members import namespaces, portal
 from txsocketio import ConnectionRefused
 from txsocketio.testing import connect
-from txsocketio.transports.snapshot import HandshakeRequest
+from txsocketio.transports.http.snapshot import HandshakeRequest
 
 
 class CookieTests(SynchronousTestCase):

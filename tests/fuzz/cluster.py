@@ -11,8 +11,8 @@ from tests.fuzz import seeds
 from tests.fuzz.codecs import refused
 from tests.fuzz.target import same, target
 from txsocketio.errors import UnencodableValue, WireError
-from txsocketio.redis import python_socketio, values, wire
-from txsocketio.redis.channels import Channels
+from txsocketio.redis.formats import python_socketio, values, wire
+from txsocketio.redis.formats.channels import Channels
 
 
 def _read(decode: Callable[[bytes], Any], encode: Callable[[Any], bytes], data: bytes) -> Any:

@@ -20,15 +20,15 @@ from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject
 from txsocketio.protocol.jsoncodec import JSONCodec
 from txsocketio.protocol.packet import ACK, CONNECT, DISCONNECT, EVENT, JSON, MESSAGE, Packet
 from txsocketio.protocol.text import UnitReader, utf8_units
-from txsocketio.redis.url import parse_url
-from txsocketio.transports.compression import choose_coding
-from txsocketio.transports.cookies import SessionCookie
-from txsocketio.transports.cors import same_origin
-from txsocketio.transports.facts import parse_query
-from txsocketio.transports.snapshot import HandshakeRequest
-from txsocketio.workers.marks import owner_of
-from txsocketio.workers.passages import BadPassage, PassageReader
-from txsocketio.workers.reports import Lines
+from txsocketio.redis.link.url import parse_url
+from txsocketio.server.workers.handoff.frames import BadPassage, PassageReader
+from txsocketio.server.workers.marks import owner_of
+from txsocketio.server.workers.reports import Lines
+from txsocketio.transports.http.compression import choose_coding
+from txsocketio.transports.http.cookies import SessionCookie
+from txsocketio.transports.http.cors import same_origin
+from txsocketio.transports.http.request import parse_query
+from txsocketio.transports.http.snapshot import HandshakeRequest
 
 _LIMIT = 100
 _TYPES = (b"text/plain", b"application/octet-stream")

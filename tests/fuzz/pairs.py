@@ -16,8 +16,8 @@ from txsocketio.errors import ProtocolError
 from txsocketio.protocol import frames, jsoncodec
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import ACK, EVENT, Packet
-from txsocketio.transports import unmasking
-from txsocketio.transports.facts import parse_query
+from txsocketio.transports.http.request import parse_query
+from txsocketio.transports.websocket import unmasking
 
 _unmask = unmasking.choose()
 

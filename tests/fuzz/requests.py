@@ -16,12 +16,12 @@ from tests.fuzz.mutation import choice, cut, cuts, pieces
 from tests.fuzz.target import hold, same, target
 from tests.fuzz.watch import Watched
 from tests.limits.stack import Stack
+from tests.transports.fastpath.test_handshake import OPTIONS, TARGETS, Both
+from tests.transports.fastpath.test_polls import LEFT, TAKEN, SameWayTestCase
 from tests.transports.handshake_corpus import CHANGES, request
 from tests.transports.http_kit import raw_request
 from tests.transports.short_kit import Pair
-from tests.transports.test_fast_events import Heard
-from tests.transports.test_short_handshake import OPTIONS, TARGETS, Both
-from tests.transports.test_shortway import LEFT, TAKEN, SameWayTestCase
+from tests.transports.websocket.test_fast_events import Heard
 from tests.transports.websocket_kit import handshake, text
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")

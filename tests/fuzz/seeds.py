@@ -104,5 +104,5 @@ def legacy_lines() -> list[bytes]:
     """
     Give what clients of 0.9 and their server said over each transport.
     """
-    found = json.loads((_TESTS / "transports" / "legacy_sessions.json").read_text("utf-8"))
+    found = json.loads((_TESTS / "transports" / "legacy" / "legacy_sessions.json").read_text("utf-8"))
     return [line[1].encode() for lines in found.values() for line in lines if isinstance(line, list)]

@@ -8,10 +8,10 @@ from cProfile import Profile
 from tests.hostile import application
 from tests.hostile.application import ALLOWED, OPEN, codes_of
 from txsocketio import BaseNamespace, BroadcastMixin, RoomsMixin
-from txsocketio.calls import Calls
-from txsocketio.decorated import DecoratedCall
-from txsocketio.dispatch import Handler
-from txsocketio.hooks import Hooks
+from txsocketio.core.decorated import DecoratedCall
+from txsocketio.core.dispatch import Calls
+from txsocketio.core.handlers import Handler
+from txsocketio.core.hooks import Hooks
 
 
 def _codes_in(code):

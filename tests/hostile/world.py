@@ -15,7 +15,7 @@ from tests.transports.http_kit import Exchange, raw_request
 from tests.transports.websocket_kit import BINARY, TEXT, Connection, frame, frames, handshake
 from txsocketio import SocketIOServer
 from txsocketio.testing import connect
-from txsocketio.transports.site import BoundedSite
+from txsocketio.transports.http.site import BoundedSite
 
 MODERN = {
     "polling": "/socket.io/?EIO={revision}&transport=polling{sid}",

@@ -17,8 +17,8 @@ from tests.adapter_contract import NAME
 from tests.valkey import Valkey
 from txsocketio import BaseNamespace
 from txsocketio.redis import RedisAdapter
-from txsocketio.redis.adapter import NamespaceAdapter
-from txsocketio.server import SocketIOServer
+from txsocketio.redis.cluster.adapter import NamespaceAdapter
+from txsocketio.server.server import SocketIOServer
 
 _clusters = count()
 _shared: list[Valkey] = []

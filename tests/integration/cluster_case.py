@@ -12,7 +12,7 @@ from tests.integration.clusters import NodePeer, Them, Us
 from tests.integration.redis_kit import RedisCase
 from txsocketio import BaseNamespace, RoomsMixin
 from txsocketio.redis import RedisAdapter
-from txsocketio.server import SocketIOServer
+from txsocketio.server.server import SocketIOServer
 
 _MARK = "everything before has arrived"
 

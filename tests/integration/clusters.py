@@ -18,7 +18,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from tests.integration.node import ensure_packages, environment, node
-from txsocketio.server import SocketIOServer
+from txsocketio.server.server import SocketIOServer
 
 reactor: Any = _reactor
 

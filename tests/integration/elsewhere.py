@@ -20,11 +20,11 @@ from zope.interface import implementer
 from tests.integration.protocol_applications import Echo
 from tests.integration.protocol_case import ProtocolCase
 from tests.integration.raw_client import Peer, Wire
-from txsocketio.service import PathResource
+from txsocketio.server.service import PathResource
+from txsocketio.server.workers.affinity import Sharing
+from txsocketio.server.workers.sockets import Inheritance
+from txsocketio.transports.http.site import BoundedSite
 from txsocketio.transports.resource import EngineResource
-from txsocketio.transports.site import BoundedSite
-from txsocketio.workers.inherited import Inheritance
-from txsocketio.workers.sharing import Sharing
 
 CERTIFICATE = KeyPair.generate(size=2048).selfSignedCert(1, commonName="example.org")
 

@@ -18,11 +18,11 @@ from twisted.trial.unittest import TestCase
 from tests.integration.protocol_applications import Echo, Journal, Patient, Talkative
 from tests.integration.raw_client import Peer, WebSocket, until
 from tests.integration.raw_sessions import Poller, PollingTalk, Talk, WebSocketTalk
-from txsocketio.server import SocketIOServer
-from txsocketio.service import PathResource
+from txsocketio.server.server import SocketIOServer
+from txsocketio.server.service import PathResource
 from txsocketio.support.options import GENERATIONS
+from txsocketio.transports.http.site import BoundedSite
 from txsocketio.transports.resource import EngineResource
-from txsocketio.transports.site import BoundedSite
 
 #: As in the public suites: for tests whose subject is time.
 BRISK = {"ping_interval": 0.3, "ping_timeout": 0.2}

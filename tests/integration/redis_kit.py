@@ -16,8 +16,8 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from tests.valkey import Valkey
-from txsocketio.redis.link import LinkLimits, RedisLink
-from txsocketio.redis.status import LinkStatus
+from txsocketio.redis.link.link import LinkLimits, RedisLink
+from txsocketio.redis.link.state import LinkStatus
 
 #: Notices faults fast, retries fast.
 BRISK = LinkLimits(connect_timeout=1.0, reply_timeout=0.5, ping_interval=0.3, first_delay=0.02, max_delay=0.1)

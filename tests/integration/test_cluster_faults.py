@@ -20,10 +20,10 @@ from tests.integration.clusters import NodePeer
 from tests.integration.redis_kit import RedisCase, until
 from tests.processes import free_port, script, started
 from txsocketio import BaseNamespace
+from txsocketio.core.targets import EVERYBODY, AdapterState
 from txsocketio.errors import AdapterError, BroadcastTimeout
 from txsocketio.redis import LinkLimits, RedisAdapter
-from txsocketio.server import SocketIOServer
-from txsocketio.targets import EVERYBODY, AdapterState
+from txsocketio.server.server import SocketIOServer
 
 #: Notices silence soon, but not on a busy machine, and comes back soon.
 LIMITS = LinkLimits(connect_timeout=2.0, reply_timeout=1.5, ping_interval=0.3, first_delay=0.02, max_delay=0.1)

@@ -15,7 +15,7 @@ from tests.integration.clusters import NodePeer, outward
 from tests.processes import ROOT
 from tests.processes import environment as python_environment
 from txsocketio.redis import RedisEmitter
-from txsocketio.redis.python_socketio import DEFAULT_CHANNEL
+from txsocketio.redis.formats.python_socketio import DEFAULT_CHANNEL
 
 VALUES = ["\u00e9 \U0001f600", 1.5, None, {"a": [b"\x00\xff", {"b": b""}]}]
 

@@ -19,12 +19,12 @@ from tests.adapter_contract import NAME, Member, said, to
 from tests.integration.adapter_kit import AdapterKit, shared_valkey
 from tests.integration.redis_kit import RedisCase, until
 from txsocketio import BaseNamespace
-from txsocketio.dispatch import NO_ACK
+from txsocketio.core.handlers import NO_ACK
+from txsocketio.core.targets import EVERYBODY, Target
 from txsocketio.errors import AdapterError, UnencodableValue, UsageError
 from txsocketio.redis import RedisAdapter
-from txsocketio.redis.incoming import LONGEST_WAIT
-from txsocketio.server import SocketIOServer
-from txsocketio.targets import EVERYBODY, Target
+from txsocketio.redis.cluster.receiver import LONGEST_WAIT
+from txsocketio.server.server import SocketIOServer
 from txsocketio.testing import connect
 
 EVENT = {"type": 2, "data": ["said", 1], "nsp": NAME}

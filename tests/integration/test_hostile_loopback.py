@@ -18,7 +18,7 @@ from tests.hostile.watch import Watch
 from tests.hostile.world import framed, payload
 from tests.transports.websocket_kit import close_frame, handshake
 from txsocketio import SocketIOServer
-from txsocketio.transports.site import BoundedSite
+from txsocketio.transports.http.site import BoundedSite
 
 SEED = 7
 ROUNDS = 40

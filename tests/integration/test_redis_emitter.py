@@ -15,7 +15,7 @@ from tests.redis.kit import vectors
 from txsocketio.errors import AdapterError, ReservedEvent, UnencodableValue, UsageError
 from txsocketio.redis import emitter as module
 from txsocketio.redis.emitter import RedisEmitter
-from txsocketio.redis.link import RedisLink
+from txsocketio.redis.link.link import RedisLink
 
 
 class Publishing(RedisCase):

@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.redis_kit import BRISK, Heard, RedisCase, Seen, until
 from txsocketio.errors import AdapterError, UsageError
-from txsocketio.redis.link import LinkLimits, RedisLink, retry_delay
+from txsocketio.redis.link.link import LinkLimits, RedisLink, retry_delay
 
 
 class Delays(SynchronousTestCase):

@@ -13,7 +13,7 @@ from tests.integration.redis_kit import BRISK, Heard, RedisCase, until
 from tests.processes import ROOT, environment
 from tests.valkey import programs
 from txsocketio.errors import AdapterError, UsageError
-from txsocketio.redis.link import LinkLimits, RedisLink
+from txsocketio.redis.link.link import LinkLimits, RedisLink
 
 
 class Messages(RedisCase):
@@ -199,7 +199,7 @@ class WithoutHiredis(RedisCase):
             "import sys; sys.modules['hiredis'] = None\n"
             "from twisted.internet.task import react\n"
             "from twisted.internet.defer import Deferred, DeferredQueue, ensureDeferred\n"
-            "from txsocketio.redis.link import RedisLink\n"
+            "from txsocketio.redis.link.link import RedisLink\n"
             "async def main(reactor):\n"
             "    link, heard = RedisLink(sys.argv[1]), DeferredQueue()\n"
             "    await_confirmed = link.subscribe(b'c', lambda *message: heard.put(message))\n"
@@ -219,7 +219,7 @@ class WithoutHiredis(RedisCase):
 
     def test_making_a_link_installs_no_reactor(self):
         script = (
-            "import sys, txsocketio.redis.link as link\n"
+            "import sys, txsocketio.redis.link.link as link\n"
             "link.RedisLink('redis://').subscribe(b'c', print)\n"
             "assert 'twisted.internet.reactor' not in sys.modules\n"
         )

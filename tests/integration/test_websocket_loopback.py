@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from txsocketio.protocol.frames import binary_frame, text_frame
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.websocket import WebSocketUpgrades
+from txsocketio.transports.websocket.transport import WebSocketUpgrades
 
 CERTIFICATE = KeyPair.generate(size=2048).selfSignedCert(1, commonName="example.org")
 

@@ -17,10 +17,12 @@ from tests.integration.elsewhere import Elsewhere
 from tests.integration.protocol_case import ProtocolCase
 from tests.integration.raw_client import Peer, Wire, until
 from tests.integration.raw_sessions import UNKNOWN, Poller, Revision4
-from txsocketio.workers import arrivals, peers, routes
-from txsocketio.workers.passages import Passage
-from txsocketio.workers.routes import WINDOW
-from txsocketio.workers.sharing import socket_name
+from txsocketio.server.workers import peers
+from txsocketio.server.workers.affinity import socket_name
+from txsocketio.server.workers.handoff import receiver as arrivals
+from txsocketio.server.workers.handoff import routes
+from txsocketio.server.workers.handoff.frames import Passage
+from txsocketio.server.workers.handoff.routes import WINDOW
 
 UNKNOWN_TO_ALL = "ff" + 22 * "x"
 

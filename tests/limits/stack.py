@@ -14,7 +14,7 @@ from twisted.web.server import Site
 
 from tests.transports.http_kit import Response, raw_request
 from tests.transports.websocket_kit import Connection
-from txsocketio.server import SocketIOServer
+from txsocketio.server.server import SocketIOServer
 
 #: What one read of a socket brings at most.
 READ_SIZE = 65536

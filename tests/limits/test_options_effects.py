@@ -11,8 +11,8 @@ from zope.interface import Interface
 from tests.limits.kit import EIO4, PollingPeer, StackCase, WebSocketPeer
 from txsocketio.errors import OptionError
 from txsocketio.namespace import BaseNamespace
-from txsocketio.resource import SocketIOResource
-from txsocketio.server import SocketIOServer
+from txsocketio.server.resource import SocketIOResource
+from txsocketio.server.server import SocketIOServer
 
 POLLING = {**EIO4, "transport": "polling"}
 KINDS = (WebSocketPeer, PollingPeer)

@@ -7,13 +7,13 @@ import tracemalloc
 
 from tests.limits.kit import SECRET, PollingPeer, StackCase, WebSocketPeer, events
 from tests.transports.websocket_kit import PING, frame
+from txsocketio.core.targets import Target
 from txsocketio.errors import OptionError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
 from txsocketio.protocol.packet import EVENT, Packet
-from txsocketio.server import SocketIOServer
+from txsocketio.server.server import SocketIOServer
 from txsocketio.support.options import MIB
-from txsocketio.targets import Target
 
 
 class Echo(RoomsMixin, BroadcastMixin, BaseNamespace):

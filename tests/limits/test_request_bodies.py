@@ -9,8 +9,8 @@ from tests.limits.kit import EIO4, SECRET, HTTPLine, PollingPeer, StackCase, mes
 from tests.limits.stack import Line
 from tests.transports.http_kit import Response, raw_request
 from txsocketio.namespace import BaseNamespace
-from txsocketio.server import SocketIOServer
-from txsocketio.transports.site import LINGER
+from txsocketio.server.server import SocketIOServer
+from txsocketio.transports.http.site import LINGER
 
 LIMIT = 1_000_000
 

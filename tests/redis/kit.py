@@ -13,7 +13,7 @@ import msgpack
 from hypothesis import strategies as st
 
 from tests.protocol.kit import event_names, namespaces, texts, values, values_with_bytes
-from txsocketio.redis import messages as m
+from txsocketio.redis.cluster import messages as m
 
 ids = st.text(min_size=1, max_size=12)
 rooms = st.lists(texts, max_size=3).map(tuple)

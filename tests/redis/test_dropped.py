@@ -11,11 +11,11 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from txsocketio.engine.complaints import Complaints
-from txsocketio.redis.channels import Channels
-from txsocketio.redis.incoming import Incoming
-from txsocketio.redis.listener import PythonSocketIOListener
-from txsocketio.redis.requests import Requests
-from txsocketio.redis.status import Standing
+from txsocketio.redis.cluster.receiver import Incoming
+from txsocketio.redis.cluster.requests import Requests
+from txsocketio.redis.formats.channels import Channels
+from txsocketio.redis.link.state import Standing
+from txsocketio.redis.python_publishers import PythonSocketIOListener
 
 MANY = 200
 SECRET = b"pa55w0rd"

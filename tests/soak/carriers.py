@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.soak.wire import Ended, Line, WebSocket
-from txsocketio.protocol.legacy_engine import LegacyCodec
+from txsocketio.protocol.engineio_legacy import LegacyCodec
 
 _TEXT = "Content-Type: text/plain;charset=UTF-8"
 _FORM = "Content-Type: application/x-www-form-urlencoded"

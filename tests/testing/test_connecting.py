@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from txsocketio.errors import AckDisconnected, AckTimeout, BroadcastTimeout, ConnectionRefused, OptionError, UsageError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
-from txsocketio.server import SocketIOServer
+from txsocketio.server.server import SocketIOServer
 from txsocketio.testing import Event, Reasons, connect
-from txsocketio.transports.snapshot import HandshakeRequest
+from txsocketio.transports.http.snapshot import HandshakeRequest
 
 
 class Chat(RoomsMixin, BroadcastMixin, BaseNamespace):

@@ -16,8 +16,8 @@ from twisted.web.server import Site
 from tests.transports.http_kit import Server
 from tests.transports.websocket_kit import KEY, frames, text
 from txsocketio import BaseNamespace, ConnectionRefused
-from txsocketio.protocol.legacy_engine import LegacyCodec
-from txsocketio.server import SocketIOServer
+from txsocketio.protocol.engineio_legacy import LegacyCodec
+from txsocketio.server.server import SocketIOServer
 
 UPGRADE = [
     ("Connection", "Upgrade"),

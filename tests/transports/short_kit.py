@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from tests.transports.http_kit import Server
-from txsocketio.transports.short_channel import ShortChannel
+from txsocketio.transports.fastpath.channel import ShortChannel
 
 POLL = "/socket.io/?EIO=4&transport=polling&t=Pq.x-1&sid={sid}"
 

@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
 from tests.transports.http_kit import Server, raw_request
-from txsocketio.server import SocketIOServer
-from txsocketio.transports.site import BoundedSite
+from txsocketio.server.server import SocketIOServer
+from txsocketio.transports.http.site import BoundedSite
 
 MANY = 150
 

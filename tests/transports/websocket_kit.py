@@ -17,7 +17,7 @@ from twisted.web.server import Site
 
 from txsocketio.errors import PacketError
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.websocket import WebSocketUpgrades
+from txsocketio.transports.websocket.transport import WebSocketUpgrades
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="

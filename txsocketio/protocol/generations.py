@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from txsocketio.errors import OptionError
 from txsocketio.interfaces import IJSON, IEngineCodec, IParser, IWire
+from txsocketio.protocol.engineio_legacy import TRANSPORTS, LegacyCodec
 from txsocketio.protocol.engineio_v3 import CodecV3
 from txsocketio.protocol.engineio_v4 import CodecV4
 from txsocketio.protocol.jsoncodec import json_codec
-from txsocketio.protocol.legacy import LegacyParser
-from txsocketio.protocol.legacy_engine import TRANSPORTS, LegacyCodec
 from txsocketio.protocol.packet import UNBOUNDED, Bounds
+from txsocketio.protocol.socketio_legacy import LegacyParser
 from txsocketio.protocol.socketio_v4 import ParserV4
 from txsocketio.protocol.socketio_v5 import ParserV5
 from txsocketio.protocol.wires import wires_legacy, wires_v3, wires_v4

@@ -20,9 +20,9 @@ from zope.interface import implementer
 
 from txsocketio.errors import UnsupportedByGeneration
 from txsocketio.interfaces import IParser, IWire
+from txsocketio.protocol.engineio_legacy import CONTROLS, join_packets
 from txsocketio.protocol.frames import binary_frame, text_frame
 from txsocketio.protocol.jsoncodec import escape_json
-from txsocketio.protocol.legacy_engine import CONTROLS, join_packets
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8_units
 
 CONTAINERS: Final = (

@@ -4,8 +4,8 @@ Clusters over Redis or Valkey: the wire formats of the JavaScript and Python ser
 Needs the extra ``redis``. Importing this installs no reactor: what does is imported when a link starts.
 """
 
-from txsocketio.redis.cluster import RedisAdapter
+from txsocketio.redis.adapter import RedisAdapter
 from txsocketio.redis.emitter import RedisEmitter
-from txsocketio.redis.link import LinkLimits
+from txsocketio.redis.link.link import LinkLimits
 
 __all__ = ["LinkLimits", "RedisAdapter", "RedisEmitter"]

@@ -1,267 +1,156 @@
 """
-The adapter of one namespace in a cluster: what is done here is done at once, and the other servers are told.
-
-Redis gives back what this server publishes; it is known by the server's id and dropped, so that everything happens here
-exactly once, whatever Redis does.
+What ``SocketIOServer(adapter=...)`` takes to be one server of a cluster: one link, and an adapter for each namespace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+import time
+from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txsocketio.errors import AdapterError, WireError
-from txsocketio.interfaces import IAdapter
-from txsocketio.protocol.packet import EVENT, Packet
-from txsocketio.redis.channels import Channels, new_id
-from txsocketio.redis.incoming import Incoming, selection_of
-from txsocketio.redis.messages import (
-    AllRoomsRequest,
-    Broadcast,
-    BroadcastRequest,
-    DisconnectRequest,
-    FetchRequest,
-    JoinRequest,
-    LeaveRequest,
-    Request,
-    Response,
-    RoomsResponse,
-    Selection,
-    ServerSideAnswer,
-    ServerSideEmit,
-    SocketsResponse,
-)
-from txsocketio.redis.requests import Acknowledgements, Gathering, Requests
-from txsocketio.redis.requests import Request as Waiting
-from txsocketio.redis.wire import encode_broadcast, encode_request
-from txsocketio.support.steady import steady
-from txsocketio.targets import RemoteSocket, Target
-
-if TYPE_CHECKING:
-    from txsocketio.redis.cluster import RedisAdapter
+from txsocketio.core.targets import AdapterState
+from txsocketio.errors import UsageError
+from txsocketio.interfaces import ICluster
+from txsocketio.redis.cluster.adapter import NamespaceAdapter
+from txsocketio.redis.link.link import LinkLimits, RedisLink
+from txsocketio.redis.link.state import UP, LinkStatus
+from txsocketio.redis.link.url import parse_url
+from txsocketio.redis.python_publishers import PythonSocketIOListener
+from txsocketio.support.clock import global_reactor
 
 
-@implementer(IAdapter)
-class NamespaceAdapter:
+@implementer(ICluster)
+class RedisAdapter:
     """
-    Wrap the members of one namespace in this process.
+    Make one server of all processes that use the same Redis (or Valkey) and the same key, those of Node.js with
+    @socket.io/redis-adapter among them::
 
-    :ivar name: ``""`` for the root, else as ``/chat``.
-    :ivar local: the MemoryAdapter.
-    :ivar requests: those to the other servers that wait for answers.
+        server = SocketIOServer({"/chat": Chat}, adapter=RedisAdapter("redis://10.0.0.5:6379"))
+
+    What happens here happens at once, and goes on while Redis is away; the other servers hear of it at most once.
+
+    :ivar link: the RedisLink.
+    :ivar key: as given.
+    :ivar request_timeout: as given.
+    :ivar own_response_channels: as given.
+    :ivar max_requests: as given.
     """
 
-    def __init__(self, cluster: RedisAdapter, name: str, local: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str = "socket.io",
+        python_socketio_channel: str | None = None,
+        request_timeout: float = 5.0,
+        own_response_channels: bool = False,
+        max_requests: int = 1000,
+        limits: LinkLimits | None = None,
+        reactor: Any = None,
+    ) -> None:
         """
-        :param cluster: with the link and the settings.
-        :param name: ``""`` for the root.
-        :param local: the MemoryAdapter.
+        :param url: where Redis is: ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``.
+        :param key: what the names of all channels begin with; the servers of a cluster agree on it, and those of
+            another cluster on the same Redis on another one.
+        :param python_socketio_channel: a channel that python-socketio's and Flask-SocketIO's publishers use
+            (``"socketio"`` unless they are told otherwise), to do here what they say there; None for none.
+        :param request_timeout: seconds that clients have to acknowledge what another server asks of them without saying
+            how long it waits.
+        :param own_response_channels: whether to answer each server on a channel of its own, which spares the others the
+            reading; all servers of @socket.io/redis-adapter 8 understand it.
+        :param max_requests: how many requests to the other servers may wait for answers, in each namespace.
+        :param limits: how long to wait for Redis, and how much may wait for it; None for the usual LinkLimits.
+        :param reactor: None for the global one, asked for when it is needed.
+        :raises UsageError: for a URL or a value that cannot work.
         """
-        self.name = name
-        self.requests = Requests(cluster.max_requests)
-        self._cluster = cluster
-        self._link = cluster.link
-        self.local = local
-        self._uid = new_id()
-        self._channels = Channels(cluster.key, name)
-        self._incoming = Incoming(
-            local,
-            self._uid,
-            self._channels,
-            cluster.link,
-            self.requests,
-            cluster.complaints,
-            cluster.own_response_channels,
-            cluster.request_timeout,
-        )
-        self._incoming.subscribe()
+        settings = parse_url(url)
+        for name, text in (("key", key), ("python_socketio_channel", python_socketio_channel)):
+            if text is not None and (not isinstance(text, str) or not text):
+                raise UsageError(f"{name} must be a str that is not empty, not {text!r}")
+        if not request_timeout > 0:
+            raise UsageError(f"request_timeout must be a number of seconds above 0, not {request_timeout!r}")
+        if max_requests < 1:
+            raise UsageError(f"max_requests must be a number above 0, not {max_requests!r}")
+        self.link = RedisLink(settings, reactor, limits)
+        self.key = key
+        self.request_timeout = request_timeout
+        self.own_response_channels = own_response_channels
+        self.max_requests = max_requests
+        self.complaints: Any = None
+        self._python_socketio_channel = python_socketio_channel
+        self._reactor = reactor
+        self._server: Any = None
+        self._started = self._stopped = False
+        self._made = time.time()
+        self._adapters: list[NamespaceAdapter] = []
+        self._locals: dict[str, Any] = {}
 
-    def add(self, member: Any) -> None:
+    @property
+    def reactor(self) -> Any:
         """
-        See IAdapter.
+        The reactor: as given, or else the global one.
         """
-        self._cluster.need()
-        self.local.add(member)
+        return global_reactor() if self._reactor is None else self._reactor
 
-    def remove(self, member: Any) -> None:
+    @property
+    def state(self) -> AdapterState:
         """
-        See IAdapter.
+        The AdapterState.
         """
-        self.local.remove(member)
+        status = self.link.status
+        return AdapterState(status.state, status.since or self._made, status.error)
 
-    def join(self, member: Any, room: str) -> None:
+    def attach(self, server: Any) -> None:
         """
-        See IAdapter.
-        """
-        self.local.join(member, room)
+        See ICluster.
 
-    def leave(self, member: Any, room: str) -> None:
+        :raises UsageError: for a second server.
         """
-        See IAdapter.
-        """
-        self.local.leave(member, room)
+        if self._server is not None:
+            raise UsageError("a RedisAdapter is for one server: construct another for the other one")
+        self._server = server
+        self.complaints = server.complaints
+        self.link.observe(self._changed)
+        if self._python_socketio_channel is not None:
+            PythonSocketIOListener(self._python_socketio_channel, self._locals, self.link, self.complaints)
 
-    def rooms_of(self, member: Any) -> frozenset[str]:
+    def adapter_for(self, name: str, local: Any) -> NamespaceAdapter:
         """
-        See IAdapter.
+        See ICluster.
         """
-        rooms: frozenset[str] = self.local.rooms_of(member)
-        return rooms
+        adapter = NamespaceAdapter(self, name, local)
+        self._adapters.append(adapter)
+        self._locals[name] = local
+        return adapter
 
-    def broadcast(self, packet: Packet, target: Target) -> None:
+    def start(self) -> None:
         """
-        See IAdapter.
+        See ICluster.
         """
-        selection = selection_of(target)
-        if selection is None:
-            self.local.broadcast(packet, target)
+        if self._stopped or not self._started:
+            self._started, self._stopped = True, False
+            self.link.start()
+
+    def need(self) -> None:
+        """
+        Start, unless that was done; not any more once this was stopped: what is done then is done here alone.
+        """
+        if not self._started:
+            self.start()
+
+    def stop(self) -> Deferred[None]:
+        """
+        See ICluster. What was published is with Redis when the Deferred fires, within bounds.
+        """
+        self._started = self._stopped = True
+        for adapter in list(self._adapters):
+            adapter.requests.end("this server is being stopped")
+        return self.link.stop()
+
+    def _changed(self, status: LinkStatus) -> None:
+        if status.state == UP:
             return
-        # Encoded for the clients here first: what they cannot be sent must not go to those of other servers.
-        encoded = self.local.encode(packet)
-        payload = encode_broadcast(Broadcast(self._uid, self.name, _event(packet), selection))
-        self._send(self._channels.broadcast_to(selection.rooms), payload)
-        self.local.broadcast_encoded(encoded, target)
-
-    def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[list[Any]]:
-        """
-        See IAdapter. While the link is down the clients of this server are asked all the same; then it fails with their
-        answers.
-        """
-        selection = selection_of(target, timeout)
-        if selection is None:
-            asked: Deferred[list[Any]] = self.local.broadcast_call(packet, target, timeout)
-            return asked
-        self.local.encode(packet)
-        waiting = Acknowledgements()
-        request = BroadcastRequest(self._uid, waiting.id, self.name, _event(packet), selection)
-        answers = self._ask(waiting, request, timeout)
-        if waiting.deferred is not None:
-            waiting.asked_here(self.local.ask(packet, target, waiting.answered_here, timeout))
-        return answers
-
-    def sockets_join(self, target: Target, rooms: frozenset[str]) -> None:
-        """
-        See IAdapter.
-        """
-        self._tell(target, lambda selection: JoinRequest(self._uid, selection, tuple(rooms)))
-        self.local.sockets_join(target, rooms)
-
-    def sockets_leave(self, target: Target, rooms: frozenset[str]) -> None:
-        """
-        See IAdapter.
-        """
-        self._tell(target, lambda selection: LeaveRequest(self._uid, selection, tuple(rooms)))
-        self.local.sockets_leave(target, rooms)
-
-    def disconnect_sockets(self, target: Target, close: bool) -> None:
-        """
-        See IAdapter.
-        """
-        self._tell(target, lambda selection: DisconnectRequest(self._uid, selection, close))
-        self.local.disconnect_sockets(target, close)
-
-    def fetch_sockets(self, target: Target, timeout: float) -> Deferred[list[RemoteSocket]]:
-        """
-        See IAdapter.
-        """
-        selection = selection_of(target)
-        if selection is None:
-            found: Deferred[list[RemoteSocket]] = self.local.fetch_sockets(target, timeout)
-            return found
-        waiting: Gathering[list[RemoteSocket]] = Gathering(self.local.describe(target), _remote_sockets, list)
-        return self._ask(waiting, FetchRequest(self._uid, waiting.id, selection), timeout)
-
-    def all_rooms(self, timeout: float) -> Deferred[frozenset[str]]:
-        """
-        See IAdapter. JavaScript's servers count the sids of their clients among them.
-        """
-        waiting: Gathering[frozenset[str]] = Gathering(self.local.rooms, _rooms, frozenset)
-        return self._ask(waiting, AllRoomsRequest(self._uid, waiting.id), timeout)
-
-    def server_count(self) -> Deferred[int]:
-        """
-        See IAdapter. Fails with an AdapterError while the link is down.
-        """
-        self._cluster.need()
-        return self._link.count_subscribers(self._channels.request).addCallback(lambda count: max(1, count))
-
-    def server_side_emit(self, args: list[Any]) -> None:
-        """
-        See IAdapter.
-
-        :raises UnencodableValue: for what JSON has no form for, bytes above all.
-        """
-        self._send(self._channels.request, encode_request(ServerSideEmit(self._uid, args)))
-
-    def server_side_call(self, args: list[Any], timeout: float) -> Deferred[list[Any]]:
-        """
-        See IAdapter.
-
-        :raises UnencodableValue: for what JSON has no form for, bytes above all.
-        """
-        waiting: Gathering[list[Any]] = Gathering((), _answers, list)
-        return self._ask(waiting, ServerSideEmit(self._uid, args, waiting.id), timeout)
-
-    def _send(self, channel: bytes, payload: bytes) -> None:
-        self._cluster.need()
-        self._link.send(channel, payload)
-
-    def _tell(self, target: Target, request: Callable[[Selection], Request]) -> None:
-        selection = selection_of(target)
-        if selection is not None:
-            self._send(self._channels.request, encode_request(request(selection)))
-
-    def _ask(self, waiting: Waiting[Any], request: Request, timeout: float) -> Deferred[Any]:
-        payload = encode_request(request)
-        try:
-            self.requests.check_room_for_one()
-        except AdapterError:
-            return fail()
-        self._cluster.need()
-        answers = self.requests.begin(waiting, steady(self._cluster.reactor), timeout)
-        # Counted in the moment before it is published: who comes later has not been asked.
-        counted = self._link.count_subscribers(self._channels.request)
-        published = self._link.publish(self._channels.request, payload)
-        counted.addCallback(lambda count: waiting.expect(max(0, count - 1)))
-        counted.addErrback(_lost, waiting)
-        published.addErrback(_lost, waiting)
-        return answers
-
-
-def _lost(failure: Any, waiting: Waiting[Any]) -> None:
-    failure.trap(AdapterError)
-    waiting.lose(failure.getErrorMessage())
-
-
-def _event(packet: Packet) -> list[Any]:
-    # Between servers there are only events, and that is what other messages are for all clients but those of 0.9.
-    return packet.data if packet.type == EVENT else ["message", packet.data]
-
-
-def _remote_sockets(response: Response) -> Iterable[RemoteSocket]:
-    if not isinstance(response, SocketsResponse):
-        raise WireError("an answer of another kind than the request")
-    return [
-        RemoteSocket(
-            one.sid,
-            one.handshake,
-            frozenset(one.rooms) - {one.sid},
-            one.data if isinstance(one.data, dict) else {},
-        )
-        for one in response.sockets
-    ]
-
-
-def _rooms(response: Response) -> Iterable[str]:
-    if not isinstance(response, RoomsResponse):
-        raise WireError("an answer of another kind than the request")
-    return response.rooms
-
-
-def _answers(response: Response) -> Iterable[Any]:
-    if not isinstance(response, ServerSideAnswer):
-        raise WireError("an answer of another kind than the request")
-    return [response.value]
+        for adapter in list(self._adapters):
+            adapter.requests.lose(f"the other servers cannot be reached: {status.error or status.state}")

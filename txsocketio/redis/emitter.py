@@ -11,12 +11,10 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from txsocketio.broadcast import check_event
+from txsocketio.core.broadcast import check_event
+from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import AdapterError, UsageError
-from txsocketio.mounts import normalise_name
-from txsocketio.redis.channels import Channels
-from txsocketio.redis.link import RedisLink
-from txsocketio.redis.messages import (
+from txsocketio.redis.cluster.messages import (
     EVERYBODY,
     Broadcast,
     DisconnectRequest,
@@ -26,9 +24,11 @@ from txsocketio.redis.messages import (
     Selection,
     ServerSideEmit,
 )
-from txsocketio.redis.status import STOPPED, UP
-from txsocketio.redis.url import RedisSettings
-from txsocketio.redis.wire import EMITTER, encode_broadcast, encode_request
+from txsocketio.redis.formats.channels import Channels
+from txsocketio.redis.formats.wire import EMITTER, encode_broadcast, encode_request
+from txsocketio.redis.link.link import RedisLink
+from txsocketio.redis.link.state import STOPPED, UP
+from txsocketio.redis.link.url import RedisSettings
 
 #: How many publications may wait for the link at a time.
 MAX_WAITING: Final = 1000

@@ -12,15 +12,15 @@ from urllib.parse import urlencode
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionClosed
 
+from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import AckDisconnected, ConnectionRefused, UsageError
-from txsocketio.mounts import normalise_name
 from txsocketio.protocol.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, JSON, MESSAGE, Packet
 
 if TYPE_CHECKING:
     from twisted.internet.task import Clock
 
     from txsocketio.namespace import BaseNamespace
-    from txsocketio.server import SocketIOServer
+    from txsocketio.server.server import SocketIOServer
     from txsocketio.testing.connection import Connection
 
 #: What a JavaScript client gives as the reason.

@@ -12,13 +12,13 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
+from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import HandshakeError, UsageError
-from txsocketio.mounts import normalise_name
-from txsocketio.server import SocketIOServer
+from txsocketio.server.server import SocketIOServer
 from txsocketio.testing.client import Client, join
 from txsocketio.testing.connection import Connection
 from txsocketio.testing.network import TRANSPORTS, Network
-from txsocketio.transports.snapshot import HandshakeRequest
+from txsocketio.transports.http.snapshot import HandshakeRequest
 
 _networks: WeakKeyDictionary[SocketIOServer, Network] = WeakKeyDictionary()
 
@@ -53,7 +53,7 @@ def connect(
     :param namespace: the name to connect to, where there are several.
     :param server: a server to connect to, constructed with a task.Clock as its reactor; None for a new one.
     :param clock: the clock for a new server; None for a new clock.
-    :param request: the handshake's HandshakeRequest (``txsocketio.transports.snapshot``), for headers, cookies and
+    :param request: the handshake's HandshakeRequest (``txsocketio.transports.http.snapshot``), for headers, cookies and
         addresses; None for a plain one. ``allow_request`` is not asked: it belongs to HTTP.
     :param generation: which client to be: ``eio4``, ``eio3`` or ``legacy``; None for the newest that the server serves.
     :param transport: ``websocket``, or ``polling`` for a client that gets its packets in payloads.

@@ -14,7 +14,7 @@ from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, Packet
 from txsocketio.testing.network import TRANSPORTS, MemoryPolls, MemoryStream, Network
 
 if TYPE_CHECKING:
-    from txsocketio.server import SocketIOServer
+    from txsocketio.server.server import SocketIOServer
     from txsocketio.testing.client import Client
 
 CLOSE = 1

@@ -21,10 +21,12 @@ from txsocketio.protocol.generations import Generation
 from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.options import EngineOptions, make_options
-from txsocketio.transports.adoption import Adoption, plain
-from txsocketio.transports.answers import PollAnswers, answer, answer_error, refuse, serve
-from txsocketio.transports.cookies import SessionCookie
-from txsocketio.transports.cors import (
+from txsocketio.transports.fastpath.adoption import Adoption, plain
+from txsocketio.transports.fastpath.handshake import ShortHandshake
+from txsocketio.transports.http.allow_request import ask
+from txsocketio.transports.http.answers import PollAnswers, answer, answer_error, refuse, serve
+from txsocketio.transports.http.cookies import SessionCookie
+from txsocketio.transports.http.cors import (
     cors_headers,
     origin_allowed,
     origin_of,
@@ -33,16 +35,14 @@ from txsocketio.transports.cors import (
     screen,
     script_refusal,
 )
-from txsocketio.transports.exchange import WebExchange, add_header
-from txsocketio.transports.facts import facts_of, only_text
-from txsocketio.transports.jsonp import Bare, Script
-from txsocketio.transports.known import KnownSessions
-from txsocketio.transports.legacy import LegacyPaths
-from txsocketio.transports.policy import ask
-from txsocketio.transports.polling import PollingTransport
-from txsocketio.transports.short_handshake import ShortHandshake
-from txsocketio.transports.snapshot import HandshakeRequest
-from txsocketio.transports.websocket import WebSocketUpgrades
+from txsocketio.transports.http.exchange import WebExchange, add_header
+from txsocketio.transports.http.known import KnownSessions
+from txsocketio.transports.http.request import facts_of, only_text
+from txsocketio.transports.http.snapshot import HandshakeRequest
+from txsocketio.transports.legacy.paths import LegacyPaths
+from txsocketio.transports.polling.jsonp import Bare, Script
+from txsocketio.transports.polling.transport import PollingTransport
+from txsocketio.transports.websocket.transport import WebSocketUpgrades
 
 _log = Logger()
 
@@ -68,7 +68,7 @@ class EngineResource(Resource):
 
     ``on_session`` is called with each new session (ISession) and returns what listens to it (ISessionListener). Clients
     use the path that the resource is mounted at; in somebody else's Site read what
-    :mod:`txsocketio.transports.site` says about big bodies.
+    :mod:`txsocketio.transports.http.site` says about big bodies.
 
     :ivar engine: the Engine with its sessions; ``engine.shutdown()`` closes them all.
     :ivar short_handshake: opens WebSockets of connections that no site has seen yet.

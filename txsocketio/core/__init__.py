@@ -1,0 +1,3 @@
+"""
+The core: namespaces, the handlers of their events, and whom something is for; without a word of transports.
+"""

@@ -1,0 +1,262 @@
+"""
+Everything that operators do to the members in this process, and the one loop that sends to many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from txsocketio.core.asking import Answers, Question
+from txsocketio.core.jobs import guarded
+from txsocketio.core.listeners import Listeners
+from txsocketio.core.rooms import Rooms
+from txsocketio.core.targets import EVERYBODY, RemoteSocket, Target
+from txsocketio.errors import OutgoingTooLarge, TooManyAcks, UnsupportedByGeneration
+from txsocketio.interfaces import IAdapter
+from txsocketio.protocol.encoded import EncodedPacket
+from txsocketio.protocol.packet import Packet
+from txsocketio.support.clock import global_reactor
+
+_log = Logger()
+
+
+@implementer(IAdapter)
+class MemoryAdapter(Rooms):
+    """
+    Reach the members of one namespace that are in this process.
+
+    :ivar server_listeners: the Listeners to events of other servers.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        parser: Any = None,
+        get_clock: Callable[[], Any] = global_reactor,
+        complaints: Any = None,
+    ) -> None:
+        """
+        :param name: the namespace, ``""`` for the root.
+        :param parser: an IParser that can carry whatever any client's can, to find a value that nobody can be sent
+            before anybody has been; None to find it on the way.
+        :param get_clock: gives the IReactorTime; called when it is needed.
+        :param complaints: the server's, by which failures are logged; None to log all of them.
+        """
+        super().__init__(name, complaints)
+        self.server_listeners = Listeners(f"events of other servers in {name or '/'}", complaints)
+        self._complaints = complaints
+        self._warned: set[str] = set()
+        self._parser = parser
+        self._get_clock = get_clock
+        self._questions: set[Question] = set()
+
+    def remove(self, member: Any) -> None:
+        """
+        Forget a member and every room it is in; nothing happens for somebody else who has the same sid.
+        """
+        self._warned.discard(member.sid)
+        super().remove(member)
+
+    def broadcast(self, packet: Packet, target: Target = EVERYBODY) -> None:
+        """
+        Send a packet to each member once, encoded once for each wire among them.
+
+        Members may leave, and handlers run, while it is being sent: the recipients are those at the beginning.
+        """
+        recipients = self._recipients(target)
+        if recipients:
+            self._deliver(self.encode(packet), recipients)
+
+    def broadcast_encoded(self, encoded: EncodedPacket, target: Target) -> None:
+        """
+        Send what encode() gave, as broadcast() does.
+
+        :param encoded: the packet.
+        :param target: whom it is for.
+        """
+        recipients = self._recipients(target)
+        if recipients:
+            self._deliver(encoded, recipients)
+
+    def ask(self, packet: Packet, target: Target, on_answer: Callable[[Any], Any], timeout: float) -> Question:
+        """
+        Send a packet to each member once and hear what they acknowledge.
+
+        :param packet: a Packet without an id.
+        :param target: whom it is for.
+        :param on_answer: called with each answer (None, the value or a tuple), perhaps before this returns; not after
+            the time is over.
+        :param timeout: seconds.
+        :return: has ``asked``, how many were, and ``cancel()``. Who cannot carry the packet, or owes too many
+            acknowledgements, is not asked.
+        :raises UnencodableValue: before anybody has got anything.
+        """
+        return self._ask(packet, target, timeout, on_answer, _ignore)
+
+    def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[list[Any]]:
+        """
+        Send a packet to each member once and collect what they acknowledge; see IAdapter.
+        """
+        answers = Answers()
+        answers.begin(self._ask(packet, target, timeout, answers.answers.append, answers.finish))
+        return answers.deferred
+
+    def _ask(
+        self,
+        packet: Packet,
+        target: Target,
+        timeout: float,
+        on_answer: Callable[[Any], Any],
+        on_end: Callable[[Question], Any],
+    ) -> Question:
+        recipients = self._recipients(target)
+        question = Question([member._acks_due() for member in recipients], on_answer, on_end)
+        if recipients:
+            encoded = self.encode(Packet(packet.type, packet.namespace, question.id, packet.data))
+            asked = [member for member in recipients if self._expect(question, member)]
+            try:
+                for member in self._deliver(encoded, asked):
+                    question.take_back(member._acks_due())
+            except BaseException:
+                question.cancel()
+                raise
+        question.wait(self._get_clock, timeout, self._questions)
+        return question
+
+    def _expect(self, question: Question, member: Any) -> bool:
+        try:
+            question.put_to(member._acks_due())
+        except TooManyAcks as error:
+            self._warn(member, error)
+            return False
+        return True
+
+    def describe(self, target: Target) -> list[RemoteSocket]:
+        """
+        Describe the members that an operation is for; those that have not been accepted yet are not among them.
+
+        :param target: whom it is for.
+        """
+        described = [member._described(self.rooms_of(member)) for member in self.select(target)]
+        return [socket for socket in described if socket is not None]
+
+    def fetch_sockets(self, target: Target, timeout: float = 0) -> Deferred[list[RemoteSocket]]:
+        """
+        See IAdapter.
+        """
+        return succeed(self.describe(target))
+
+    def sockets_join(self, target: Target, rooms: Iterable[str]) -> None:
+        """
+        See IAdapter.
+        """
+        for member in self.select(target):
+            for room in rooms:
+                self.join(member, room)
+
+    def sockets_leave(self, target: Target, rooms: Iterable[str]) -> None:
+        """
+        See IAdapter.
+        """
+        for member in self.select(target):
+            for room in rooms:
+                self.leave(member, room)
+
+    def disconnect_sockets(self, target: Target, close: bool = False) -> None:
+        """
+        See IAdapter.
+        """
+        for member in self.select(target):
+            guarded(self._complaints, member.socket.disconnect if close else member.disconnect)
+
+    def all_rooms(self, timeout: float = 0) -> Deferred[frozenset[str]]:
+        """
+        See IAdapter.
+        """
+        return succeed(frozenset(self.rooms))
+
+    def server_count(self) -> Deferred[int]:
+        """
+        Give 1.
+        """
+        return succeed(1)
+
+    def server_side_emit(self, args: list[Any]) -> None:
+        """
+        Do nothing: there is no other server.
+        """
+
+    def server_side_call(self, args: list[Any], timeout: float = 0) -> Deferred[list[Any]]:
+        """
+        Give no answers: there is no other server.
+        """
+        return succeed([])
+
+    def server_side_received(self, args: list[Any], answer: Callable[[Any], Any] | None = None) -> None:
+        """
+        Take an event of another server.
+
+        :param args: its name and its arguments.
+        :param answer: called at most once, where something here listens, perhaps later.
+        """
+        self.server_listeners.tell(args[0], args[1:], answer)
+
+    def close(self) -> None:
+        """
+        End what waits for acknowledgements: the server has been shut down.
+        """
+        for question in list(self._questions):
+            question.end()
+
+    def _recipients(self, target: Target) -> list[Any]:
+        found = self.select(target)
+        return [member for member in found if member.writable] if target.volatile else found
+
+    def encode(self, packet: Packet) -> EncodedPacket:
+        """
+        Encode a packet before anybody is sent it, here or by another server.
+
+        :param packet: what to send.
+        :return: for broadcast_encoded().
+        :raises EncodeError: for one that nobody can be sent.
+        """
+        encoded = EncodedPacket(packet)
+        if self._parser is not None:
+            try:  # noqa: SIM105
+                encoded.parts(self._parser)
+            except UnsupportedByGeneration:
+                pass  # suppress() would cost every broadcast two calls.
+        return encoded
+
+    def _deliver(self, encoded: EncodedPacket, recipients: list[Any]) -> list[Any]:
+        """
+        Send to each; give those who cannot carry it.
+        """
+        missed = []
+        for member in recipients:
+            try:
+                member.deliver(encoded)
+            except (UnsupportedByGeneration, OutgoingTooLarge) as error:
+                # Too large for some only: 0.9 writes the same event with a few bytes more.
+                self._warn(member, error)
+                missed.append(member)
+        return missed
+
+    def _warn(self, member: Any, error: Exception) -> None:
+        # Once for each connection: a client that can't carry binary would be told of at every broadcast.
+        if member.sid not in self._warned:
+            self._warned.add(member.sid)
+            text, fields = "a broadcast was not sent to {sid}: {reason}", {"sid": member.sid[:6], "reason": str(error)}
+            if self._complaints is None:
+                _log.warn(text, **fields)
+            else:
+                self._complaints.warn(_log, text, **fields)
+
+
+def _ignore(question: Question) -> None:
+    pass

@@ -1,0 +1,83 @@
+"""
+Which class answers under which namespace name: normalised and verified before the server starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from txsocketio.core.acl import verify_access
+from txsocketio.core.adapter import MemoryAdapter
+from txsocketio.core.handlers import HandlerTable
+from txsocketio.errors import UsageError
+from txsocketio.namespace import BaseNamespace
+
+
+class MountedNamespace:
+    """
+    Hold what all the clients in one namespace share.
+
+    :ivar name: ``""`` for the root, else ``"/chat"``.
+    :ivar cls: the BaseNamespace subclass; each client gets an instance.
+    :ivar table: the HandlerTable of the class.
+    :ivar local: the MemoryAdapter: the members in this process.
+    :ivar adapter: the IAdapter, which is the same in a server that is one process.
+    """
+
+    __slots__ = ("adapter", "cls", "local", "name", "table")
+
+    def __init__(self, name: str, cls: type[BaseNamespace], local: MemoryAdapter, adapter: Any = None) -> None:
+        """
+        :param name: normalised.
+        :param cls: verified.
+        :param local: a MemoryAdapter of its own.
+        :param adapter: the IAdapter made of it, or None.
+        """
+        self.name = name
+        self.cls = cls
+        self.table: HandlerTable = cls._table
+        self.local = local
+        self.adapter: Any = local if adapter is None else adapter
+
+
+def normalise_name(name: Any) -> str:
+    """
+    Give the one form of a namespace's name that is used inside.
+
+    :param name: ``""`` or ``"/"`` for the root, ``"/chat"`` or ``"chat"``.
+    :return: ``""`` for the root, else with a leading slash.
+    :raises UsageError: when no client could ask for it.
+    """
+    if not isinstance(name, str):
+        raise UsageError(f"the name of a namespace is a str like '/chat', not {name!r}")
+    if "," in name or "?" in name:
+        raise UsageError(f"the name of a namespace ends at a comma or question mark on the wire: {name!r} won't do")
+    name = name.removeprefix("/")
+    return f"/{name}" if name else ""
+
+
+def mount_namespaces(namespaces: Any, new_adapter: Callable[[str], MemoryAdapter]) -> dict[str, MountedNamespace]:
+    """
+    Verify a mapping of names to classes and mount them.
+
+    :param namespaces: ``{"/chat": Chat}``, or None for none.
+    :param new_adapter: gives the members of a namespace; called once with each normalised name.
+    :return: the mounted namespaces by normalised name.
+    :raises UsageError: for anything but classes made from BaseNamespace under names that differ; for a class that
+        breaks the Interfaces it declares.
+    """
+    if namespaces is None:
+        namespaces = {}
+    if not isinstance(namespaces, Mapping):
+        raise UsageError(f"namespaces must be a mapping like {{'/chat': Chat}}, not {namespaces!r}")
+    mounts: dict[str, MountedNamespace] = {}
+    for given, cls in namespaces.items():
+        name = normalise_name(given)
+        if name in mounts:
+            raise UsageError(f"two classes are mounted at {name or '/'!r}: {mounts[name].cls!r} and {cls!r}")
+        if not isinstance(cls, type) or not issubclass(cls, BaseNamespace):
+            raise UsageError(f"what is mounted at {name or '/'!r} must be a subclass of BaseNamespace, not {cls!r}")
+        verify_access(cls)
+        mounts[name] = MountedNamespace(name, cls, new_adapter(name))
+    return mounts

@@ -1,0 +1,280 @@
+"""
+What applications say whom something is for with: ``server.of("/chat").to("lobby").except_("bots").emit("news")``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred
+
+from txsocketio.core.broadcast import broadcast_event, check_event
+from txsocketio.core.listeners import ROOM_EVENTS
+from txsocketio.core.targets import EVERYBODY, RemoteSocket, Target, room_set
+from txsocketio.errors import UsageError
+from txsocketio.protocol.packet import EVENT, Packet
+
+if TYPE_CHECKING:
+    from txsocketio.core.mounts import MountedNamespace
+
+#: Seconds that clients have to acknowledge, where nothing else is said.
+ACK_TIMEOUT: Final = 60.0
+
+#: Seconds that other servers have to answer, where nothing else is said.
+REQUEST_TIMEOUT: Final = 5.0
+
+
+def check_timeout(seconds: Any) -> float:
+    """
+    Check a number of seconds to wait.
+
+    :param seconds: the number.
+    :return: it.
+    :raises UsageError: when it is no number greater than 0.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
+        raise UsageError(f"a timeout is a number of seconds greater than 0, not {seconds!r}")
+    return float(seconds)
+
+
+class Operator:
+    """
+    Do something to the clients of a namespace, in this process and, in a cluster, in all.
+
+    It never changes: ``to``, ``except_``, ``local``, ``volatile`` and ``timeout`` give a new one. One may be kept and
+    used again.
+    """
+
+    __slots__ = ("_mount", "_target", "_timeout")
+
+    def __init__(self, mount: MountedNamespace, target: Target = EVERYBODY, timeout: float | None = None) -> None:
+        """
+        :param mount: the namespace.
+        :param target: whom it is for.
+        :param timeout: seconds to wait for answers; None for the usual.
+        """
+        self._mount = mount
+        self._target = target
+        self._timeout = timeout
+
+    def to(self, *rooms: str | Iterable[str]) -> Operator:
+        """
+        Reach who is in a room; said again, who is in any of the rooms, each client once.
+
+        :param rooms: names of rooms or sids, or iterables of them; none at all is nobody.
+        :return: a new operator.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        named, target = room_set(rooms), self._target
+        if target.rooms is not None:
+            named |= target.rooms
+        return self._for(Target(named, target.except_, target.volatile, target.local))
+
+    in_ = to
+
+    def except_(self, *rooms: str | Iterable[str]) -> Operator:
+        """
+        Leave out who is in any of the rooms.
+
+        :param rooms: names of rooms or sids, or iterables of them.
+        :return: a new operator.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        target = self._target
+        return self._for(Target(target.rooms, target.except_ | room_set(rooms), target.volatile, target.local))
+
+    @property
+    def local(self) -> Operator:
+        """
+        Reach only the clients of this process.
+        """
+        return self._for(replace(self._target, local=True))
+
+    @property
+    def volatile(self) -> Operator:
+        """
+        Leave out whom an event would have to wait for: the connection is full, or a polling client has not come back
+        or has been sent something in this turn.
+        """
+        return self._for(replace(self._target, volatile=True))
+
+    def timeout(self, seconds: float) -> Operator:
+        """
+        Say how long to wait for answers: 60 seconds for those of clients, 5 for those of other servers if nothing
+        is said.
+
+        :param seconds: how long.
+        :return: a new operator.
+        :raises UsageError: for what is no number greater than 0.
+        """
+        return type(self)(self._mount, self._target, check_timeout(seconds))
+
+    def emit(self, event: str, *args: Any) -> None:
+        """
+        Send an event, to each client once.
+
+        :param event: its name.
+        :param args: JSON values and bytes.
+        :raises UsageError: for a reserved event.
+        :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
+        """
+        broadcast_event(self._mount, event, args, self._target)
+
+    def broadcast_call(self, event: str, *args: Any) -> Deferred[list[Any]]:
+        """
+        Send an event, to each client once, and collect what they acknowledge.
+
+        :param event: its name.
+        :param args: JSON values and bytes.
+        :return: a Deferred that fires with a list, in the order in which they came: None, the value or a tuple for each
+            client that was asked. When one has not answered in time, be it that it has left, it fails with
+            BroadcastTimeout, which has the ``answers``; with AdapterError when another server cannot be reached.
+            Cancelling it forgets the acknowledgements.
+        :raises UsageError: for a reserved event.
+        :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
+        """
+        packet = Packet(EVENT, self._mount.name, None, [check_event(event), *args])
+        timeout = ACK_TIMEOUT if self._timeout is None else self._timeout
+        answers: Deferred[list[Any]] = self._mount.adapter.broadcast_call(packet, self._target, timeout)
+        return answers
+
+    def fetch_sockets(self) -> Deferred[list[RemoteSocket]]:
+        """
+        Describe the clients.
+
+        :return: a Deferred that fires with a list of RemoteSocket. It fails with AdapterError, which has the
+            ``answers`` so far, when another server does not answer in time.
+        """
+        found: Deferred[list[RemoteSocket]] = self._mount.adapter.fetch_sockets(self._target, self._patience())
+        return found.addCallback(self._operable)
+
+    def sockets_join(self, *rooms: str | Iterable[str]) -> None:
+        """
+        Put the clients in rooms.
+
+        :param rooms: names, or iterables of names.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        self._mount.adapter.sockets_join(self._target, room_set(rooms))
+
+    def sockets_leave(self, *rooms: str | Iterable[str]) -> None:
+        """
+        Take the clients out of rooms.
+
+        :param rooms: names, or iterables of names.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        self._mount.adapter.sockets_leave(self._target, room_set(rooms))
+
+    def disconnect_sockets(self, close: bool = False) -> None:
+        """
+        Close the namespace of the clients, which are told.
+
+        :param close: whether to close their whole connections.
+        """
+        self._mount.adapter.disconnect_sockets(self._target, bool(close))
+
+    def _for(self, target: Target) -> Operator:
+        return Operator(self._mount, target, self._timeout)
+
+    def _patience(self) -> float:
+        return REQUEST_TIMEOUT if self._timeout is None else self._timeout
+
+    def _operable(self, found: list[RemoteSocket]) -> list[RemoteSocket]:
+        return [replace(socket, _operator=Operator(self._mount, Target(frozenset((socket.sid,))))) for socket in found]
+
+
+class NamespaceOperator(Operator):
+    """
+    Do something to a namespace as a whole; what ``server.of()`` gives.
+    """
+
+    __slots__ = ()
+
+    def server_side_emit(self, event: str, *args: Any) -> None:
+        """
+        Send an event to the other servers of the cluster, where ``on`` hears it; not to this one, and to no client.
+
+        :param event: its name.
+        :param args: JSON values.
+        :raises UsageError: for a reserved event, or an argument that cannot be sent.
+        """
+        self._mount.adapter.server_side_emit([check_event(event), *args])
+
+    def server_side_call(self, event: str, *args: Any) -> Deferred[list[Any]]:
+        """
+        Send an event to the other servers of the cluster and collect their answers.
+
+        :param event: its name.
+        :param args: JSON values.
+        :return: a Deferred that fires with a list, an answer for each server. It fails with AdapterError, which has the
+            ``answers`` so far, when one does not answer in time, be it that nothing listens there.
+        :raises UsageError: for a reserved event, or an argument that cannot be sent.
+        """
+        answers: Deferred[list[Any]] = self._mount.adapter.server_side_call(
+            [check_event(event), *args], self._patience()
+        )
+        return answers
+
+    def on(self, event: str, handler: Callable[..., Any]) -> None:
+        """
+        Listen to an event that other servers send.
+
+        :param event: its name.
+        :param handler: called with the arguments. What it returns, or its Deferred or coroutine gives, is the answer
+            where one is wanted; of several handlers the first to have one. NO_ACK is no answer.
+        :raises UsageError: for a reserved event, or what is no callable.
+        """
+        self._mount.local.server_listeners.add(check_event(event), handler)
+
+    def off(self, event: str, handler: Callable[..., Any] | None = None) -> None:
+        """
+        Listen no longer.
+
+        :param event: its name.
+        :param handler: as given to ``on``; None for all.
+        """
+        self._mount.local.server_listeners.remove(event, handler)
+
+    def rooms(self) -> Deferred[frozenset[str]]:
+        """
+        Collect the names of the rooms that somebody is in, in the whole cluster.
+
+        :return: a Deferred that fires with the names; those of Node.js servers have the ids of their clients among
+            them. It fails with AdapterError when another server does not answer in time.
+        """
+        rooms: Deferred[frozenset[str]] = self._mount.adapter.all_rooms(self._patience())
+        return rooms
+
+    def server_count(self) -> Deferred[int]:
+        """
+        Count the servers of the cluster.
+
+        :return: a Deferred that fires with the number; 1 where there is no other.
+        """
+        count: Deferred[int] = self._mount.adapter.server_count()
+        return count
+
+    def on_room(self, event: str, listener: Callable[..., Any]) -> None:
+        """
+        Listen to what happens to the rooms of this process.
+
+        :param event: ``create-room`` or ``delete-room``, whose listeners get the room; ``join-room`` or ``leave-room``,
+            whose listeners get the room and the sid.
+        :param listener: called when it has happened.
+        :raises UsageError: for another event, or what is no callable.
+        """
+        if event not in ROOM_EVENTS:
+            raise UsageError(f"the events of rooms are {', '.join(ROOM_EVENTS)}; there is no {event!r}")
+        self._mount.local.room_listeners.add(event, listener)
+
+    def off_room(self, event: str, listener: Callable[..., Any] | None = None) -> None:
+        """
+        Listen no longer.
+
+        :param event: as given to ``on_room``.
+        :param listener: as given to ``on_room``; None for all.
+        """
+        self._mount.local.room_listeners.remove(event, listener)

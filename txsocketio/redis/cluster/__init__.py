@@ -1,0 +1,3 @@
+"""
+A cluster over Redis: what servers tell and ask each other.
+"""

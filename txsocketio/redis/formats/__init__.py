@@ -1,0 +1,3 @@
+"""
+What servers of a cluster write to each other, as bytes.
+"""

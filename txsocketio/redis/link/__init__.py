@@ -1,0 +1,3 @@
+"""
+The connection to Redis: made, watched, and made again.
+"""

@@ -1,0 +1,3 @@
+"""
+Several processes behind the same listening sockets.
+"""

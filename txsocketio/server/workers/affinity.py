@@ -1,0 +1,116 @@
+"""
+What makes a server one of several workers: marked ids, a socket for the others, and routes to them.
+
+Why connections are handed over whole. Only the owner of a session knows how to answer, so either the request goes there
+and the answer comes back, or the connection goes there. The second needs no proxy in the middle: the owner has the
+client's own socket, sees its address, its pace and its end, and applies every limit itself; GET, POST and WebSocket are
+one case; and a client that keeps its connection has its next requests served without a detour, for they arrive at the
+owner. A connection that carries requests for several sessions, as those of a proxy do, moves as often as it must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.web.http import HTTPChannel
+from twisted.web.server import NOT_DONE_YET
+
+from txsocketio.server.leaving import when_sent
+from txsocketio.server.workers.handoff.receiver import Arrivals
+from txsocketio.server.workers.handoff.routes import Route
+from txsocketio.server.workers.handoff.sender import Tunnels
+from txsocketio.server.workers.marks import mark_of, owner_of
+
+if TYPE_CHECKING:
+    from txsocketio.transports.resource import EngineResource
+
+_log = Logger()
+
+
+def socket_name(name: str, number: int) -> str:
+    """
+    Give the address of a worker's socket: in Linux's abstract namespace, so that there is no file which somebody could
+    remove, or which a killed process could leave.
+
+    :param name: what those of all of them begin with, which nobody else uses.
+    :param number: of the worker.
+    """
+    return f"\0{name}-{mark_of(number)}"
+
+
+class Sharing:
+    """
+    Have a server's resource pass on what belongs to other workers, and take what they pass on.
+    """
+
+    def __init__(self, resource: EngineResource, site: Any, reactor: Any, name: str, number: int, workers: int) -> None:
+        """
+        :param resource: of the server.
+        :param site: serves that resource; what others pass on goes there.
+        :param reactor: an IReactorSocket and IReactorUNIX.
+        :param name: see socket_name().
+        :param number: of this worker, from 1.
+        :param workers: how many there are.
+        """
+        complaints = resource.engine.complaints
+        self._reactor = reactor
+        self._address = socket_name(name, number)
+        self._arrivals = Arrivals(site, reactor, complaints)
+        self._tunnels = Tunnels()
+        self._routes: Mapping[int, Route] = {
+            other: Route(reactor, socket_name(name, other), self._tunnels, complaints)
+            for other in range(1, workers + 1)
+            if other != number
+        }
+        self._engine = resource.engine
+        self._port: Any = None
+        resource.engine.mark = mark_of(number)
+        resource.offer_unknown(self.take)
+
+    def start(self) -> None:
+        """
+        Listen for the others.
+
+        :raises twisted.internet.error.CannotListenError: when that cannot be done.
+        """
+        self._port = self._reactor.listenUNIX(self._address, self._arrivals)
+
+    def stop(self) -> Deferred[Any]:
+        """
+        Let go what other workers wait for, wait for what they have to say to clients through this one, and end every
+        link. Call it when the sessions here have ended.
+
+        :return: a Deferred that fires when that is done, within ``close_timeout``, and nothing listens any more.
+        """
+        # In this order: two workers may wait for each other.
+        self._arrivals.let_go()
+        ended = self._tunnels.when_ended()
+        ended.addTimeout(self._engine.options.close_timeout, self._reactor)
+        ended.addErrback(
+            lambda _: _log.warn("connections through this worker are cut: {count}", count=len(self._tunnels))
+        )
+        return ended.addCallback(lambda _: when_sent(self._engine, self._reactor)).addCallback(lambda _: self._close())
+
+    def _close(self) -> Deferred[Any]:
+        for route in self._routes.values():
+            route.close()
+        self._arrivals.close()
+        return maybeDeferred(self._port.stopListening)
+
+    def take(self, request: Any, sid: str, refuse: Callable[[], int]) -> int:
+        """
+        Pass a request on to the worker that has its session; see EngineResource.offer_unknown().
+
+        :param request: twisted.web's.
+        :param sid: which it names, and which is unknown here.
+        :param refuse: answers it.
+        :return: NOT_DONE_YET, for render() to return.
+        """
+        route = self._routes.get(owner_of(sid))
+        if route is None or not isinstance(request.channel, HTTPChannel):
+            return refuse()
+        route.take(request, refuse)
+        return NOT_DONE_YET

@@ -1,0 +1,3 @@
+"""
+How a connection moves to the worker whose session it is for.
+"""

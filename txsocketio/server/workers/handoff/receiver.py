@@ -1,0 +1,239 @@
+"""
+Connections that other workers pass on: they are served as if they had been accepted here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import Any, Final
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IFileDescriptorReceiver, ISSLTransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.server.workers.handoff.frames import BadPassage, Origin, Passage, PassageReader, Place
+from txsocketio.server.workers.peers import is_ours
+
+#: Answers each frame: the sender may close its copy of the socket.
+CONFIRMED: Final = b"\x06"
+
+_log = Logger()
+
+
+class Relayed(ProtocolWrapper):
+    """
+    Stand between twisted.web and a socket whose other end is in another worker, and know of the client what that knows.
+
+    :ivar origin: an Origin.
+    """
+
+    def __init__(self, factory: Any, wrapped: Any, origin: Origin) -> None:
+        """
+        :param factory: counts these.
+        :param wrapped: the protocol of the connection.
+        :param origin: see the class.
+        """
+        super().__init__(factory, wrapped)
+        self.origin = origin
+
+    def getPeer(self) -> Any:
+        """
+        Give the client's address.
+        """
+        return _address(self.origin.peer)
+
+    def getHost(self) -> Any:
+        """
+        Give the address that the client has connected to.
+        """
+        return _address(self.origin.host)
+
+
+@implementer(ISSLTransport)
+class RelayedSecurely(Relayed):
+    """
+    The same for a client that talks TLS to the other worker.
+    """
+
+    def getPeerCertificate(self) -> None:
+        """
+        Give None: an ``ssl:`` endpoint asks clients for no certificate.
+        """
+        return
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """
+        Do nothing: it is the other worker's socket that is TCP.
+
+        :param enabled: ignored.
+        """
+
+
+def _address(place: Place) -> Any:
+    kind, host, port = place
+    if kind == "unix":
+        return UNIXAddress(os.fsencode(host))
+    return (IPv6Address if kind == "6" else IPv4Address)("TCP", host, port)
+
+
+class Arrivals(Factory):
+    """
+    Serve what comes over the links of other workers.
+
+    :ivar complaints: take what cannot be served.
+    """
+
+    noisy = False
+
+    def __init__(self, site: Any, reactor: Any, complaints: Complaints = UNLIMITED) -> None:
+        """
+        :param site: the Site of this worker.
+        :param reactor: the reactor, which must be an IReactorSocket.
+        :param complaints: take what cannot be served.
+        """
+        self.complaints = complaints
+        self._site = site
+        self._reactor = reactor
+        self._relayed: WrappingFactory = WrappingFactory(site)
+        self._links: set[Protocol] = set()
+
+    def buildProtocol(self, addr: object) -> Protocol:
+        """
+        Receive from one other worker.
+
+        :param addr: of no interest.
+        """
+        return _Link(self)
+
+    def serve(self, passage: Passage, descriptor: int) -> None:
+        """
+        Serve a connection.
+
+        :param passage: what has come with it.
+        :param descriptor: its socket, which the caller closes.
+        """
+        entrance = _Entrance(self._site, self._relayed, passage.origin)
+        try:
+            transport = self._reactor.adoptStreamConnection(descriptor, passage.family, entrance)
+        except OSError:
+            # The client has gone while its connection was on the way.
+            return
+        if passage.unsent:
+            transport.write(passage.unsent)
+        transport.protocol.dataReceived(passage.data)
+
+    def joined(self, link: Protocol) -> None:
+        """
+        Remember a link.
+        """
+        self._links.add(link)
+
+    def left(self, link: Protocol) -> None:
+        """
+        Forget a link.
+        """
+        self._links.discard(link)
+
+    def let_go(self) -> None:
+        """
+        Close the connections whose clients talk to other workers, which may then end as well.
+        """
+        for relayed in list(self._relayed.protocols):
+            relayed.loseConnection()
+
+    def close(self) -> None:
+        """
+        End every link.
+        """
+        for link in list(self._links):
+            transport: Any = link.transport
+            transport.loseConnection()
+
+
+class _Entrance(Factory):
+    """
+    Build the protocol of one connection.
+    """
+
+    noisy = False
+
+    def __init__(self, site: Any, relayed: Any, origin: Origin | None) -> None:
+        self._site = site
+        self._relayed = relayed
+        self._origin = origin
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """
+        Build what the site would build had it accepted the connection.
+        """
+        origin = self._origin
+        if origin is None:
+            return self._site.buildProtocol(addr)
+        kind = RelayedSecurely if origin.secure else Relayed
+        return kind(self._relayed, self._site.buildProtocol(_address(origin.peer)), origin)
+
+
+@implementer(IFileDescriptorReceiver)
+class _Link(Protocol):
+    """
+    Receive from one other worker.
+    """
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
+        self._reader = PassageReader()
+        self._descriptors: deque[int] = deque()
+
+    def connectionMade(self) -> None:
+        """
+        Be ended with the others; let nobody in but them.
+        """
+        self._arrivals.joined(self)
+        if not is_ours(self.transport):
+            text = "another user of this machine has connected to a worker's socket, and is turned away"
+            self._arrivals.complaints.error(_log, text)
+            self._transport().abortConnection()
+
+    def fileDescriptorReceived(self, descriptor: int) -> None:
+        """
+        Keep a socket until its frame is there.
+        """
+        self._descriptors.append(descriptor)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Serve what is complete.
+        """
+        try:
+            for passage in self._reader.feed(data):
+                self._serve(passage, self._descriptors.popleft())
+        except (BadPassage, IndexError) as error:
+            self._arrivals.complaints.error(_log, "another worker has passed on nonsense: {reason}", reason=error)
+            self._transport().abortConnection()
+
+    def _serve(self, passage: Passage, descriptor: int) -> None:
+        try:
+            self._arrivals.serve(passage, descriptor)
+        except Exception:
+            text = "a connection that another worker has passed on could not be served"
+            self._arrivals.complaints.failure(_log, text)
+        finally:
+            os.close(descriptor)
+        self._transport().write(CONFIRMED)
+
+    def _transport(self) -> Any:
+        return self.transport
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Close what has come in part.
+        """
+        self._arrivals.left(self)
+        while self._descriptors:
+            os.close(self._descriptors.popleft())

@@ -1,0 +1,3 @@
+"""
+The fast path: polls and WebSocket handshakes that bypass most of twisted.web.
+"""

@@ -1,0 +1,318 @@
+"""
+The HTTP channel that takes the short way where it can, and is twisted.web's everywhere else.
+
+While a poll of the short way waits, the channel is in the very state in which twisted.web leaves it while a request is
+handled: what arrives then is kept, bounded and played back by twisted.web. This leans on a few private names of
+HTTPChannel; txsocketio.transports.fastpath.adoption tries them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+
+from txsocketio.support.steady import unwatched
+from txsocketio.transports.fastpath.polls import LONGEST_HEAD, Head, Logged, ShortWay, render_answer
+from txsocketio.transports.http.channel import BoundedChannel
+from txsocketio.transports.http.exchange import Exchange, Extra
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+_FAILED: Final = (
+    b"<html><head><title>Processing Failed</title></head><body><b>Processing Failed</b></body></html>",
+    b"text/html",
+)
+
+_log = Logger()
+
+
+class ShortExchange:
+    """
+    One request of the short way; see txsocketio.transports.http.exchange.
+
+    :ivar method: the method.
+    """
+
+    __slots__ = ("_body", "_channel", "_head", "_lost", "_uri", "method")
+
+    def __init__(self, channel: ShortChannel, method: bytes, uri: bytes, head: Head, body: bytes) -> None:
+        """
+        :param channel: where the answer goes.
+        :param method: see the class.
+        :param uri: the target.
+        :param head: what the request said.
+        :param body: its body.
+        """
+        self.method = method
+        self._channel: ShortChannel | None = channel
+        self._uri = uri
+        self._head = head
+        self._body = body
+        self._lost: Callable[[Exchange], None] | None = None
+
+    def read_body(self, limit: int) -> bytes | None:
+        """
+        See Exchange.
+        """
+        return self._body if len(self._body) <= limit else None
+
+    def content_type(self) -> bytes:
+        """
+        See Exchange.
+        """
+        return self._head.content_type
+
+    def accepted_codings(self) -> bytes | None:
+        """
+        See Exchange.
+        """
+        return self._head.codings
+
+    def answer(self, status: int, body: bytes = b"", content_type: bytes | None = None, extra: Extra = ()) -> None:
+        """
+        See Exchange.
+        """
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            self._lost = None
+            head = self._head
+            channel.transport.write(render_answer(status, body, content_type, head, extra))
+            if channel.factory._logFile is not None:
+                peer = channel.getPeer()
+                channel.factory.log(Logged(self.method, self._uri, status, len(body), head.logged, peer))
+            channel.finish(self)
+
+    def watch(self, lost: Callable[[Exchange], None]) -> None:
+        """
+        See Exchange.
+        """
+        if self._channel is not None:
+            self._lost = lost
+
+    def connectionLost(self, reason: Any) -> None:
+        """
+        Learn from the channel that the client has gone.
+
+        :param reason: why.
+        """
+        self._channel = None
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            lost(self)
+
+
+class ShortChannel(HTTPChannel):
+    """
+    Hand polls to their transports, and everything else to twisted.web.
+
+    :ivar way: recognises them.
+    """
+
+    way: ShortWay
+    transport: Any
+    site: Any
+    timeOut: float | None  # type: ignore[assignment]
+
+    _HTTPChannel__first_line: int
+    _get_head: Head | None = None
+    _post_head: Head | None = None
+    #: A POST whose body has not come whole, and how long it will be.
+    _partial: bytearray | None = None
+    _missing = 0
+    #: Whom it is for.
+    _addressee: Any = None
+    #: Whether the transport has had enough since it last took all.
+    _throttled = False
+    _timer: IDelayedCall | None = None
+    _due = 0.0
+    _seconds: Callable[[], float]
+
+    @classmethod
+    def become(cls, channel: Any, way: ShortWay) -> None:
+        """
+        Make a channel of twisted.web's take the short way.
+
+        :param channel: whose request is being handled: its deadline is suspended.
+        :param way: see the class.
+        """
+        channel.__class__ = BoundedShortChannel if isinstance(channel, BoundedChannel) else cls
+        channel.way = way
+        clock = unwatched(channel.site.reactor)
+        channel._seconds, channel.callLater = clock.seconds, clock.callLater
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Take bytes: a whole poll, what is missing of one, or anything else.
+
+        :param data: any part of the stream.
+        """
+        if self._partial is not None:
+            self._partial += data
+            self._missing -= len(data)
+            if self._missing > 0:
+                self.resetTimeout()
+                return
+            data = bytes(self._partial)
+            self._partial = None
+            self.way.unfinished.stop(self)
+        between_requests = (
+            not self.requests
+            and not self._buffer
+            and not self._busyReceiving
+            and self._HTTPChannel__first_line == 1
+            and self.persistent
+            and not self.transport.disconnecting
+        )
+        if not between_requests or not self._taken(data):
+            super().dataReceived(data)
+
+    def _taken(self, data: bytes) -> bool:
+        way = self.way
+        first = way.match(data)
+        transport = way.transport_of(first[3]) if first is not None and way.leads_there(self.site) else None
+        if first is None or transport is None:
+            return False
+        start = first.end()
+        end = data.find(b"\r\n\r\n", start - 2) + 2
+        if not start <= end <= LONGEST_HEAD:
+            return False
+        method = first[1]
+        head = self._get_head if method == b"GET" else self._post_head
+        if head is None or head.fields != data[start:end]:
+            head = self._read_head(method, data, start, end)
+            if head is None:
+                return False
+        body = data[end + 2 :]
+        if len(body) == head.length:
+            self._hand_over(transport, ShortExchange(self, method, first[2], head, body))
+            return True
+        if len(body) > head.length:
+            return False
+        self._partial = bytearray(data)
+        self._missing = head.length - len(body)
+        self._addressee = transport
+        self.way.unfinished.start(self)
+        self.resetTimeout()
+        return True
+
+    def _read_head(self, method: bytes, data: bytes, start: int, end: int) -> Head | None:
+        head = self.way.head_of(method, data, start, end, self.isSecure)
+        if head is not None:
+            # What a client says it says again with every poll.
+            if method == b"GET":
+                self._get_head = head
+            else:
+                self._post_head = head
+        return head
+
+    def _hand_over(self, transport: Any, exchange: ShortExchange) -> None:
+        # What HTTPChannel.allContentReceived() does.
+        self.requests.append(exchange)
+        self._handlingRequest = True
+        self.line_mode = 0
+        if self.timeOut:
+            self._savedTimeOut, self.timeOut = self.timeOut, None
+        try:
+            (transport.get if exchange.method == b"GET" else transport.post)(exchange)
+        except Exception:
+            self.way.complaints.failure(_log, "handling a poll failed")
+            exchange.answer(500, *_FAILED)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        End the session whose client has gone in the middle of a POST.
+
+        :param reason: why.
+        """
+        super().connectionLost(reason)
+        if self._partial is not None:
+            self._partial = None
+            self.way.unfinished.stop(self)
+            if getattr(self.site, "engine_resource", None) is not None:
+                # Elsewhere a POST that goes the long way could not be noticed.
+                self._addressee.abort()
+
+    def expire(self) -> None:
+        """
+        End a connection whose POST did not come in time.
+        """
+        self.timeoutConnection()
+
+    def finish(self, exchange: ShortExchange) -> None:
+        """
+        Be ready for the next request.
+
+        :param exchange: the one that was handled; it has been answered.
+        """
+        if self._dataBuffer or self._throttled:
+            self._throttled = self._waitingForTransport
+            self.requestDone(exchange)
+            return
+        # What requestDone() does where nothing was held back.
+        self.requests.clear()
+        self._handlingRequest = False
+        self.line_mode = 1
+        if self._savedTimeOut:
+            self.setTimeout(self._savedTimeOut)
+
+    def pauseProducing(self) -> None:
+        """
+        Learn that the transport has had enough.
+        """
+        self._throttled = True
+        super().pauseProducing()
+
+    # Deadlines of idle connections: TimeoutMixin's, without a delayed call for every request.
+
+    def setTimeout(self, period: float | None) -> float | None:
+        """
+        See TimeoutMixin.
+
+        :param period: seconds, or None.
+        :return: what it was before.
+        """
+        previous, self.timeOut = self.timeOut, period
+        timer = self._timer
+        if period is None:
+            self._timer = None
+            if timer is not None:
+                timer.cancel()
+            return previous
+        self._due = self._seconds() + period
+        if timer is None:
+            self._timer = self.callLater(period, self._look)
+        elif timer.getTime() > self._due:
+            timer.reset(period)
+        return previous
+
+    def resetTimeout(self) -> None:
+        """
+        See TimeoutMixin.
+        """
+        if self._timer is not None and self.timeOut is not None:
+            self._due = self._seconds() + self.timeOut
+
+    def _look(self) -> None:
+        self._timer = None
+        if self.timeOut is None:
+            # A poll waits; its answer begins a new period.
+            return
+        left = self._due - self._seconds()
+        if left > 0:
+            self._timer = self.callLater(left, self._look)
+        else:
+            self.timeoutConnection()
+
+
+class BoundedShortChannel(ShortChannel, BoundedChannel):
+    """
+    Do so in our own site.
+    """
+
+    expire = BoundedChannel.expire

@@ -1,0 +1,3 @@
+"""
+Requests and their answers, whatever transport they are for.
+"""

@@ -1,0 +1,90 @@
+"""
+What is read from a request before anything is decided about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from txsocketio.protocol.engineio_legacy import TRANSPORTS
+from txsocketio.protocol.handshake import Facts
+
+
+def facts_of(request: Any) -> Facts:
+    """
+    Reduce a request to what the handshake decides upon.
+
+    :param request: twisted.web's, whose ``postpath`` is what follows the mount.
+    :return: the facts. Fields of a posted form are none of them.
+    """
+    query = parse_query(request.uri.partition(b"?")[2].decode("latin-1"))
+    tail = tuple([segment.decode("latin-1") for segment in request.postpath or ()])
+    tail = tail[:-1] if tail[-1:] == ("",) else tail
+    if not request.clientproto.startswith(b"HTTP/1"):
+        upgrade = _names_websocket(query, tail)
+    else:
+        # An Upgrade that is of no use where it stands counts as none (RFC 9110, section 7.8).
+        kind = TRANSPORTS.get("".join(tail[1:2])) if tail else query.get("transport")
+        idle = kind == "polling" or request.method != b"GET"
+        upgrade = not idle and wants_websocket(request.requestHeaders)
+    return Facts(request.method.decode("latin-1"), tail, query, upgrade)
+
+
+def parse_query(text: str) -> dict[str, str]:
+    """
+    Read a query.
+
+    :param text: what follows the question mark, decoded as Latin-1.
+    :return: the first value of each name. A name without a value counts: 0.9 says just "disconnect".
+    """
+    if "%" in text or "+" in text:
+        # Read backwards, the first of each name stays.
+        return dict(reversed(parse_qsl(text, keep_blank_values=True, encoding="latin-1")))
+    query: dict[str, str] = {}
+    for parameter in text.split("&"):
+        name, _, value = parameter.partition("=")
+        if parameter and name not in query:
+            query[name] = value
+    return query
+
+
+def only_text(query: Mapping[str, str]) -> bool:
+    """
+    Say whether a client has said that it takes no binary frames.
+
+    :param query: of its request.
+    """
+    return bool(query.get("b64"))
+
+
+def wants_websocket(headers: Any) -> bool:
+    """
+    Say whether a request of HTTP/1 asks for a WebSocket.
+
+    :param headers: twisted.web's Headers, or what has their getRawHeaders.
+    """
+    return has_token(headers.getRawHeaders(b"upgrade"), b"websocket") and has_token(
+        headers.getRawHeaders(b"connection"), b"upgrade"
+    )
+
+
+def _names_websocket(query: Mapping[str, str], tail: Sequence[str]) -> bool:
+    # HTTP/2 has no Upgrade header; WebSocketUpgrades tells such a client to use HTTP/1.1.
+    named: Container[str | None] = {query.get("transport"), *tail[1:2]}
+    return "websocket" in named
+
+
+def has_token(values: Sequence[bytes] | None, token: bytes) -> bool:
+    """
+    Say whether a header's list has a member.
+
+    :param values: of the header, or None.
+    :param token: in lower case.
+    """
+    for value in values or ():
+        lowered = value.lower()
+        if lowered == token or (b"," in lowered and token in [item.strip() for item in lowered.split(b",")]):
+            return True
+    return False

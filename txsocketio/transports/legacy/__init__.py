@@ -1,0 +1,3 @@
+"""
+The transports of Socket.IO 0.9.
+"""

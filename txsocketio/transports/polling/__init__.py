@@ -1,0 +1,3 @@
+"""
+HTTP long polling: GETs that wait, POSTs that bring packets.
+"""

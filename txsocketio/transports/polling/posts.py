@@ -1,0 +1,148 @@
+"""
+What clients post: its packets are served before the POST is answered.
+
+While the session is held, or has more to serve than one turn of the reactor is for, a POST is answered only at the
+release. At most one may be unanswered; two of them end the
+session. Every POST that gets here is answered exactly once, whatever happens to the session.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from twisted.logger import Logger
+
+from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.errors import HandshakeError, PayloadTooLarge, ProtocolError
+from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from txsocketio.support.options import EngineOptions
+from txsocketio.support.slices import LOOK_EVERY
+from txsocketio.transports.http.answers import TEXT_HTML, deny
+from txsocketio.transports.http.exchange import Exchange
+from txsocketio.transports.polling.jsonp import Shape
+
+if TYPE_CHECKING:
+    from txsocketio.protocol.generations import Generation
+
+_log = Logger()
+
+
+class Uploads:
+    """
+    Be the part of a transport that takes POSTs.
+
+    :cvar thanks: body and Content-Type of the answer to a POST that was taken.
+    """
+
+    __slots__ = ("_complaints", "_feeding", "_generation", "_gone", "_held", "_options", "_post", "receiver")
+
+    thanks: ClassVar[tuple[bytes, bytes]] = (b"ok", TEXT_HTML)
+
+    receiver: Any
+
+    def __init__(self, generation: Generation, options: EngineOptions, complaints: Complaints = UNLIMITED) -> None:
+        """
+        :param generation: what the client speaks.
+        :param options: the engine's.
+        :param complaints: take what is wrong with POSTs.
+        """
+        self._complaints = complaints
+        self.receiver = None
+        self._generation = generation
+        self._options = options
+        self._post: Exchange | None = None
+        self._held = self._feeding = self._gone = False
+
+    def take_post(self, exchange: Exchange, shape: Shape) -> None:
+        """
+        Take a POST: give its packets to the session, then answer it.
+
+        :param exchange: a POST.
+        :param shape: what is wrapped around the payload.
+        """
+        if self._gone:
+            deny(exchange, HandshakeError(1))
+            return
+        if self._post is not None:
+            self._overlap(exchange)
+            return
+        body = exchange.read_body(self._options.max_http_buffer_size)
+        if body is None:
+            self._complaints.info(_log, "refused a request: {why}", why="a body over the limit")
+            exchange.answer(413)
+            return
+        try:
+            packets = self._decode(shape.read(body), exchange.content_type())
+        except ProtocolError as error:
+            # Its text: an observer that keeps events would keep the session by the exception's traceback.
+            sid, text = self.receiver.sid[:6], "session {sid} ends: its client posted {reason}"
+            self._complaints.warn(_log, text, sid=sid, reason=str(error))
+            self._end(error.reason)
+            exchange.answer(413 if isinstance(error, PayloadTooLarge) else 400)
+            return
+        self._post = exchange
+        self._feed(packets)
+        if self._post is exchange:
+            if self._held:
+                exchange.watch(self._post_lost)
+            else:
+                self._answer_post()
+
+    def hold(self) -> None:
+        """
+        See ITransport.
+        """
+        self._held = True
+
+    def release(self) -> None:
+        """
+        See ITransport.
+        """
+        self._held = False
+        if not self._feeding:
+            self._answer_post()
+
+    def _end(self, reason: str) -> None:
+        # End the session and answer all that is unanswered.
+        raise NotImplementedError
+
+    def _decode(self, payload: bytes, content_type: bytes) -> list[str | bytes]:
+        packets: list[str | bytes] = self._generation.codec.decode_payload(
+            payload, content_type, self._options.max_packets_per_post
+        )
+        return packets
+
+    def _feed(self, packets: list[str | bytes]) -> None:
+        receiver = self.receiver
+        receiver.heard = True
+        self._feeding = True
+        if len(packets) > LOOK_EVERY:
+            receiver.receive_all(packets)
+        else:
+            # The short way for the few packets that a POST nearly always has.
+            for packet in packets:
+                if isinstance(packet, str):
+                    receiver.receive_text(packet)
+                else:
+                    receiver.receive_binary(packet)
+        self._feeding = False
+
+    def _answer_post(self) -> None:
+        exchange, self._post = self._post, None
+        if exchange is None:
+            return
+        if self.receiver.misused:
+            exchange.answer(400)
+        else:
+            exchange.answer(200, *self.thanks)
+
+    def _overlap(self, exchange: Exchange) -> None:
+        sid, method = self.receiver.sid[:6], exchange.method.decode()
+        self._complaints.warn(_log, "session {sid} ends: two {method}s at once", sid=sid, method=method)
+        self._end(TRANSPORT_ERROR)
+        exchange.answer(400)
+
+    def _post_lost(self, exchange: Exchange) -> None:
+        if self._post is exchange:
+            self._post = None
+            self._end(TRANSPORT_CLOSE)

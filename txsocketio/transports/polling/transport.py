@@ -1,0 +1,208 @@
+"""
+HTTP long polling: a transport that exists only while somebody asks for it.
+
+Theory of operation. A session's packets wait in its queue. A GET takes up to ``max_packets_per_poll`` of them at once,
+or, where none wait, is parked until data_queued(): then it is answered at the end of the reactor turn with all that the
+turn has queued (``batching``). At most one GET may be unanswered; two of them end the session. Every request that gets
+here is answered exactly once, whatever happens to the session. For POSTs see ``posts``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from zope.interface import implementer
+
+from txsocketio.errors import HandshakeError
+from txsocketio.interfaces import ITransport
+from txsocketio.reasons import TRANSPORT_CLOSE
+from txsocketio.support.options import EngineOptions
+from txsocketio.transports.http.answers import PollAnswers, deny
+from txsocketio.transports.http.exchange import Exchange
+from txsocketio.transports.polling.jsonp import Shape
+from txsocketio.transports.polling.posts import Uploads
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from txsocketio.interfaces import IWire
+    from txsocketio.protocol.generations import Generation
+
+CLOSE: Final = 1
+NOOP: Final = 6
+
+
+@implementer(ITransport)
+class PollingTransport(Uploads):
+    """
+    Carry one session over GETs and POSTs.
+    """
+
+    __slots__ = ("_answers", "_clock", "_closing", "_container", "_flush_due", "_poll", "_shape", "wire")
+
+    name = "polling"
+    streaming = False
+
+    def __init__(
+        self,
+        generation: Generation,
+        container: str,
+        shape: Shape,
+        options: EngineOptions,
+        answers: PollAnswers,
+        clock: IReactorTime,
+    ) -> None:
+        """
+        :param generation: what the client speaks.
+        :param container: which of its wires to begin with.
+        :param shape: what is wrapped around payloads.
+        :param options: the engine's.
+        :param answers: writes the answers of polls.
+        :param clock: joins what one reactor turn sends.
+        """
+        super().__init__(generation, options, answers.complaints)
+        self.wire: IWire = generation.wires[container]
+        self._container = container
+        self._shape = shape
+        self._answers = answers
+        self._clock = clock
+        self._poll: Any = None
+        self._flush_due = False
+        self._closing = False
+
+    # What the resource calls.
+
+    def get(self, exchange: Exchange) -> None:
+        """
+        Take a poll: answer it now or when there is something to send.
+
+        :param exchange: a GET.
+        """
+        if self._gone:
+            deny(exchange, HandshakeError(1))
+        elif self._poll is not None:
+            self._overlap(exchange)
+        else:
+            self._poll = exchange
+            if self.receiver.queued:
+                self._flush()
+            if self._poll is exchange and self.receiver.upgrading:
+                self._answer_poll(self.wire.control(NOOP, b""))
+            if self._poll is exchange:
+                exchange.watch(self._poll_lost)
+
+    def post(self, exchange: Exchange) -> None:
+        """
+        Take a POST: give its packets to the session, then answer it.
+
+        :param exchange: a POST.
+        """
+        self.take_post(exchange, self._shape)
+
+    # ITransport.
+
+    @property
+    def writable(self) -> bool:
+        """
+        Whether a poll is waiting.
+        """
+        return self._poll is not None
+
+    def send(self, rendered: Any) -> None:
+        """
+        Never be called: this transport fetches.
+
+        :raises NotImplementedError: always.
+        """
+        raise NotImplementedError("a polling transport takes what it sends from its session's queue")
+
+    def data_queued(self) -> None:
+        """
+        See ITransport.
+        """
+        if self._poll is not None and not self._flush_due:
+            self._flush_due = True
+            self._answers.turn.add(self, self._clock)
+
+    def noop(self) -> None:
+        """
+        See ITransport.
+        """
+        if self._poll is not None:
+            self._flush()
+        if self._poll is not None:
+            self._answer_poll(self.wire.control(NOOP, b""))
+
+    def close(self) -> None:
+        """
+        See ITransport.
+        """
+        self._closing = True
+        if self._poll is not None:
+            self._flush()
+
+    def abort(self) -> None:
+        """
+        See ITransport.
+        """
+        if not self._gone:
+            self._end(TRANSPORT_CLOSE, NOOP)
+
+    # Inside.
+
+    def _decode(self, payload: bytes, content_type: bytes) -> list[str | bytes]:
+        codec = self._generation.codec
+        container = codec.container_for(self._container, payload, content_type)
+        if container != self._container:
+            self._container = container
+            self.wire = self._generation.wires[container]
+        packets: list[str | bytes] = codec.decode_payload(
+            payload, content_type, self._options.max_packets_per_post, container
+        )
+        return packets
+
+    def turn_ends(self) -> None:
+        """
+        Answer the poll with all that this reactor turn has queued.
+        """
+        self._flush_due = False
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._poll is None:
+            return
+        pieces = self.receiver.take(self._options.max_packets_per_poll, self.wire)
+        if pieces:
+            self._answer_poll(pieces)
+        if self._closing and not self._gone and not self.receiver.queued:
+            self._end(TRANSPORT_CLOSE)
+
+    def _answer_poll(self, pieces: Any) -> None:
+        # finish() may bring in the next request of the connection before it returns.
+        exchange, self._poll = self._poll, None
+        if self._flush_due:
+            self._cancel_flush()
+        body = self.wire.join(pieces)
+        self._answers.send(exchange, *self._shape.wrap(body, self.wire.content_type_of(body)))
+
+    def _poll_lost(self, exchange: Exchange) -> None:
+        if self._poll is exchange:
+            self._poll = None
+            self._end(TRANSPORT_CLOSE)
+
+    def _end(self, reason: str, farewell: int = CLOSE) -> None:
+        self._gone = True
+        self._cancel_flush()
+        self.receiver.transport_closed(self, reason)
+        if self._poll is not None:
+            self._dismiss(farewell)
+        if not self._feeding:
+            self._answer_post()
+
+    def _dismiss(self, farewell: int) -> None:
+        self._answer_poll(self.wire.control(farewell, b""))
+
+    def _cancel_flush(self) -> None:
+        if self._flush_due:
+            self._flush_due = False
+            self._answers.turn.discard(self)

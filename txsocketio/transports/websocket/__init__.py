@@ -1,0 +1,3 @@
+"""
+The WebSocket, on top of Autobahn.
+"""

@@ -1,3 +1,0 @@
-"""
-Several processes behind one listening socket: ``twistd socketio --workers=N``.
-"""
