@@ -11,6 +11,7 @@ from tests.integration.raw_sessions import Revision3, Revision4, Talk, TextOnly3
 
 TWO = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
 ONE = '{"_placeholder":true,"num":0}'
+TEN = ",".join([f'{{"_placeholder":true,"num":{number}}}' for number in range(10)])
 
 #: What is sent, and what comes back.
 EVENTS: dict[str, tuple[Any, ...]] = {
@@ -64,7 +65,13 @@ EVENTS: dict[str, tuple[Any, ...]] = {
         b"\4\5\6",
     ),
     "an_attachment_and_id_zero": (f'451-0["message-with-ack",{ONE}]', b"\1", f"461-0[{ONE}]", b"\1"),
-    "ten_attachments": (f'4510-["nothing",{ONE}]', *[b"\1"] * 10),
+    "ten_attachments": (f'4510-["nothing",{TEN}]', *[b"\1"] * 10),
+    "a_placeholder_whose_number_is_written_as_a_fraction": (
+        '451-["message",{"_placeholder":true,"num":0.0}]',
+        b"\1",
+        f'451-["message-back",{ONE}]',
+        b"\1",
+    ),
 }
 
 
