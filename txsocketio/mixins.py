@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from txsocketio.core.broadcast import broadcast_event
+from txsocketio.core.operators import broadcast_event
 from txsocketio.core.targets import Target, check_rooms
 
 if TYPE_CHECKING:

@@ -8,17 +8,11 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import Deferred, fail
-
-from txsocketio.core.broadcast import check_event
-from txsocketio.core.described import describe_handshake
-from txsocketio.core.operators import ACK_TIMEOUT, Operator, check_timeout
-from txsocketio.core.targets import RemoteSocket, Target, room_set
-from txsocketio.errors import AckTimeout
+from txsocketio.core.operators import Direct, Operator, check_timeout
+from txsocketio.core.targets import RemoteSocket, Target, describe_handshake, room_set
 
 if TYPE_CHECKING:
     from txsocketio.core.mounts import MountedNamespace
-    from txsocketio.namespace import BaseNamespace
     from txsocketio.virtsocket import Socket
 
 
@@ -105,97 +99,3 @@ class Addressing:
 
 _OURS: Final = ("to", "except_", "broadcast", "volatile", "timeout", "data")
 _DATA: Final[Any] = vars(Addressing)["data"]
-
-
-class Direct:
-    """
-    Send to one client alone, with a say in how; it never changes, either.
-    """
-
-    __slots__ = ("_namespace", "_timeout", "_volatile")
-
-    def __init__(self, namespace: BaseNamespace, timeout: float | None = None, volatile: bool = False) -> None:
-        """
-        :param namespace: of the client.
-        :param timeout: seconds to wait for an acknowledgement; None for the usual.
-        :param volatile: whether what would have to wait is dropped.
-        """
-        self._namespace = namespace
-        self._timeout = timeout
-        self._volatile = volatile
-
-    def emit(self, event: str, *args: Any) -> None:
-        """
-        Send an event.
-
-        :param event: its name.
-        :param args: JSON values and bytes.
-        :raises UsageError: for a reserved event.
-        :raises EncodeError: for an argument that this client cannot be sent.
-        """
-        if self._volatile and not self._namespace.writable:
-            check_event(event)
-        else:
-            self._namespace.emit(event, *args)
-
-    def call(self, event: str, *args: Any) -> Deferred[Any]:
-        """
-        Send an event and wait for the client's acknowledgement.
-
-        :param event: its name.
-        :param args: JSON values and bytes.
-        :return: as BaseNamespace.call(); it has failed with AckTimeout where a volatile event is dropped.
-        :raises UsageError: for a reserved event.
-        """
-        if self._volatile and not self._namespace.writable:
-            check_event(event)
-            return fail(AckTimeout("the event was volatile and has been dropped: it would have had to wait"))
-        return self._namespace.call(event, *args, timeout=ACK_TIMEOUT if self._timeout is None else self._timeout)
-
-    def timeout(self, seconds: float) -> Direct:
-        """
-        Say how long to wait for an acknowledgement.
-
-        :param seconds: how long.
-        :return: a new Direct.
-        :raises UsageError: for what is no number greater than 0.
-        """
-        return Direct(self._namespace, check_timeout(seconds), self._volatile)
-
-    @property
-    def volatile(self) -> Direct:
-        """
-        Drop what would have to wait.
-        """
-        return Direct(self._namespace, self._timeout, True)
-
-    @property
-    def broadcast(self) -> Operator:
-        """
-        Reach everybody else in the namespace, in the way said so far.
-        """
-        return self._others(None)
-
-    def to(self, *rooms: str | Iterable[str]) -> Operator:
-        """
-        Reach who is in a room, except this client, in the way said so far.
-
-        :param rooms: names of rooms or sids, or iterables of them.
-        :return: an Operator.
-        :raises UsageError: for a room that is not named by a str.
-        """
-        return self._others(room_set(rooms))
-
-    def except_(self, *rooms: str | Iterable[str]) -> Operator:
-        """
-        Reach everybody else who is in none of the rooms, in the way said so far.
-
-        :param rooms: names of rooms or sids, or iterables of them.
-        :return: an Operator.
-        :raises UsageError: for a room that is not named by a str.
-        """
-        return self._others(None).except_(*rooms)
-
-    def _others(self, rooms: frozenset[str] | None) -> Operator:
-        namespace = self._namespace
-        return Operator(namespace._mount, Target(rooms, frozenset((namespace.sid,)), self._volatile), self._timeout)

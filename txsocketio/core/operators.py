@@ -4,26 +4,58 @@ What applications say whom something is for with: ``server.of("/chat").to("lobby
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
-from txsocketio.core.broadcast import broadcast_event, check_event
 from txsocketio.core.listeners import ROOM_EVENTS
 from txsocketio.core.targets import EVERYBODY, RemoteSocket, Target, room_set
-from txsocketio.errors import UsageError
-from txsocketio.protocol.packet import EVENT, Packet
+from txsocketio.errors import AckTimeout, ReservedEvent, UsageError
+from txsocketio.protocol.packet import EVENT, RESERVED_EVENTS, Packet
 
 if TYPE_CHECKING:
     from txsocketio.core.mounts import MountedNamespace
+    from txsocketio.namespace import BaseNamespace
 
 #: Seconds that clients have to acknowledge, where nothing else is said.
 ACK_TIMEOUT: Final = 60.0
 
 #: Seconds that other servers have to answer, where nothing else is said.
 REQUEST_TIMEOUT: Final = 5.0
+
+
+def check_event(event: Any) -> str:
+    """
+    Check the name of an event that is to be sent.
+
+    :param event: the name.
+    :return: it.
+    :raises UsageError: when it is no str.
+    :raises ReservedEvent: when the protocol keeps it for itself.
+    """
+    if not isinstance(event, str):
+        raise UsageError(f"the name of an event is a str, not {event!r}")
+    if event in RESERVED_EVENTS:
+        raise ReservedEvent(
+            f"the event name {event!r} is reserved; clients would take it for their own; choose another"
+        )
+    return event
+
+
+def broadcast_event(mount: MountedNamespace, event: str, args: Sequence[Any], target: Target = EVERYBODY) -> None:
+    """
+    Send one event to members of a namespace, each once.
+
+    :param mount: the namespace.
+    :param event: the name of the event.
+    :param args: JSON values and bytes.
+    :param target: whom it is for.
+    :raises UsageError: for a name that cannot be emitted.
+    :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
+    """
+    mount.adapter.broadcast(Packet(EVENT, mount.name, None, [check_event(event), *args]), target)
 
 
 def check_timeout(seconds: Any) -> float:
@@ -278,3 +310,97 @@ class NamespaceOperator(Operator):
         :param listener: as given to ``on_room``; None for all.
         """
         self._mount.local.room_listeners.remove(event, listener)
+
+
+class Direct:
+    """
+    Send to one client alone, with a say in how; it never changes, either.
+    """
+
+    __slots__ = ("_namespace", "_timeout", "_volatile")
+
+    def __init__(self, namespace: BaseNamespace, timeout: float | None = None, volatile: bool = False) -> None:
+        """
+        :param namespace: of the client.
+        :param timeout: seconds to wait for an acknowledgement; None for the usual.
+        :param volatile: whether what would have to wait is dropped.
+        """
+        self._namespace = namespace
+        self._timeout = timeout
+        self._volatile = volatile
+
+    def emit(self, event: str, *args: Any) -> None:
+        """
+        Send an event.
+
+        :param event: its name.
+        :param args: JSON values and bytes.
+        :raises UsageError: for a reserved event.
+        :raises EncodeError: for an argument that this client cannot be sent.
+        """
+        if self._volatile and not self._namespace.writable:
+            check_event(event)
+        else:
+            self._namespace.emit(event, *args)
+
+    def call(self, event: str, *args: Any) -> Deferred[Any]:
+        """
+        Send an event and wait for the client's acknowledgement.
+
+        :param event: its name.
+        :param args: JSON values and bytes.
+        :return: as BaseNamespace.call(); it has failed with AckTimeout where a volatile event is dropped.
+        :raises UsageError: for a reserved event.
+        """
+        if self._volatile and not self._namespace.writable:
+            check_event(event)
+            return fail(AckTimeout("the event was volatile and has been dropped: it would have had to wait"))
+        return self._namespace.call(event, *args, timeout=ACK_TIMEOUT if self._timeout is None else self._timeout)
+
+    def timeout(self, seconds: float) -> Direct:
+        """
+        Say how long to wait for an acknowledgement.
+
+        :param seconds: how long.
+        :return: a new Direct.
+        :raises UsageError: for what is no number greater than 0.
+        """
+        return Direct(self._namespace, check_timeout(seconds), self._volatile)
+
+    @property
+    def volatile(self) -> Direct:
+        """
+        Drop what would have to wait.
+        """
+        return Direct(self._namespace, self._timeout, True)
+
+    @property
+    def broadcast(self) -> Operator:
+        """
+        Reach everybody else in the namespace, in the way said so far.
+        """
+        return self._others(None)
+
+    def to(self, *rooms: str | Iterable[str]) -> Operator:
+        """
+        Reach who is in a room, except this client, in the way said so far.
+
+        :param rooms: names of rooms or sids, or iterables of them.
+        :return: an Operator.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        return self._others(room_set(rooms))
+
+    def except_(self, *rooms: str | Iterable[str]) -> Operator:
+        """
+        Reach everybody else who is in none of the rooms, in the way said so far.
+
+        :param rooms: names of rooms or sids, or iterables of them.
+        :return: an Operator.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        return self._others(None).except_(*rooms)
+
+    def _others(self, rooms: frozenset[str] | None) -> Operator:
+        namespace = self._namespace
+        return Operator(namespace._mount, Target(rooms, frozenset((namespace.sid,)), self._volatile), self._timeout)

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from txsocketio.core.acks import AckTable
-from txsocketio.core.broadcast import check_event
 from txsocketio.core.jobs import as_deferred, log_failure
+from txsocketio.core.operators import check_event
 from txsocketio.errors import AckDisconnected, TooManyAcks
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import EVENT, JSON, MESSAGE, Packet

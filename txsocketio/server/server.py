@@ -13,9 +13,8 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from txsocketio.core.adapter import MemoryAdapter
-from txsocketio.core.broadcast import broadcast_event
 from txsocketio.core.mounts import MountedNamespace, mount_namespaces, normalise_name
-from txsocketio.core.operators import NamespaceOperator
+from txsocketio.core.operators import NamespaceOperator, broadcast_event
 from txsocketio.core.targets import EVERYBODY, AdapterState, Target, check_rooms
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
