@@ -151,7 +151,7 @@ class Socket:
         self._assembler: Assembler | None = None
         #: The one whose deadline runs: it stays when the attachments have come, for the next one to be seen by.
         self._awaited: Assembler | None = None
-        #: Decodes the JSON of a plain event; without it the parser takes all. Nor are there heads while attachments
+        #: Of an IRawParser: decodes the JSON of a plain event. Without it the parser takes all. Nor are there heads while attachments
         #: are awaited, since an event would be out of place.
         self._loads: Function | None = getattr(session.generation.parser, "event_loads", None)
         self._heads: Mapping[bytes, str] = NO_HEADS if self._loads is None else server.event_heads

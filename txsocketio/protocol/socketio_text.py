@@ -37,7 +37,7 @@ class TextParser:
     Encode and decode what both protocols write alike; a subclass supplies CONNECT and its refusal.
 
     :ivar json: the codec for payloads.
-    :ivar event_loads: see IParser.
+    :ivar event_loads: see IRawParser.
     """
 
     def __init__(self, json: IJSON, bounds: Bounds = UNBOUNDED) -> None:
