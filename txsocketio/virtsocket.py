@@ -158,7 +158,7 @@ class Socket(Membership):
         packet = as_packet(packet)
         namespace = self.find(packet.namespace)
         if namespace is not None:
-            namespace.deliver(EncodedPacket(packet))
+            namespace._member.deliver(EncodedPacket(packet))
 
     def error(
         self,

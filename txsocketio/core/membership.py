@@ -105,7 +105,7 @@ class Membership(Routing):
     def _may_keep(self, size: int) -> bool:
         # What comes with a CONNECT stays as long as the namespace: of all of them together no more than of one message.
         for namespaces in (self.active_ns, self._joining):
-            size += sum([namespace._connect_bytes for namespace in namespaces.values()])
+            size += sum([namespace._member.connect_bytes for namespace in namespaces.values()])
         most: int = self.server.engine_options.max_http_buffer_size
         return size <= most
 
@@ -118,8 +118,8 @@ class Membership(Routing):
             if namespace.close_reason is not None:
                 return
             if self.packet_bytes > _LIGHT:
-                namespace._connect_bytes = self.packet_bytes
-            mount.adapter.add(namespace)
+                namespace._member.connect_bytes = self.packet_bytes
+            mount.adapter.add(namespace._member)
         except BaseException:
             if self._reason is None:
                 self._left = _with(self._left, name)
@@ -127,9 +127,9 @@ class Membership(Routing):
             self._send_raw(refusal_for(Failure(), name, where, self))
             return
         self._joining[name] = namespace
-        joining = namespace._joining
-        if joining is not None:
-            joining.start()
+        connecting = namespace._member.connecting
+        if connecting is not None:
+            connecting.start()
 
     def _send_raw(self, packet: Packet) -> None:
         self.engine_session.deliver(EncodedPacket(packet))

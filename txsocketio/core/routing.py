@@ -99,7 +99,7 @@ class Routing:
         if name.__class__ is not str or name in RESERVED_EVENTS:
             return False
         # A variable is called faster than an attribute that is no method of the class.
-        take = namespace._take_event
+        take = namespace._member.take
         try:
             take(data, id if count > 2 else None)
         except Exception:
@@ -123,7 +123,7 @@ class Routing:
                 except (ProtocolError, ValueError):
                     data = None
                 if data.__class__ is list and data and data[0].__class__ is str and data[0] not in RESERVED_EVENTS:
-                    namespace._take_event(data, None if head[2] is None else int(head[2]))
+                    namespace._member.take(data, None if head[2] is None else int(head[2]))
                     return
         self._receive(text)
 
@@ -173,7 +173,7 @@ class Routing:
         if packet.type == CONNECT_ERROR and not self.engine_session.generation.implicit_root:
             raise PacketError("an error, which only a server may send")
         if namespace is not None:
-            namespace._take_packet(packet)
+            namespace._member.take_packet(packet)
             if packet.type == DISCONNECT:
                 close_namespace(namespace, CLIENT_NAMESPACE_DISCONNECT)
         elif name not in self._left:
