@@ -521,6 +521,6 @@ class ReadingOfBytes(ReceivingCase):
         client = self.connect()
         session = client.namespace.socket.engine_session
         taken = []
-        self.patch(client.namespace, "_take_event", lambda data, id: taken.append(data))
+        self.patch(client.namespace._member, "take", lambda data, id: taken.append(data))
         client.connection.network.run(session.receive_all, ['42["echo","\u00e9"]'] * 40)
         self.assertEqual(taken, [["echo", "\u00e9"]] * 40)

@@ -560,10 +560,7 @@ class IHeartbeat(Interface):
 
 class IMember(Interface):
     """
-    What an adapter keeps in rooms: a namespace instance.
-
-    What adapters need besides gevent-socketio's API has names that begin with an underscore: an application's class
-    is free to use any other.
+    One client in one namespace, as adapters keep it in rooms; not the instance that the application sees.
     """
 
     sid = Attribute("The Socket.IO id; unique in the namespace.")
@@ -580,12 +577,12 @@ class IMember(Interface):
         Close this namespace; the client is told.
         """
 
-    def _acks_due() -> Any:
+    def acks_due() -> Any:
         """
         Give the AckTable of this member.
         """
 
-    def _described(rooms: frozenset[str]) -> Any:
+    def describe(rooms: frozenset[str]) -> Any:
         """
         Give the RemoteSocket of this member, or None while it has not been accepted.
 

@@ -151,9 +151,9 @@ class Socket:
         self._assembler: Assembler | None = None
         #: The one whose deadline runs: it stays when the attachments have come, for the next one to be seen by.
         self._awaited: Assembler | None = None
-        #: Of an IRawParser: decodes the JSON of a plain event. Without it the parser takes all. Nor are there heads while attachments
-        #: are awaited, since an event would be out of place.
+        #: Of an IRawParser: decodes the JSON of a plain event. Without it the parser takes all.
         self._loads: Function | None = getattr(session.generation.parser, "event_loads", None)
+        #: Of plain events that may come now: none amid attachments.
         self._heads: Mapping[bytes, str] = NO_HEADS if self._loads is None else server.event_heads
         self._jobs = Jobs(server.complaints)
         #: Who waits for the end.
@@ -253,7 +253,7 @@ class Socket:
         packet = as_packet(packet)
         namespace = self.find(packet.namespace)
         if namespace is not None:
-            namespace.deliver(EncodedPacket(packet))
+            namespace._member.deliver(EncodedPacket(packet))
 
     def error(
         self,
@@ -352,7 +352,7 @@ class Socket:
         if event.__class__ is not str or event in RESERVED_EVENTS:
             return False
         # A variable is called faster than an attribute that is no method of the class.
-        take = namespace._take_event
+        take = namespace._member.take
         try:
             take(data, id)
         except Exception:
@@ -423,7 +423,7 @@ class Socket:
         if packet.type == CONNECT_ERROR and not self.engine_session.generation.implicit_root:
             raise PacketError("an error, which only a server may send")
         if namespace is not None:
-            namespace._take_packet(packet)
+            namespace._member.take_packet(packet)
             if packet.type == DISCONNECT:
                 close_namespace(namespace, CLIENT_NAMESPACE_DISCONNECT)
         elif name not in self._left:
@@ -470,7 +470,7 @@ class Socket:
     def _may_keep(self, size: int) -> bool:
         # What comes with a CONNECT stays as long as the namespace: of all of them together no more than of one message.
         for namespaces in (self.active_ns, self._joining):
-            size += sum([namespace._connect_bytes for namespace in namespaces.values()])
+            size += sum([namespace._member.connect_bytes for namespace in namespaces.values()])
         most: int = self.server.engine_options.max_http_buffer_size
         return size <= most
 
@@ -483,8 +483,8 @@ class Socket:
             if namespace.close_reason is not None:
                 return
             if self.packet_bytes > _LIGHT:
-                namespace._connect_bytes = self.packet_bytes
-            mount.adapter.add(namespace)
+                namespace._member.connect_bytes = self.packet_bytes
+            mount.adapter.add(namespace._member)
         except BaseException:
             if self._reason is None:
                 self._left = _with(self._left, name)
@@ -492,9 +492,9 @@ class Socket:
             self._send_raw(refusal_for(Failure(), name, where, self))
             return
         self._joining[name] = namespace
-        joining = namespace._joining
-        if joining is not None:
-            joining.start()
+        connecting = namespace._member.connecting
+        if connecting is not None:
+            connecting.start()
 
     def _send_raw(self, packet: Packet) -> None:
         self.engine_session.deliver(EncodedPacket(packet))

@@ -170,7 +170,7 @@ def event_ways(data: bytes) -> Any:
             hold((kind, attachments) == (EVENT, 0), "only plain events are taken", kind, attachments)
             _, reader = _joined(stack)
             found: list[Any] = []
-            reader.active_ns[namespace]._take_event = lambda data, id: found.append((id, data))
+            reader.active_ns[namespace]._member.take = lambda data, id: found.append((id, data))
             reader.raw_received(data)
             stack.lines.clear()
             same("what is read", repr(found), repr([(id, event)]))

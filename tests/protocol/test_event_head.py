@@ -54,7 +54,8 @@ class Reader:
 
 class _Member:
     def __init__(self, name: str, taken: list[Any]) -> None:
-        self._take_event = lambda data, id: taken.append((name, id, data))
+        self._member = self
+        self.take = lambda data, id: taken.append((name, id, data))
 
 
 READERS = [Reader(parser) for parser in PARSERS]

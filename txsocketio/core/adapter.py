@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txsocketio.core.asking import Answers, Question
+from txsocketio.core.acks import Answers, BroadcastAcks
 from txsocketio.core.jobs import guarded
 from txsocketio.core.listeners import Listeners
 from txsocketio.core.rooms import Rooms
@@ -53,7 +53,7 @@ class MemoryAdapter(Rooms):
         self._warned: set[str] = set()
         self._parser = parser
         self._get_clock = get_clock
-        self._questions: set[Question] = set()
+        self._waiting: set[BroadcastAcks] = set()
 
     def remove(self, member: Any) -> None:
         """
@@ -83,7 +83,7 @@ class MemoryAdapter(Rooms):
         if recipients:
             self._deliver(encoded, recipients)
 
-    def ask(self, packet: Packet, target: Target, on_answer: Callable[[Any], Any], timeout: float) -> Question:
+    def ask(self, packet: Packet, target: Target, on_answer: Callable[[Any], Any], timeout: float) -> BroadcastAcks:
         """
         Send a packet to each member once and hear what they acknowledge.
 
@@ -112,25 +112,25 @@ class MemoryAdapter(Rooms):
         target: Target,
         timeout: float,
         on_answer: Callable[[Any], Any],
-        on_end: Callable[[Question], Any],
-    ) -> Question:
+        on_end: Callable[[BroadcastAcks], Any],
+    ) -> BroadcastAcks:
         recipients = self._recipients(target)
-        question = Question([member._acks_due() for member in recipients], on_answer, on_end)
+        ack = BroadcastAcks([member.acks_due() for member in recipients], on_answer, on_end)
         if recipients:
-            encoded = self.encode(Packet(packet.type, packet.namespace, question.id, packet.data))
-            asked = [member for member in recipients if self._expect(question, member)]
+            encoded = self.encode(Packet(packet.type, packet.namespace, ack.id, packet.data))
+            asked = [member for member in recipients if self._expect(ack, member)]
             try:
                 for member in self._deliver(encoded, asked):
-                    question.take_back(member._acks_due())
+                    ack.take_back(member.acks_due())
             except BaseException:
-                question.cancel()
+                ack.cancel()
                 raise
-        question.wait(self._get_clock, timeout, self._questions)
-        return question
+        ack.wait(self._get_clock, timeout, self._waiting)
+        return ack
 
-    def _expect(self, question: Question, member: Any) -> bool:
+    def _expect(self, ack: BroadcastAcks, member: Any) -> bool:
         try:
-            question.put_to(member._acks_due())
+            ack.put_to(member.acks_due())
         except TooManyAcks as error:
             self._warn(member, error)
             return False
@@ -142,7 +142,7 @@ class MemoryAdapter(Rooms):
 
         :param target: whom it is for.
         """
-        described = [member._described(self.rooms_of(member)) for member in self.select(target)]
+        described = [member.describe(self.rooms_of(member)) for member in self.select(target)]
         return [socket for socket in described if socket is not None]
 
     def fetch_sockets(self, target: Target, timeout: float = 0) -> Deferred[list[RemoteSocket]]:
@@ -210,8 +210,8 @@ class MemoryAdapter(Rooms):
         """
         End what waits for acknowledgements: the server has been shut down.
         """
-        for question in list(self._questions):
-            question.end()
+        for ack in list(self._waiting):
+            ack.end()
 
     def _recipients(self, target: Target) -> list[Any]:
         found = self.select(target)
@@ -258,5 +258,5 @@ class MemoryAdapter(Rooms):
                 self._complaints.warn(_log, text, **fields)
 
 
-def _ignore(question: Question) -> None:
+def _ignore(ack: BroadcastAcks) -> None:
     pass

@@ -7,13 +7,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import iscoroutine
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txsocketio.errors import UsageError
+
+if TYPE_CHECKING:
+    from txsocketio.core.member import Member
 
 _log = Logger()
 
@@ -217,3 +220,19 @@ class Jobs:
             if deferred in unfinished:
                 del unfinished[deferred]
                 guarded(self._complaints, deferred.cancel)
+
+
+def jobs_of(member: Member) -> Jobs:
+    """
+    Give what holds the unfinished work of a client in a namespace, made when it is first asked for.
+
+    :param member: the client in the namespace.
+    :return: its Jobs; where the namespace has ended already, those begin with their end.
+    """
+    jobs = member.jobs
+    if jobs is None:
+        server = member.socket.server
+        jobs = member.jobs = Jobs(server.complaints)
+        if member.ended:
+            jobs.end(server.engine.clock, server.options.job_grace, lambda: None)
+    return jobs

@@ -403,4 +403,6 @@ class Direct:
 
     def _others(self, rooms: frozenset[str] | None) -> Operator:
         namespace = self._namespace
-        return Operator(namespace._mount, Target(rooms, frozenset((namespace.sid,)), self._volatile), self._timeout)
+        return Operator(
+            namespace._member.mount, Target(rooms, frozenset((namespace.sid,)), self._volatile), self._timeout
+        )

@@ -268,7 +268,7 @@ class SocketIOServer:
             self.complaints.write(_log, LogLevel.warn, _WRONG, name=name, where=where, sid=sid)
         namespace = None if quiet or not known else socket.active_ns.get(endpoint) or socket.find(endpoint)
         if namespace is not None:
-            deliver = namespace.deliver
+            deliver = namespace._member.deliver
             deliver(self._error_packet(endpoint, error_name, error_message))
 
     def _error_packet(self, endpoint: str, error_name: Any, error_message: Any) -> EncodedPacket:
