@@ -14,7 +14,7 @@ the state is changed before anybody is told, and every loop asks it again after 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -26,6 +26,15 @@ from txsocketio.engine.states import Input, State
 from txsocketio.errors import ProtocolError
 from txsocketio.interfaces import IPolledSession, ISession, ITransportReceiver
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
+from txsocketio.protocol.engineio import (
+    BASE64_TEXT,
+    CLOSE_TEXT,
+    MESSAGE_TEXT,
+    NOOP_TEXT,
+    PING_TEXT,
+    PONG,
+    PONG_TEXT,
+)
 from txsocketio.reasons import PARSE_ERROR
 
 if TYPE_CHECKING:
@@ -34,8 +43,6 @@ if TYPE_CHECKING:
     from txsocketio.engine.upgrade import Probe
     from txsocketio.interfaces import IEncoded, IHandshakeRequest, IHeartbeat, ISessionListener, ITransport, IWire
     from txsocketio.protocol.generations import Generation
-
-PONG: Final = 3
 
 _log = Logger()
 
@@ -246,7 +253,7 @@ class Session(Lifecycle):
         return take(text.encode("utf-8", "surrogatepass"))
 
     def _receive_text(self, text: str) -> None:
-        if text[:1] == "4":
+        if text[:1] == MESSAGE_TEXT:
             try:
                 self.listener.message_received(text[1:])
             except Exception as error:
@@ -266,14 +273,14 @@ class Session(Lifecycle):
 
     def _receive_control(self, text: str) -> None:
         type = text[:1]
-        if type == "1":
+        if type == CLOSE_TEXT:
             self._peer_closed()
-        elif type in ("2", "3") and self._heartbeat.received(type):
-            if type == "2":
+        elif type in (PING_TEXT, PONG_TEXT) and self._heartbeat.received(type):
+            if type == PING_TEXT:
                 self.deliver(EncodedControl(PONG, text[1:].encode("utf-8", "replace")))
-        elif type == "b":
+        elif type == BASE64_TEXT:
             self._receive_base64(text)
-        elif type != "6":
+        elif type != NOOP_TEXT:
             self._misuse("an engine packet that has no place here")
 
     def _receive_base64(self, text: str) -> None:
@@ -291,7 +298,7 @@ class Session(Lifecycle):
 
     def _receive_last(self, text: str) -> None:
         translate = self.generation.codec.translate
-        if (text if translate is None else translate(text))[:1] == "1":
+        if (text if translate is None else translate(text))[:1] == CLOSE_TEXT:
             self._peer_closed()
 
     def _peer_closed(self) -> None:

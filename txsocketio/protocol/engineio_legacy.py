@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from txsocketio.errors import PacketError, PayloadError, PayloadTooLarge
 from txsocketio.interfaces import IEngineCodec
+from txsocketio.protocol.engineio import CLOSE, CLOSE_TEXT, MESSAGE_TEXT, NOOP, NOOP_TEXT, PING, PONG, PONG_TEXT
 from txsocketio.protocol.engineio_v4 import decode_body
 from txsocketio.protocol.text import UnitReader, digits_end, utf8_units
 
@@ -24,7 +25,7 @@ TRANSPORTS: Final[Mapping[str, str]] = {
     "": "polling",
 }
 #: Our engine packets as 0.9 has them; the rest (open, upgrade) it does not know.
-CONTROLS: Final[Mapping[int, bytes]] = {1: b"0::", 2: b"2::", 3: b"2::", 6: b"8::"}
+CONTROLS: Final[Mapping[int, bytes]] = {CLOSE: b"0::", PING: b"2::", PONG: b"2::", NOOP: b"8::"}
 
 _MARK: Final = "\ufffd"
 _MARK_UTF8: Final = _MARK.encode()
@@ -43,10 +44,10 @@ class LegacyCodec:
         See IEngineCodec.
         """
         if packet[:2] == "2:" or packet == "2":
-            return "3"
+            return PONG_TEXT
         if packet[:2] == "8:" or packet == "8":
-            return "6"
-        return "1" if packet in _ROOT_DISCONNECTS else "4" + packet
+            return NOOP_TEXT
+        return CLOSE_TEXT if packet in _ROOT_DISCONNECTS else MESSAGE_TEXT + packet
 
     def decode_payload(
         self, body: bytes, content_type: bytes, limit: int, container: str = "polling"

@@ -11,12 +11,12 @@ from zope.interface import implementer
 
 from txsocketio.errors import PacketError, PayloadError, PayloadTooLarge
 from txsocketio.interfaces import IEngineCodec
+from txsocketio.protocol.engineio import MESSAGE_OCTET
 from txsocketio.protocol.engineio_v4 import decode_base64, decode_body
 from txsocketio.protocol.text import UnitReader, digits_end
 
 _OCTETS: Final = b"application/octet-stream"
 _LENGTH_DIGITS: Final = 10
-_BINARY_MESSAGE: Final = b"\x04"
 _UNKNOWN: Final = "polling-b64"
 #: What a container becomes by text that can be encoded once only, twice only, or either way; what is settled as
 #: encoded once is not here, nor are containers of no text.
@@ -115,7 +115,7 @@ class CodecV3:
         """
         See IEngineCodec.
         """
-        if data[:1] != _BINARY_MESSAGE:
+        if data[:1] != MESSAGE_OCTET:
             raise PacketError("a binary packet that is no message")
         return data[1:]
 

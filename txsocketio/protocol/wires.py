@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from txsocketio.errors import UnsupportedByGeneration
 from txsocketio.interfaces import IParser, IWire
+from txsocketio.protocol.engineio import MESSAGE_BYTES, MESSAGE_OCTET
 from txsocketio.protocol.engineio_legacy import CONTROLS, join_packets
 from txsocketio.protocol.frames import binary_frame, text_frame
 from txsocketio.protocol.jsoncodec import escape_json
@@ -287,10 +288,10 @@ def _double(opcode: int, data: bytes) -> bytes:
 #: What stands before the JSON of a Socket.IO packet, up to a JSON value that may hold text.
 _HEAD: Final = re.compile(rb"4[2-6](?:[0-9]+-)?(?:/[^,]*,)?[0-9]*(?=[\[{\"])").match
 
-_V4: Final = Dialect(b"4", lambda data: (BINARY, data), _engine_control)
-_V4_TEXT: Final = Dialect(b"4", lambda data: (TEXT, b"b" + b64encode(data)), _engine_control)
-_V3: Final = Dialect(b"4", lambda data: (BINARY, b"\x04" + data), _engine_control)
-_V3_TEXT: Final = Dialect(b"4", lambda data: (TEXT, b"b4" + b64encode(data)), _engine_control)
+_V4: Final = Dialect(MESSAGE_BYTES, lambda data: (BINARY, data), _engine_control)
+_V4_TEXT: Final = Dialect(MESSAGE_BYTES, lambda data: (TEXT, b"b" + b64encode(data)), _engine_control)
+_V3: Final = Dialect(MESSAGE_BYTES, lambda data: (BINARY, MESSAGE_OCTET + data), _engine_control)
+_V3_TEXT: Final = Dialect(MESSAGE_BYTES, lambda data: (TEXT, b"b4" + b64encode(data)), _engine_control)
 _LEGACY: Final = Dialect(b"", _no_binary, _legacy_control)
 
 _SEPARATED: Final = Container(_as_it_is, b"\x1e".join)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from txsocketio.errors import ProtocolError
 from txsocketio.protocol.attachments import Assembler
 from txsocketio.protocol.encoded import EncodedControl, EncodedPacket
+from txsocketio.protocol.engineio import CLOSE, CLOSE_TEXT, PING, PING_TEXT, PONG, PONG_TEXT
 from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, Packet
 from txsocketio.testing.network import TRANSPORTS, MemoryPolls, MemoryStream, Network
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from txsocketio.server.server import SocketIOServer
     from txsocketio.testing.client import Client
 
-CLOSE = 1
-PING = 2
-PONG = 3
 _NO_LIMIT = 1 << 40
 
 
@@ -170,12 +168,12 @@ class Connection:
 
     def _control_received(self, packet: str) -> None:
         type = packet[:1]
-        if type == "1":
+        if type == CLOSE_TEXT:
             # Later: the server may be about to close the connection itself, and has more to say before.
             self._calls.append(self.network.clock.callLater(0, self.lose))
-        elif type == "2" and self.answering:
+        elif type == PING_TEXT and self.answering:
             self.send_control(PONG, packet[1:].encode())
-        elif type == "3" and self.answering and not self._pings:
+        elif type == PONG_TEXT and self.answering and not self._pings:
             # The heartbeat of 0.9, which the client gives back.
             self.send_control(PONG)
 
