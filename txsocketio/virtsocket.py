@@ -387,7 +387,7 @@ class Socket:
         except ProtocolError as error:
             # The session logs what is raised to it; the server's own handler would log it once more.
             if self.server.options.error_handler is not None:
-                self._report("invalid_packet", str(error) or type(error).__name__, "")
+                self.report("invalid_packet", str(error) or type(error).__name__, "")
             raise
 
     def _assemble(self, data: str | bytes) -> Packet | None:
@@ -433,7 +433,7 @@ class Socket:
         generation = self.engine_session.generation
         return generation.repeats_joins or (generation.implicit_root and not name)
 
-    def _report(self, error_name: str, message: str, endpoint: str) -> None:
+    def report(self, error_name: str, message: str, endpoint: str) -> None:
         # Quiet: the client learns of these by the close of the connection or a CONNECT_ERROR.
         guarded(self.server.complaints, self.server.report_error, self, error_name, message, endpoint, None, True)
 
@@ -456,13 +456,13 @@ class Socket:
         if mount is None and not name and self.engine_session.generation.implicit_root:
             mount = EMPTY_ROOT
         if mount is None:
-            self._report("no_such_namespace", f"there is no namespace {shown(name or '/')}", name)
+            self.report("no_such_namespace", f"there is no namespace {shown(name or '/')}", name)
             self._send_raw(refusal(name, "Invalid namespace"))
         elif len(self.active_ns) + len(self._joining) >= self.server.options.max_namespaces:
-            self._report("too_many_namespaces", f"no more than {self.server.options.max_namespaces} namespaces", name)
+            self.report("too_many_namespaces", f"no more than {self.server.options.max_namespaces} namespaces", name)
             self._send_raw(refusal(name, "too many namespaces"))
         elif self.packet_bytes > _LIGHT and not self._may_keep(self.packet_bytes):
-            self._report("too_many_connect_bytes", "too much was sent with the connects of one client", name)
+            self.report("too_many_connect_bytes", "too much was sent with the connects of one client", name)
             self._send_raw(refusal(name, "too much was sent with connects"))
         else:
             self._instantiate(mount, packet)

@@ -159,7 +159,7 @@ def javascript_date(seconds: float) -> str:
     return f"{day} {month} {moment:%d %Y %H:%M:%S} GMT+0000 (Coordinated Universal Time)"
 
 
-def _text(separator: bytes, values: list[bytes]) -> str:
+def _text(separator: bytes, values: Iterable[bytes]) -> str:
     return separator.join(values).decode("utf-8", "replace")
 
 
