@@ -90,6 +90,24 @@ class IParser(Interface):
         """
 
 
+class IRawParser(IParser):
+    """
+    A parser whose plain events, those without attachments, have the head that ``protocol.event_head`` reads.
+
+    Another parser leaves this out, and is asked about each packet.
+    """
+
+    def event_loads(text: bytes) -> list[Any]:
+        """
+        Decode what comes behind the head of a plain event.
+
+        :param text: JSON that begins with a bracket, not known to be UTF-8.
+        :return: the name of the event and its arguments, not checked yet.
+        :raises ValueError: for what decode() must be asked for.
+        :raises PacketError: likewise.
+        """
+
+
 class IEngineCodec(Interface):
     """
     Split what a client posts into engine packets, for one engine revision; stateless.

@@ -12,6 +12,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import KeyPair
@@ -104,7 +105,8 @@ class Elsewhere:
             sharing = Sharing(own, its_site, reactor, self.name, number, 2)
             sharing.start()
             self.sharing.append(sharing)
-            self.addCleanup(sharing.stop)
+        # At once, as the processes of a server do: each lets go what the other waits for.
+        self.addCleanup(lambda: gatherResults([sharing.stop() for sharing in self.sharing]))
         return peer
 
     def _listen_other(self: Any, site: Any) -> int:

@@ -53,8 +53,19 @@ def normalise_name(name: Any) -> str:
         raise UsageError(f"the name of a namespace is a str like '/chat', not {name!r}")
     if "," in name or "?" in name:
         raise UsageError(f"the name of a namespace ends at a comma or question mark on the wire: {name!r} won't do")
+    if not name.isascii():
+        _check_encodable(name)
     name = name.removeprefix("/")
     return f"/{name}" if name else ""
+
+
+def _check_encodable(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the name of a namespace is UTF-8 on the wire, which has no half of a surrogate pair: {name!r} won't do"
+        ) from None
 
 
 def mount_namespaces(namespaces: Any, new_adapter: Callable[[str], MemoryAdapter]) -> dict[str, MountedNamespace]:

@@ -234,10 +234,16 @@ class Session(Lifecycle):
         """
         Take one packet that flow control has kept.
         """
-        if isinstance(item, str):
-            self._receive_foreign(item)
-        else:
+        if not isinstance(item, str):
             self._receive_binary(item)
+        elif not self._offer(item):
+            self._receive_foreign(item)
+
+    def _offer(self, text: str) -> bool:
+        if self.generation.codec.translate is not None:
+            return False
+        take: Callable[[bytes], bool] = getattr(self.listener, "raw_received", decline)
+        return take(text.encode("utf-8", "surrogatepass"))
 
     def _receive_text(self, text: str) -> None:
         if text[:1] == "4":

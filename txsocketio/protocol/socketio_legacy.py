@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from txsocketio.errors import PacketError, UnsupportedByGeneration
 from txsocketio.interfaces import IJSON, IParser
+from txsocketio.protocol.event_head import NAME_TYPES
 from txsocketio.protocol.packet import (
     ACK,
     CONNECT,
@@ -22,7 +23,6 @@ from txsocketio.protocol.packet import (
     Bounds,
     Packet,
 )
-from txsocketio.protocol.socketio_text import check_event_name
 from txsocketio.protocol.socketio_v4 import split_query
 from txsocketio.protocol.text import TEXT, Parts, digits_end, utf8
 
@@ -132,8 +132,8 @@ class LegacyParser:
             raise PacketError("an event that is no object")
         name, arguments = event.get("name"), event.get("args", [])
         # The server of its day had no rule against reserved names; namespaces have.
-        if type(name) is not str:
-            check_event_name(name)
+        if type(name) not in NAME_TYPES:
+            raise PacketError("an event whose name is no text")
         if type(arguments) is not list:
             raise PacketError("an event whose arguments are no list")
         return [name, *arguments]

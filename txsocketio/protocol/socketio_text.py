@@ -4,12 +4,12 @@ The grammar that Socket.IO protocols 4 and 5 share: ``type [count-] [/namespace,
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from txsocketio.errors import PacketError, UnencodableValue
 from txsocketio.interfaces import IJSON
 from txsocketio.protocol.attachments import extract
+from txsocketio.protocol.event_head import checked_event, read_head
 from txsocketio.protocol.packet import (
     ACK,
     CONNECT,
@@ -18,7 +18,6 @@ from txsocketio.protocol.packet import (
     EVENT,
     JSON,
     MESSAGE,
-    RESERVED_EVENTS,
     UNBOUNDED,
     Bounds,
     Packet,
@@ -31,14 +30,14 @@ _TO_BINARY: Final = 3
 _BINARY_KINDS: Final = frozenset("56")
 _KINDS: Final = {"0": CONNECT, "1": DISCONNECT, "2": EVENT, "3": ACK, "4": CONNECT_ERROR, "5": EVENT, "6": ACK}
 _BARE: Final = {EVENT: b"2", ACK: b"3"}
-#: Type, number of attachments, namespace, id. An id has at most the digits of 2**53, to where JavaScript counts; what
-#: is longer, or a number where it may not be, is left over and is no JSON.
-_HEAD: Final = re.compile("([0-6])(?:(?<=[56])([0-9]{1,9})-)?(?:(/[^,]*),?)?([0-9]{0,16})").match
 
 
 class TextParser:
     """
     Encode and decode what both protocols write alike; a subclass supplies CONNECT and its refusal.
+
+    :ivar json: the codec for payloads.
+    :ivar event_loads: see IRawParser.
     """
 
     def __init__(self, json: IJSON, bounds: Bounds = UNBOUNDED) -> None:
@@ -49,6 +48,7 @@ class TextParser:
         self.json = json
         self._bounds = bounds
         self._most = bounds.size
+        self.event_loads = json.quick_loads
         self._loads = json.loads
         self._quick_dumps = json.quick_dumps
 
@@ -89,7 +89,7 @@ class TextParser:
             return None
         if len(text) > self._most:
             return None
-        return utf8(f"3{namespace},{id}") + text if namespace else b"3%d%b" % (id, text)
+        return b"3%b,%d%b" % (namespace.encode(), id, text) if namespace else b"3%d%b" % (id, text)
 
     def _encode_other(self, packet: Packet) -> bytes:
         head = utf8(f"{packet.type}{_address(packet.namespace)}")
@@ -104,8 +104,8 @@ class TextParser:
         See IParser.
         """
         if text[:2] == "2[":
-            return Packet(EVENT, "", None, self._event(text[1:])), 0
-        match = _HEAD(text)
+            return Packet(EVENT, "", None, checked_event(self._loads(text[1:]))), 0
+        match = read_head(text)
         if match is None:
             raise PacketError("a packet of unknown type")
         first, mark, path, digits = match.groups()
@@ -120,7 +120,7 @@ class TextParser:
 
     def _payload(self, kind: int, namespace: str, text: str) -> tuple[str, Any]:
         if kind == EVENT:
-            return namespace, self._event(text)
+            return namespace, checked_event(self._loads(text))
         if kind == ACK:
             return namespace, self._list(text) if text else []
         if kind == CONNECT:
@@ -130,15 +130,6 @@ class TextParser:
         if text:
             raise PacketError("a disconnect with data")
         return namespace, None
-
-    def _event(self, text: str) -> list[Any]:
-        data = self._loads(text)
-        if type(data) is not list or not data:
-            raise PacketError("an event without a name")
-        name = data[0]
-        if type(name) is not str or name in RESERVED_EVENTS:
-            check_event_name(name)
-        return data
 
     def _list(self, text: str) -> list[Any]:
         data = self._loads(text)
@@ -168,20 +159,6 @@ class TextParser:
         if len(text) > self._most:
             raise self._bounds.exceeded()
         return text
-
-
-def check_event_name(name: Any) -> None:
-    """
-    Refuse what cannot be the name of an event.
-
-    :param name: as decoded. Numbers pass, as in the reference server: nothing listens to them.
-    :raises PacketError: for a reserved name, or what is neither text nor number.
-    """
-    if type(name) is str:
-        if name in RESERVED_EVENTS:
-            raise PacketError("an event with a reserved name")
-    elif type(name) is not int and type(name) is not float:
-        raise PacketError("an event whose name is no text")
 
 
 def _address(namespace: str) -> str:

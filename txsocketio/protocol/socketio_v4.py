@@ -9,7 +9,7 @@ from typing import Any, Final
 from zope.interface import implementer
 
 from txsocketio.errors import PacketError
-from txsocketio.interfaces import IParser
+from txsocketio.interfaces import IRawParser
 from txsocketio.protocol.socketio_text import TextParser
 from txsocketio.protocol.text import unquote
 
@@ -17,7 +17,7 @@ from txsocketio.protocol.text import unquote
 _MOST_FIELDS: Final = 1000
 
 
-@implementer(IParser)
+@implementer(IRawParser)
 class ParserV4(TextParser):
     """
     Parse what clients 1.x and 2.x send, and write what they read.

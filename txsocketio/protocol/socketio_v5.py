@@ -9,11 +9,11 @@ from typing import Any
 from zope.interface import implementer
 
 from txsocketio.errors import PacketError
-from txsocketio.interfaces import IParser
+from txsocketio.interfaces import IRawParser
 from txsocketio.protocol.socketio_text import TextParser
 
 
-@implementer(IParser)
+@implementer(IRawParser)
 class ParserV5(TextParser):
     """
     Parse what clients 3.x and 4.x send, and write what they read.

@@ -20,6 +20,7 @@ from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
 from txsocketio.interfaces import IAdapter, ICluster
 from txsocketio.protocol.encoded import EncodedPacket
+from txsocketio.protocol.event_head import event_heads
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.server.leaving import Leaving, when_sent
 from txsocketio.server.service import SocketIOService
@@ -50,6 +51,7 @@ class SocketIOServer:
     itself; both lead to the same clients.
 
     :ivar mounts: the MountedNamespace of each normalised name.
+    :ivar event_heads: the names of the namespaces by what a plain event for them begins with.
     :ivar engine: the Engine.
     :ivar complaints: by which whatever clients and other processes can cause is logged.
     :ivar connect_deadlines: until when clients without a namespace must have joined one.
@@ -91,6 +93,7 @@ class SocketIOServer:
         self.mounts: dict[str, MountedNamespace] = mount_namespaces(
             namespaces, lambda name: MemoryAdapter(name, parser, self._get_clock, self.complaints)
         )
+        self.event_heads = event_heads(self.mounts)
         self._alone = AdapterState("up", time())
         if self._cluster is not None:
             self._cluster.attach(self)

@@ -102,10 +102,10 @@ class _MemoryTransport:
         for packet in self._split(rendered):
             if self._gone:
                 return
-            if isinstance(packet, str):
-                self.receiver.receive_text(packet)
-            else:
+            if not isinstance(packet, str):
                 self.receiver.receive_binary(packet)
+            elif not self.receiver.receive_raw(packet.encode()):
+                self.receiver.receive_text(packet)
 
     def lose(self) -> None:
         """

@@ -23,6 +23,7 @@ from txsocketio.server.workers.handoff.receiver import Arrivals
 from txsocketio.server.workers.handoff.routes import Route
 from txsocketio.server.workers.handoff.sender import Tunnels
 from txsocketio.server.workers.marks import mark_of, owner_of
+from txsocketio.support.steady import steady
 
 if TYPE_CHECKING:
     from txsocketio.transports.resource import EngineResource
@@ -83,16 +84,36 @@ class Sharing:
         Let go what other workers wait for, wait for what they have to say to clients through this one, and end every
         link. Call it when the sessions here have ended.
 
-        :return: a Deferred that fires when that is done, within ``close_timeout``, and nothing listens any more.
+        :return: a Deferred that fires when that is done, and nothing listens any more: within ``close_timeout``, and
+            when nobody has said anything through this one for ``shutdown_silence``.
         """
         # In this order: two workers may wait for each other.
         self._arrivals.let_go()
         ended = self._tunnels.when_ended()
-        ended.addTimeout(self._engine.options.close_timeout, self._reactor)
+        clock = steady(self._reactor)
+        ended.addTimeout(self._engine.options.close_timeout, clock)
+        if not ended.called:
+            self._cut_silence(ended, clock, self._tunnels.passed)
         ended.addErrback(
             lambda _: _log.warn("connections through this worker are cut: {count}", count=len(self._tunnels))
         )
         return ended.addCallback(lambda _: when_sent(self._engine, self._reactor)).addCallback(lambda _: self._close())
+
+    def _cut_silence(self, ended: Deferred[None], clock: Any, passed: int) -> None:
+        def look() -> None:
+            if self._tunnels.passed == passed:
+                ended.cancel()
+            else:
+                self._cut_silence(ended, clock, self._tunnels.passed)
+
+        call = clock.callLater(self._engine.options.shutdown_silence, look)
+
+        def over(result: Any) -> Any:
+            if call.active():
+                call.cancel()
+            return result
+
+        ended.addBoth(over)
 
     def _close(self) -> Deferred[Any]:
         for route in self._routes.values():

@@ -130,9 +130,12 @@ class _Once(Factory):
 class Tunnels:
     """
     Count the tunnels of this process, through which other workers talk to clients.
+
+    :ivar passed: how many pieces have gone through them.
     """
 
     def __init__(self) -> None:
+        self.passed = 0
         self._open: set[Protocol] = set()
         self._ended: Deferred[None] | None = None
 
@@ -207,6 +210,8 @@ class _End(Protocol):
 
         :param data: from this end.
         """
+        if self._tunnels is not None:
+            self._tunnels.passed += 1
         if self.other is not None:
             self.other.transport.write(data)
 
