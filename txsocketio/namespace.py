@@ -65,7 +65,7 @@ class BaseNamespace:
     avatar: Value = None
     close_reason: str | None = None
 
-    _table: ClassVar[HandlerTable]  # type: ignore[misc]
+    _table: ClassVar[HandlerTable]
     _member: Member
 
     def __init_subclass__(cls, **kwargs: Value) -> None:

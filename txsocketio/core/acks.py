@@ -8,7 +8,7 @@ several of them. What a handler returns becomes the arguments of its acknowledge
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
@@ -20,6 +20,7 @@ from txsocketio.protocol.packet import Packet
 from txsocketio.support.types import Arguments, Function, Value
 
 if TYPE_CHECKING:
+    from txsocketio.core.jobs import FailureLog
     from txsocketio.core.member import Member
 
 #: What a client may owe is counted for its whole connection, in a list of one number that its namespaces share.
@@ -53,7 +54,7 @@ class AckTable:
 
     __slots__ = ("_complaints", "_debt", "_last", "_limit", "_waiting")
 
-    def __init__(self, limit: int, debt: Debt, complaints: Any = None) -> None:
+    def __init__(self, limit: int, debt: Debt, complaints: FailureLog | None = None) -> None:
         """
         :param limit: how many a client may owe.
         :param debt: how many it owes, in all its namespaces.
@@ -63,7 +64,7 @@ class AckTable:
         self._limit = limit
         self._debt = debt
         self._last = 0
-        self._waiting: dict[int, Callable[..., Any] | Deferred[Any]] = {}
+        self._waiting: dict[int, Function | Deferred[Value]] = {}
 
     def __len__(self) -> int:
         """
@@ -78,7 +79,7 @@ class AckTable:
         """
         return self._last
 
-    def expect(self, callback: Callable[..., Any] | Deferred[Any], least: int = 0) -> int:
+    def expect(self, callback: Function | Deferred[Value], least: int = 0) -> int:
         """
         Wait for an acknowledgement.
 
@@ -95,7 +96,7 @@ class AckTable:
         self._waiting[self._last] = callback
         return self._last
 
-    def forget(self, id: int) -> Any:
+    def forget(self, id: int) -> Value:
         """
         Wait no longer.
 
@@ -107,7 +108,7 @@ class AckTable:
             self._debt[0] -= 1
         return callback
 
-    def set_timeout(self, id: int, deferred: Deferred[Any], clock: Any, timeout: float) -> None:
+    def set_timeout(self, id: int, deferred: Deferred[Value], clock: IReactorTime, timeout: float) -> None:
         """
         Give a Deferred that waits a deadline.
 
@@ -120,7 +121,7 @@ class AckTable:
             timer = clock.callLater(timeout, self._time_out, id, timeout)
             deferred.addBoth(_stop_timer, timer)
 
-    def resolve(self, id: int, args: list[Any]) -> Any:
+    def resolve(self, id: int, args: Arguments) -> Value:
         """
         Hand an acknowledgement to who waits for it; one that nobody waits for is ignored.
 
@@ -151,7 +152,7 @@ class AckTable:
             callback.errback(Failure(AckTimeout(f"not acknowledged within {timeout:g} seconds")))
 
 
-def _stop_timer(result: Any, timer: Any) -> Any:
+def _stop_timer(result: Value, timer: IDelayedCall) -> Value:
     if timer.active():
         timer.cancel()
     return result
@@ -259,8 +260,8 @@ class BroadcastAcks:
     def __init__(
         self,
         tables: Iterable[AckTable],
-        on_answer: Callable[[Any], Any],
-        on_end: Callable[[BroadcastAcks], Any],
+        on_answer: Callable[[Value], object],
+        on_end: Callable[[BroadcastAcks], object],
     ) -> None:
         """
         :param tables: of those who will be asked.
@@ -271,9 +272,9 @@ class BroadcastAcks:
         self.asked = 0
         self._left = 0
         self._on_answer = on_answer
-        self._on_end: Callable[[BroadcastAcks], Any] | None = on_end
+        self._on_end: Callable[[BroadcastAcks], object] | None = on_end
         self._tables: list[AckTable] = []
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self._waiting: set[BroadcastAcks] = set()
 
     @property
@@ -305,7 +306,7 @@ class BroadcastAcks:
             self.asked -= 1
             self._left -= 1
 
-    def wait(self, clock: Callable[[], Any], timeout: float, waiting: set[BroadcastAcks]) -> None:
+    def wait(self, clock: Callable[[], IReactorTime], timeout: float, waiting: set[BroadcastAcks]) -> None:
         """
         Wait, now that all have been asked; some may have answered.
 
@@ -342,7 +343,7 @@ class BroadcastAcks:
         for table in tables:
             table.forget(self.id)
 
-    def _answered(self, *args: Any) -> None:
+    def _answered(self, *args: Value) -> None:
         self._left -= 1
         try:
             self._on_answer(as_value(args))
@@ -362,8 +363,8 @@ class Answers:
     __slots__ = ("_cancel", "answers", "deferred")
 
     def __init__(self) -> None:
-        self.answers: list[Any] = []
-        self.deferred: Deferred[list[Any]] = Deferred(lambda _: self._cancel())
+        self.answers: Arguments = []
+        self.deferred: Deferred[Arguments] = Deferred(lambda _: self._cancel())
         self._cancel: Callable[[], None] = lambda: None
 
     def begin(self, ack: BroadcastAcks) -> None:

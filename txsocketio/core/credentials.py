@@ -17,10 +17,12 @@ from twisted.python.failure import Failure
 from txsocketio.core.acl import access_interfaces, is_granted
 from txsocketio.core.jobs import log_failure
 from txsocketio.errors import ConnectionRefused, UsageError
+from txsocketio.support.types import Value
 
 if TYPE_CHECKING:
     from zope.interface.interface import InterfaceClass
 
+    from txsocketio.core.jobs import FailureLog
     from txsocketio.core.member import Member
 
 
@@ -31,7 +33,7 @@ class Login:
 
     __slots__ = ("_complaints", "avatar", "holders", "interface", "logout")
 
-    def __init__(self, complaints: Any, interface: Any, avatar: Any, logout: Callable[[], Any]) -> None:
+    def __init__(self, complaints: FailureLog, interface: Any, avatar: Any, logout: Callable[[], Any]) -> None:
         """
         :param complaints: the server's, by which a logout that fails is logged.
         :param interface: that the realm has answered with.
@@ -56,7 +58,7 @@ class Login:
         log_failure(self._complaints, "logging out failed", failure)
 
 
-def log_in(member: Member, credentials: Any, interfaces: tuple[InterfaceClass, ...]) -> Deferred[Any]:
+def log_in(member: Member, credentials: Any, interfaces: tuple[InterfaceClass, ...]) -> Deferred[Value]:
     """
     Log a client in through the server's portal; see BaseNamespace.login.
     """
@@ -66,8 +68,8 @@ def log_in(member: Member, credentials: Any, interfaces: tuple[InterfaceClass, .
     if not interfaces:
         raise UsageError("login() needs at least one Interface that the avatar shall provide")
     # Not the portal's own Deferred: cancelled half way, a realm could lose the avatar that it must log out.
-    answer: Deferred[Any] = Deferred()
-    asked: Deferred[Any] = maybeDeferred(portal.login, credentials, member.namespace, *interfaces)
+    answer: Deferred[Value] = Deferred()
+    asked: Deferred[Value] = maybeDeferred(portal.login, credentials, member.namespace, *interfaces)
     asked.addCallback(_logged_in, member, answer).addErrback(_login_failed, member, answer)
     return answer
 
@@ -97,7 +99,7 @@ def log_out(member: Member) -> None:
         login.release()
 
 
-def _logged_in(result: tuple[Any, Any, Callable[[], Any]], member: Member, answer: Deferred[Any]) -> None:
+def _logged_in(result: tuple[Any, Any, Callable[[], Any]], member: Member, answer: Deferred[Value]) -> None:
     login = Login(member.socket.server.complaints, *result)
     if member.logged_out or answer.called:
         login.release()
@@ -106,7 +108,7 @@ def _logged_in(result: tuple[Any, Any, Callable[[], Any]], member: Member, answe
     answer.callback(login.avatar)
 
 
-def _login_failed(failure: Failure, member: Member, answer: Deferred[Any]) -> None:
+def _login_failed(failure: Failure, member: Member, answer: Deferred[Value]) -> None:
     error = failure.value
     if not isinstance(error, LoginFailed | ConnectionRefused) or isinstance(error, UnhandledCredentials):
         log_failure(member.socket.server.complaints, "a login could not be decided", failure)

@@ -3,8 +3,8 @@ Running handlers: from an event's data to a call and its acknowledgement, flat o
 
 A class that overrides no hook is dispatched to flat: the handler is looked up, checked and called, and no dict is made.
 A class that overrides one gets its packets as dicts, along the documented chain ``process_packet``, ``process_event``,
-``call_method_with_acl``, ``call_method``; what the overriding method returns is what is acknowledged. Both ways tell the
-client of the same faults in the same words.
+``call_method_with_acl``, ``call_method``; what the overriding method returns is what is acknowledged. Both ways tell
+the client of the same faults in the same words.
 
 The functions that take a member are methods of Member, which names them in its class; those that take a namespace are
 the hooks themselves.
@@ -154,7 +154,9 @@ def _report(member: Member, name: str, message: str, id: int | None) -> None:
         log_failure(member.socket.server.complaints, "telling of an error failed")
 
 
-def failed(member: Member, error: BaseException, label: str, id: int | None, failure: Failure | None = None) -> None:
+def failed(
+    member: Member, error: BaseException | None, label: str, id: int | None, failure: Failure | None = None
+) -> None:
     """
     Take the failure of a handler: log it, tell the client.
 
@@ -478,7 +480,7 @@ class DecoratedCall:
         return self._decorator(failing)(*args, **kwargs)
 
 
-def error_text(error: BaseException) -> str:
+def error_text(error: BaseException | None) -> str:
     """
     Give what a client is told of an exception where the option ``debug`` is on.
 

@@ -50,7 +50,8 @@ _INSTANCE_NAMES: Final = frozenset({"auth", "close_reason", "server", "sid"})
 #: The names that BaseNamespace keeps for itself: one on each instance, one on each class.
 _PRIVATE_NAMES: Final = frozenset({"_member", "_table"})
 
-#: Names of ours that gevent-socketio did not have: an application may give them another meaning, and bind them to events.
+#: Names of ours that gevent-socketio did not have: an application may give them another meaning, and bind events to
+#: methods of these names.
 FREE_NAMES: Final = ("to", "except_", "broadcast", "volatile", "timeout", "data")
 
 #: The classes that namespaces inherit from us. Nothing of them is reached by a name that a client chooses.

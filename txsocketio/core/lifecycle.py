@@ -32,6 +32,7 @@ from txsocketio.reasons import SERVER_NAMESPACE_DISCONNECT
 from txsocketio.support.types import Value
 
 if TYPE_CHECKING:
+    from txsocketio.core.jobs import FailureLog
     from txsocketio.core.member import Member
     from txsocketio.interfaces import IEncoded
     from txsocketio.namespace import BaseNamespace
@@ -362,7 +363,7 @@ def _call_recv_disconnect(member: Member, handler: Handler, reason: str) -> None
             jobs_of(member).keep(deferred)
 
 
-def _disconnect_failed(failure: Failure, complaints: Complaints) -> None:
+def _disconnect_failed(failure: Failure, complaints: FailureLog) -> None:
     if not failure.check(CancelledError):
         log_failure(complaints, "recv_disconnect failed", failure)
 
