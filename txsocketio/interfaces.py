@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from twisted.internet.ssl import Certificate
     from twisted.web.http_headers import Headers
 
-    from txsocketio.core.acks import AckTable
-    from txsocketio.core.adapter import MemoryAdapter
+    from txsocketio.core.acks import AckTable, BroadcastAcks
     from txsocketio.core.targets import AdapterState, RemoteSocket, Target
+    from txsocketio.protocol.encoded import EncodedPacket
     from txsocketio.protocol.generations import Generation
     from txsocketio.protocol.packet import Packet
     from txsocketio.protocol.text import Parts
@@ -416,9 +416,7 @@ class ITransportReceiver(Interface):
     message.
     """
 
-    heard: bool = Attribute(
-        "Set to True by the transport at each read, before its packets are given: the peer lives."
-    )
+    heard: bool = Attribute("Set to True by the transport at each read, before its packets are given: the peer lives.")
 
     def receive_raw(packet: bytes) -> bool:
         """
@@ -724,6 +722,53 @@ class IAdapter(Interface):
         """
 
 
+class ILocalAdapter(IAdapter):
+    """
+    The adapter of the members in this process, with what one of a cluster needs to be made of it.
+    """
+
+    members: Mapping[str, IMember] = Attribute("Who is connecting or connected, by sid.")
+    rooms: Mapping[str, Mapping[str, IMember]] = Attribute("For each room who is in it, by sid.")
+
+    def select(target: Target) -> list[IMember]:
+        """
+        Find the members of a target, each once.
+        """
+
+    def encode(packet: Packet) -> EncodedPacket:
+        """
+        Encode a packet for all.
+
+        :raises UnencodableValue: when nobody can be sent it.
+        """
+
+    def broadcast_encoded(encoded: EncodedPacket, target: Target) -> None:
+        """
+        Send something encoded to the members of a target, each once.
+        """
+
+    def ask(packet: Packet, target: Target, on_answer: Callable[[Value], Value], timeout: float) -> BroadcastAcks:
+        """
+        Send a packet to the members of a target, and hand on each acknowledgement as it comes.
+
+        :param on_answer: called with each: None, the value or a tuple for zero, one or several arguments.
+        :param timeout: seconds.
+        """
+
+    def describe(target: Target) -> list[RemoteSocket]:
+        """
+        Describe the members of a target.
+        """
+
+    def server_side_received(args: Arguments, answer: Callable[[Value], Value] | None = None) -> None:
+        """
+        Hand an event of another process to those who listen to it.
+
+        :param args: its name and its arguments.
+        :param answer: called once with what the first listener to have an answer gives; None where none is wanted.
+        """
+
+
 class ICluster(Interface):
     """
     What the option ``adapter`` takes: it makes one server of several processes.
@@ -736,12 +781,12 @@ class ICluster(Interface):
         Learn which SocketIOServer it is for; called once, when that is made. Opens nothing.
         """
 
-    def adapter_for(name: str, local: MemoryAdapter) -> IAdapter:
+    def adapter_for(name: str, local: ILocalAdapter) -> IAdapter:
         """
         Make the adapter of a namespace; called once for each, when the server is made.
 
         :param name: the empty text for the root, else as ``/chat``.
-        :param local: the MemoryAdapter with the members in this process.
+        :param local: the one of the members in this process.
         :return: an IAdapter.
         """
 

@@ -434,7 +434,14 @@ class Socket:
         return generation.repeats_joins or (generation.implicit_root and not name)
 
     def report(self, error_name: str, message: str, endpoint: str) -> None:
-        # Quiet: the client learns of these by the close of the connection or a CONNECT_ERROR.
+        """
+        Tell the server's ``error_handler`` of something that the client learns of in another way: by the close of the
+        connection or a CONNECT_ERROR.
+
+        :param error_name: a word for programs.
+        :param message: a sentence for people.
+        :param endpoint: the namespace.
+        """
         guarded(self.server.complaints, self.server.report_error, self, error_name, message, endpoint, None, True)
 
     def _await_connect(self) -> None:
