@@ -4,23 +4,22 @@ Things to send, each encoded at most once for each parser and rendered at most o
 
 from __future__ import annotations
 
-from typing import Any
-
 from zope.interface import implementer
 
 from txsocketio.interfaces import IEncoded, IParser, IWire
 from txsocketio.protocol.packet import Packet
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8
+from txsocketio.support.types import Rendered
 
 
-class _Encoded(dict[Any, Any]):
+class _Encoded(dict[IWire | IParser, Rendered]):
     """
     Cache renderings by wire and parts by parser: a dict, so that a broadcast's second recipient costs no call.
     """
 
     __slots__ = ()
 
-    def __missing__(self, wire: IWire) -> Any:
+    def __missing__(self, wire: IWire) -> Rendered:
         """
         Render for a wire that has not asked before.
         """
@@ -69,7 +68,7 @@ class EncodedPacket(_Encoded):
         """
         self.packet = packet
 
-    def __missing__(self, wire: IWire) -> Any:
+    def __missing__(self, wire: IWire) -> Rendered:
         """
         Render for a wire that has not asked before; spelt out, since every emit and every ack comes by.
         """
@@ -142,7 +141,7 @@ class EncodedControl(_Encoded):
         self.type = type
         self.data = data
 
-    def __missing__(self, wire: IWire) -> Any:
+    def __missing__(self, wire: IWire) -> Rendered:
         """
         Render for a wire that has not asked before.
         """

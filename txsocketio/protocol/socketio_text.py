@@ -4,7 +4,7 @@ The grammar that Socket.IO protocols 4 and 5 share: ``type [count-] [/namespace,
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import PacketError, UnencodableValue
 from txsocketio.interfaces import IJSON
@@ -23,6 +23,9 @@ from txsocketio.protocol.packet import (
     Packet,
 )
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
 
 _NONE: Final[list[bytes]] = []
 #: From EVENT to BINARY_EVENT and from ACK to BINARY_ACK.
@@ -78,7 +81,7 @@ class TextParser:
         head = utf8(f"{kind}{mark}{_address(packet.namespace)}{'' if packet.id is None else packet.id}")
         return ((TEXT, head + text), *((BINARY, data) for data in attachments))
 
-    def encode_ack(self, namespace: str, id: int, args: list[Any]) -> bytes | None:
+    def encode_ack(self, namespace: str, id: int, args: list[Value]) -> bytes | None:
         """
         See IParser.
         """
@@ -118,7 +121,7 @@ class TextParser:
         namespace, data = self._payload(kind, path or "", text[match.end() :])
         return Packet(kind, "" if namespace == "/" else namespace, int(digits) if digits else None, data), count
 
-    def _payload(self, kind: int, namespace: str, text: str) -> tuple[str, Any]:
+    def _payload(self, kind: int, namespace: str, text: str) -> tuple[str, Value]:
         if kind == EVENT:
             return namespace, checked_event(self._loads(text))
         if kind == ACK:
@@ -131,22 +134,22 @@ class TextParser:
             raise PacketError("a disconnect with data")
         return namespace, None
 
-    def _list(self, text: str) -> list[Any]:
+    def _list(self, text: str) -> list[Value]:
         data = self._loads(text)
         if type(data) is not list:
             raise PacketError("the data is not a list")
         return data
 
-    def _encode_connect(self, data: Any) -> bytes:
+    def _encode_connect(self, data: Value) -> bytes:
         raise NotImplementedError
 
-    def _encode_error(self, data: Any) -> bytes:
+    def _encode_error(self, data: Value) -> bytes:
         raise NotImplementedError
 
-    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
+    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Value]:
         raise NotImplementedError
 
-    def _decode_error(self, text: str) -> dict[str, Any]:
+    def _decode_error(self, text: str) -> dict[str, Value]:
         data = self._loads(text)
         if type(data) is str:
             return {"message": data}
@@ -154,7 +157,7 @@ class TextParser:
             raise PacketError("an error that is neither text nor object")
         return data
 
-    def _value(self, data: Any) -> bytes:
+    def _value(self, data: Value) -> bytes:
         text: bytes = self.json.dumps(data, _refuse_bytes)
         if len(text) > self._most:
             raise self._bounds.exceeded()
@@ -165,5 +168,5 @@ def _address(namespace: str) -> str:
     return f"{namespace}," if namespace else ""
 
 
-def _refuse_bytes(item: Any) -> Any:
+def _refuse_bytes(item: Value) -> Value:
     raise UnencodableValue(f"a {type(item).__name__} has no form in a packet that takes no attachments")

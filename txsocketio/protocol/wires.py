@@ -14,7 +14,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from zope.interface import implementer
 
@@ -25,6 +25,9 @@ from txsocketio.protocol.engineio_legacy import CONTROLS, join_packets
 from txsocketio.protocol.frames import binary_frame, text_frame
 from txsocketio.protocol.jsoncodec import escape_json
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8_units
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Rendered
 
 CONTAINERS: Final = (
     "websocket",
@@ -96,13 +99,13 @@ class _Wire:
         """
         return f"<wire {self.name}>"
 
-    def message(self, parts: Parts) -> Any:
+    def message(self, parts: Parts) -> Rendered:
         """
         See IWire.
         """
         raise NotImplementedError
 
-    def text(self, text: bytes) -> Any:
+    def text(self, text: bytes) -> Rendered:
         """
         See IWire.
         """
