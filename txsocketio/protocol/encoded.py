@@ -12,32 +12,12 @@ from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8
 from txsocketio.support.types import Rendered
 
 
-class _Encoded(dict[IWire | IParser, Rendered]):
+class _Renderings(dict[IWire | IParser, Rendered]):
     """
     Cache renderings by wire and parts by parser: a dict, so that a broadcast's second recipient costs no call.
     """
 
     __slots__ = ()
-
-    def __missing__(self, wire: IWire) -> Rendered:
-        """
-        Render for a wire that has not asked before.
-        """
-        rendered = self[wire] = wire.message(self.parts(wire.parser))
-        return rendered
-
-    def parts(self, parser: IParser) -> Parts:
-        """
-        See IEncoded.
-        """
-        raise NotImplementedError
-
-    def size(self, parser: IParser) -> int:
-        """
-        See IEncoded.
-        """
-        parts = self.parts(parser)
-        return len(parts[0][1]) if len(parts) == 1 else sum([len(data) for _, data in parts])
 
     def __bool__(self) -> bool:
         """
@@ -53,7 +33,7 @@ class _Encoded(dict[IWire | IParser, Rendered]):
 
 
 @implementer(IEncoded)
-class EncodedPacket(_Encoded):
+class EncodedPacket(_Renderings):
     """
     Hold a Socket.IO packet on its way out.
 
@@ -81,16 +61,23 @@ class EncodedPacket(_Encoded):
 
     def parts(self, parser: IParser) -> Parts:
         """
-        See IEncoded.
+        Give what a parser makes of the packet.
         """
         parts: Parts | None = self.get(parser)
         if parts is None:
             parts = self[parser] = parser.encode(self.packet)
         return parts
 
+    def size(self, parser: IParser) -> int:
+        """
+        Give the bytes of what a parser makes of it.
+        """
+        parts = self.parts(parser)
+        return len(parts[0][1]) if len(parts) == 1 else sum([len(data) for _, data in parts])
+
 
 @implementer(IEncoded)
-class EncodedParts(_Encoded):
+class EncodedParts(_Renderings):
     """
     Hold a message that is encoded already, whatever the parser.
     """
@@ -103,11 +90,25 @@ class EncodedParts(_Encoded):
         """
         self._parts = parts
 
+    def __missing__(self, wire: IWire) -> Rendered:
+        """
+        Render for a wire that has not asked before.
+        """
+        rendered = self[wire] = wire.message(self.parts(wire.parser))
+        return rendered
+
     def parts(self, parser: IParser) -> Parts:
         """
-        See IEncoded.
+        Give the parts, which are the same for every parser.
         """
         return self._parts
+
+    def size(self, parser: IParser) -> int:
+        """
+        Give the bytes of the parts.
+        """
+        parts = self.parts(parser)
+        return len(parts[0][1]) if len(parts) == 1 else sum([len(data) for _, data in parts])
 
 
 class EncodedMessage(EncodedParts):
@@ -125,8 +126,7 @@ class EncodedMessage(EncodedParts):
         super().__init__(((TEXT, utf8(data)),) if isinstance(data, str) else ((BINARY, bytes(data)),))
 
 
-@implementer(IEncoded)
-class EncodedControl(_Encoded):
+class EncodedControl(EncodedParts):
     """
     Hold an engine packet that is no message.
     """
@@ -138,6 +138,7 @@ class EncodedControl(_Encoded):
         :param type: OPEN 0, CLOSE 1, PING 2, PONG 3, UPGRADE 5, NOOP 6.
         :param data: its UTF-8 data.
         """
+        super().__init__(((TEXT, b"%d%b" % (type, data)),))
         self.type = type
         self.data = data
 
@@ -147,9 +148,3 @@ class EncodedControl(_Encoded):
         """
         rendered = self[wire] = wire.control(self.type, self.data)
         return rendered
-
-    def parts(self, parser: IParser) -> Parts:
-        """
-        See IEncoded.
-        """
-        return ((TEXT, b"%d%b" % (self.type, self.data)),)

@@ -4,6 +4,7 @@ The grammar that Socket.IO protocols 4 and 5 share: ``type [count-] [/namespace,
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import PacketError, UnencodableValue
@@ -35,7 +36,7 @@ _KINDS: Final = {"0": CONNECT, "1": DISCONNECT, "2": EVENT, "3": ACK, "4": CONNE
 _BARE: Final = {EVENT: b"2", ACK: b"3"}
 
 
-class TextParser:
+class TextParser(ABC):
     """
     Encode and decode what both protocols write alike; a subclass supplies CONNECT and its refusal.
 
@@ -140,14 +141,23 @@ class TextParser:
             raise PacketError("the data is not a list")
         return data
 
+    @abstractmethod
     def _encode_connect(self, data: Value) -> bytes:
-        raise NotImplementedError
+        """
+        Write what comes behind the head of a CONNECT.
+        """
 
+    @abstractmethod
     def _encode_error(self, data: Value) -> bytes:
-        raise NotImplementedError
+        """
+        Write what comes behind the head of a refusal.
+        """
 
+    @abstractmethod
     def _decode_connect(self, namespace: str, text: str) -> tuple[str, Value]:
-        raise NotImplementedError
+        """
+        Read namespace and payload of a CONNECT.
+        """
 
     def _decode_error(self, text: str) -> dict[str, Value]:
         data = self._loads(text)

@@ -11,6 +11,7 @@ asks which one it serves.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class Dialect:
         return tuple([(TEXT, prefix + data) if opcode == TEXT else self.binary(data) for opcode, data in parts])
 
 
-class _Wire:
+class _Wire(ABC):
     """
     Name a wire, its parser and its dialect; a subclass renders.
     """
@@ -99,11 +100,11 @@ class _Wire:
         """
         return f"<wire {self.name}>"
 
+    @abstractmethod
     def message(self, parts: Parts) -> Rendered:
         """
-        See IWire.
+        Render the parts of one message.
         """
-        raise NotImplementedError
 
     def text(self, text: bytes) -> Rendered:
         """

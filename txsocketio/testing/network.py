@@ -4,6 +4,7 @@ The network of a test: what is sent arrives in order, at once, but never inside 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
@@ -89,7 +90,7 @@ class PacketReader(Protocol):
         """
 
 
-class _MemoryTransport:
+class _MemoryTransport(ABC):
     """
     Carry packets between a session and a client in the same process.
     """
@@ -133,11 +134,6 @@ class _MemoryTransport:
         """
         self._end(TRANSPORT_CLOSE)
 
-    def noop(self) -> None:
-        """
-        Do nothing: no upgrades here.
-        """
-
     def abort(self) -> None:
         """
         Drop the connection.
@@ -171,8 +167,11 @@ class _MemoryTransport:
         for packet in self._split(rendered):
             self._client.packet_received(translate(packet) if translate and isinstance(packet, str) else packet)
 
+    @abstractmethod
     def _split(self, rendered: Rendered) -> list[str | bytes]:
-        raise NotImplementedError
+        """
+        Give the engine packets of what a wire rendered.
+        """
 
 
 @implementer(ITransport)
@@ -200,6 +199,11 @@ class MemoryStream(_MemoryTransport):
         """
         if not self._gone:
             self._network.run(self._arrive, rendered)
+
+    def noop(self) -> None:
+        """
+        Do nothing: no upgrades here.
+        """
 
     def data_queued(self) -> None:
         """
@@ -237,9 +241,14 @@ class MemoryPolls(_MemoryTransport):
 
     def send(self, rendered: Rendered) -> None:
         """
-        Never called: polls fetch.
+        Refuse: polls fetch.
         """
-        raise NotImplementedError
+        raise AssertionError("polls fetch what waits")
+
+    def noop(self) -> None:
+        """
+        Do nothing: no upgrades here.
+        """
 
     def data_queued(self) -> None:
         """
