@@ -459,6 +459,7 @@ class OwnParser:
     def __init__(self, parser):
         self.json = parser.json
         self.encode, self.encode_ack, self.decode = parser.encode, parser.encode_ack, parser.decode
+        self.encode_control = parser.encode_control
 
 
 class OtherParsers(ReceivingCase):

@@ -4,6 +4,7 @@ The grammar that Socket.IO protocols 4 and 5 share: ``type [count-] [/namespace,
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from txsocketio.errors import PacketError, UnencodableValue
@@ -32,7 +33,7 @@ _KINDS: Final = {"0": CONNECT, "1": DISCONNECT, "2": EVENT, "3": ACK, "4": CONNE
 _BARE: Final = {EVENT: b"2", ACK: b"3"}
 
 
-class TextParser:
+class TextParser(ABC):
     """
     Encode and decode what both protocols write alike; a subclass supplies CONNECT and its refusal.
 
@@ -59,7 +60,7 @@ class TextParser:
         kind, data = packet.type, packet.data
         if kind not in _BARE:
             if kind not in (MESSAGE, JSON):
-                return ((TEXT, self._encode_other(packet)),)
+                return ((TEXT, self.encode_control(kind, packet.namespace, data)),)
             kind, data = EVENT, ["message", data]
         try:
             text, attachments = self._quick_dumps(data), _NONE
@@ -91,13 +92,11 @@ class TextParser:
             return None
         return b"3%b,%d%b" % (namespace.encode(), id, text) if namespace else b"3%d%b" % (id, text)
 
-    def _encode_other(self, packet: Packet) -> bytes:
-        head = utf8(f"{packet.type}{_address(packet.namespace)}")
-        if packet.type == CONNECT:
-            return head + self._encode_connect(packet.data)
-        if packet.type == CONNECT_ERROR:
-            return head + self._encode_error(packet.data)
-        return head
+    @abstractmethod
+    def encode_control(self, kind: int, namespace: str, content: Any) -> bytes:
+        """
+        Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
+        """
 
     def decode(self, text: str) -> tuple[Packet, int]:
         """
@@ -137,14 +136,11 @@ class TextParser:
             raise PacketError("the data is not a list")
         return data
 
-    def _encode_connect(self, data: Any) -> bytes:
-        raise NotImplementedError
-
-    def _encode_error(self, data: Any) -> bytes:
-        raise NotImplementedError
-
+    @abstractmethod
     def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
-        raise NotImplementedError
+        """
+        Decode what a CONNECT holds: the name of the namespace, and what the application gets as ``auth``.
+        """
 
     def _decode_error(self, text: str) -> dict[str, Any]:
         data = self._loads(text)
@@ -154,16 +150,16 @@ class TextParser:
             raise PacketError("an error that is neither text nor object")
         return data
 
-    def _value(self, data: Any) -> bytes:
-        text: bytes = self.json.dumps(data, _refuse_bytes)
-        if len(text) > self._most:
-            raise self._bounds.exceeded()
-        return text
-
 
 def _address(namespace: str) -> str:
     return f"{namespace}," if namespace else ""
 
 
-def _refuse_bytes(item: Any) -> Any:
+def refuse_bytes(item: object) -> Any:
+    """
+    Refuse a value that would need an attachment; for packets that take none.
+
+    :param item: which.
+    :raises UnencodableValue: always.
+    """
     raise UnencodableValue(f"a {type(item).__name__} has no form in a packet that takes no attachments")
