@@ -97,6 +97,17 @@ class IParser(Interface):
         :raises EncodeError: as encode().
         """
 
+    def encode_control(kind: int, namespace: str, content: Value) -> bytes:
+        """
+        Encode a packet that has the state of a namespace as its subject, with less ado than encode().
+
+        :param kind: CONNECT, DISCONNECT or CONNECT_ERROR.
+        :param namespace: of the packet.
+        :param content: its data.
+        :return: the text, UTF-8.
+        :raises EncodeError: as encode().
+        """
+
     def decode(text: str) -> tuple[Packet, int]:
         """
         Decode the text of one engine message.

@@ -92,8 +92,8 @@ class BaseNamespace:
         self.server: SocketIOServer = socket.server
         self.session: dict[Value, Value] = socket.session
         self.auth: Value = packet.data
-        self.sid = socket.sid_for(mount.name)
-        self._member = Member(self, socket, mount, packet)
+        member = self._member = Member(self, socket, mount, packet)
+        self.sid = member.sid
         cls = type(self)
         if cls.get_initial_acl is not BaseNamespace.get_initial_acl or cls.reset_acl is not BaseNamespace.reset_acl:
             self.reset_acl()
@@ -121,7 +121,8 @@ class BaseNamespace:
         """
         The server's reactor.
         """
-        return self.socket.server.reactor
+        reactor: Reactor = self.socket.server.reactor
+        return reactor
 
     @cached_property
     def data(self) -> dict[str, Value]:

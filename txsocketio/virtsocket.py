@@ -20,7 +20,7 @@ from zope.interface import implementer
 from txsocketio.core.adapter import MemoryAdapter
 from txsocketio.core.dispatch import shown
 from txsocketio.core.jobs import Jobs, as_job, guarded, log_failure
-from txsocketio.core.lifecycle import close_namespace, refusal, refusal_for
+from txsocketio.core.lifecycle import close_namespace, refusal, refusal_for, send_control
 from txsocketio.core.mounts import MountedNamespace, normalise_name
 from txsocketio.errors import PacketError, ProtocolError
 from txsocketio.interfaces import IRawListener, ISession
@@ -37,7 +37,6 @@ from txsocketio.reasons import (
     FORCED_SERVER_CLOSE,
     SERVER_NAMESPACE_DISCONNECT,
 )
-from txsocketio.support.ids import new_id
 
 if TYPE_CHECKING:
     from txsocketio.interfaces import IHandshakeRequest
@@ -49,9 +48,6 @@ _Item = TypeVar("_Item")
 
 #: The name of the root namespace, which clients call ``/``.
 GLOBAL_NS: Final = ""
-
-#: 120 bits: who guesses another client's id can be sent what is meant for that client's own room.
-_SID_BYTES: Final = 15
 
 #: A CONNECT of so many characters is not weighed.
 _LIGHT: Final = 1024
@@ -219,18 +215,6 @@ class Socket:
         """
         name = normalise_name(name)
         return self.active_ns.get(name) or self._joining.get(name)
-
-    def sid_for(self, name: str) -> str:
-        """
-        Make the Socket.IO id for a namespace of this client.
-
-        :param name: of the namespace, normalised.
-        :return: a fresh one; for older generations one made of the engine's.
-        """
-        generation = self.engine_session.generation
-        if generation.fresh_ids:
-            return new_id(_SID_BYTES)
-        return f"{name}#{self.sessid}" if name and not generation.plain_ids else self.sessid
 
     def remove_namespace(self, name: str) -> None:
         """
@@ -464,13 +448,13 @@ class Socket:
             mount = EMPTY_ROOT
         if mount is None:
             self.report("no_such_namespace", f"there is no namespace {shown(name or '/')}", name)
-            self._send_raw(refusal(name, "Invalid namespace"))
+            send_control(self, CONNECT_ERROR, name, refusal("Invalid namespace"))
         elif len(self.active_ns) + len(self._joining) >= self.server.options.max_namespaces:
             self.report("too_many_namespaces", f"no more than {self.server.options.max_namespaces} namespaces", name)
-            self._send_raw(refusal(name, "too many namespaces"))
+            send_control(self, CONNECT_ERROR, name, refusal("too many namespaces"))
         elif self.packet_bytes > _LIGHT and not self._may_keep(self.packet_bytes):
             self.report("too_many_connect_bytes", "too much was sent with the connects of one client", name)
-            self._send_raw(refusal(name, "too much was sent with connects"))
+            send_control(self, CONNECT_ERROR, name, refusal("too much was sent with connects"))
         else:
             self._instantiate(mount, packet)
 
@@ -491,20 +475,16 @@ class Socket:
                 return
             if self.packet_bytes > _LIGHT:
                 namespace._member.connect_bytes = self.packet_bytes
-            mount.adapter.add(namespace._member)
         except BaseException:
             if self._reason is None:
                 self._left = _with(self._left, name)
             where = f"{mount.cls.__qualname__} at {name or '/'}"
-            self._send_raw(refusal_for(Failure(), name, where, self))
+            send_control(self, CONNECT_ERROR, name, refusal_for(Failure(), where, self))
             return
         self._joining[name] = namespace
         connecting = namespace._member.connecting
         if connecting is not None:
             connecting.start()
-
-    def _send_raw(self, packet: Packet) -> None:
-        self.engine_session.deliver(EncodedPacket(packet))
 
     def namespace_joined(self, namespace: BaseNamespace) -> None:
         """
@@ -517,18 +497,20 @@ class Socket:
         self.server.connect_deadlines.stop(self)
         self._overdue = False
 
-    def namespace_left(self, namespace: BaseNamespace) -> None:
+    def namespace_left(self, namespace: BaseNamespace, unfinished: bool) -> None:
         """
         Learn that a namespace is closed but for its jobs.
 
         :param namespace: which was joining or joined.
+        :param unfinished: whether it has jobs: then namespace_ended() follows.
         """
         name = namespace.ns_name
         joined = self.active_ns.get(name) is namespace
         (self.active_ns if joined else self._joining).pop(name, None)
         if self._reason is None:
             self._left = _with(self._left, name)
-        self._ending = _with(self._ending, namespace)
+        if unfinished:
+            self._ending = _with(self._ending, namespace)
         if self._reason is not None or self.active_ns:
             return
         if joined:
@@ -604,8 +586,8 @@ class Socket:
         for namespace in [*self.active_ns.values(), *self._joining.values()]:
             joined = namespace.ns_name in self.active_ns
             if farewell and joined:
-                packet = Packet(DISCONNECT, namespace.ns_name)
-                guarded(self.server.complaints, close_namespace, namespace, SERVER_NAMESPACE_DISCONNECT, packet)
+                reason_told = SERVER_NAMESPACE_DISCONNECT
+                guarded(self.server.complaints, close_namespace, namespace, reason_told, DISCONNECT)
             else:
                 guarded(self.server.complaints, close_namespace, namespace, reason)
         self._left = _NONE  # type: ignore[assignment]

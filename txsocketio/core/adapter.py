@@ -94,7 +94,10 @@ class MemoryAdapter:
             return
         rooms = self._joined.pop(sid)
         for room in rooms:
-            self._drop(sid, room)
+            members = self.rooms[room]
+            del members[sid]
+            if not members:
+                del self.rooms[room]
         del self.members[sid]
         if self.room_listeners:
             self._tell([news for room in rooms for news in self._left(sid, room)])

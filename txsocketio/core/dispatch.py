@@ -329,6 +329,22 @@ def take_packet(member: Member, packet: Packet) -> None:
         member.acknowledged(packet.id, packet.data)
 
 
+def call_recv_connect(member: Member, packet: Packet) -> Value:
+    """
+    Ask the application whether a client may join.
+
+    :param member: being made.
+    :param packet: the client's CONNECT.
+    :return: what it returned; a coroutine or Deferred is not waited for. NO_ACK refuses.
+    """
+    if not member.table.flat:
+        return member.namespace.process_packet(packet.as_dict())
+    # Nor is it decorated: that is one of the hooks, too.
+    handler = member.table.methods["recv_connect"]
+    function = handler.function
+    return function(member.namespace, packet.as_dict()) if handler.takes_packet else function(member.namespace)
+
+
 def invoke(member: Member, handler: Handler, args: Sequence[Value]) -> Value:
     """
     Call a handler, through ``exception_handler_decorator`` where the class has one.

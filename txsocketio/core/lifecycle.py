@@ -22,11 +22,10 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from txsocketio.core.credentials import log_out
-from txsocketio.core.dispatch import INTERNAL_ERROR, invoke
+from txsocketio.core.dispatch import INTERNAL_ERROR, call_recv_connect, invoke
 from txsocketio.core.handlers import NO_ACK, Handler
 from txsocketio.core.jobs import as_deferred, guarded, jobs_of, log_failure
 from txsocketio.errors import ConnectionRefused, EncodeError
-from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, DISCONNECT, Packet
 from txsocketio.reasons import SERVER_NAMESPACE_DISCONNECT
 from txsocketio.support.types import Value
@@ -48,15 +47,28 @@ def ignore(*args: object) -> None:
 class Connecting:
     """
     Hold a namespace between the client's CONNECT and the answer.
+
+    :ivar pending: whether there is something for stop() to stop: what is held, or a decision that is not made yet.
     """
 
-    __slots__ = ("_bytes", "_deadline", "_deferred", "_incoming", "_limit", "_member", "_outgoing", "_packet")
+    __slots__ = (
+        "_bytes",
+        "_deadline",
+        "_deferred",
+        "_incoming",
+        "_limit",
+        "_member",
+        "_outgoing",
+        "_packet",
+        "pending",
+    )
 
     def __init__(self, member: Member, packet: Packet) -> None:
         """
         :param member: being made.
         :param packet: the client's CONNECT.
         """
+        self.pending = False
         self._member = member
         self._packet = packet
         self._limit = member.socket.server.options.max_held_packets
@@ -73,37 +85,34 @@ class Connecting:
         Run ``initialize`` and ``recv_connect``; answer now, or when they are done, or when ``connect_timeout`` is over.
         """
         member = self._member
-        if member.table.initializers:
-            self._follow(self._initialize())
-            return
+        complaints = member.socket.server.complaints
+        decision: Coroutine[Value, Value, None] | None = None
         try:
-            result = self._ask()
+            # Now, so that it may join rooms.
+            member.mount.adapter.add(member)
+            if member.table.initializers:
+                decision = self._initialize()
+            else:
+                result = call_recv_connect(member, self._packet)
+                if result is not None:
+                    decision = self._decide(result)
         except ConnectionRefused as error:
             if member.namespace.close_reason is None:
-                packet = refusal(member.name, error.message, error.data)
-                close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, packet)
+                content = refusal(error.message, error.data)
+                close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, CONNECT_ERROR, content)
             return
         except BaseException:
-            guarded(member.socket.server.complaints, self._failed, Failure())
+            guarded(complaints, self._failed, Failure())
             return
-        if result is None:
-            guarded(member.socket.server.complaints, self._accept)
-        else:
-            self._follow(self._decide(result))
+        if decision is not None:
+            self._follow(decision)
+            return
+        try:
+            self._accept()
+        except BaseException:
+            log_failure(complaints, "accepting a client failed")
 
-    def _ask(self) -> Value:
-        """
-        Ask the application whether the client may join.
-
-        :return: what it returned; a coroutine or Deferred is not waited for. NO_ACK refuses.
-        """
-        member, packet = self._member, self._packet
-        if not member.table.flat:
-            return member.namespace.process_packet(packet.as_dict())
-        handler = member.table.methods["recv_connect"]
-        return invoke(member, handler, [packet.as_dict()] if handler.takes_packet else [])
-
-    def _follow(self, decision: Coroutine[Any, Any, None]) -> None:
+    def _follow(self, decision: Coroutine[Value, Value, None]) -> None:
         deferred = Deferred.fromCoroutine(decision)
         deferred.addCallbacks(lambda result: self._accept(), self._failed)
         # What is left now of a call back is a fault of ours or of the transport; it must not go unheard.
@@ -112,6 +121,7 @@ class Connecting:
         deferred.addErrback(lambda failure: log_failure(server.complaints, "joining a namespace failed", failure))
         if not deferred.called:
             self._deferred = deferred
+            self.pending = True
             if member.namespace.close_reason is not None:
                 self.stop()
                 return
@@ -124,7 +134,7 @@ class Connecting:
             await _settled(initialize.__get__(namespace, type(namespace))())
             if namespace.close_reason is not None:
                 return
-        await self._decide(self._ask())
+        await self._decide(call_recv_connect(self._member, self._packet))
 
     async def _decide(self, result: Value) -> None:
         if await _settled(result) is NO_ACK:
@@ -156,6 +166,7 @@ class Connecting:
         self._check(len(self._incoming), self._member.socket.packet_bytes)
 
     def _check(self, packets: int, size: int) -> None:
+        self.pending = True
         socket = self._member.socket
         socket.held_bytes += size
         self._bytes += size
@@ -174,15 +185,15 @@ class Connecting:
     def _refuse(self, error_name: str, message: str) -> None:
         member = self._member
         member.socket.report(error_name, message, member.name)
-        close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, refusal(member.name, message))
+        close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, CONNECT_ERROR, refusal(message))
 
     def _failed(self, failure: Failure) -> None:
         member = self._member
         if member.namespace.close_reason is not None and failure.check(CancelledError, ConnectionRefused):
             return
         where = f"{type(member.namespace).__qualname__} at {member.name or '/'}"
-        packet = refusal_for(failure, member.name, where, member.socket)
-        close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, packet)
+        content = refusal_for(failure, where, member.socket)
+        close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, CONNECT_ERROR, content)
 
     def _accept(self) -> None:
         member = self._member
@@ -196,7 +207,9 @@ class Connecting:
         self._bytes = 0
         socket.namespace_joined(member.namespace)
         member.deliver = member.deliver_now
-        member.deliver(EncodedPacket(Packet(CONNECT, member.name, None, {"sid": member.sid})))
+        session = socket.engine_session
+        deliver = session.deliver_text
+        deliver(session.generation.parser.encode_control(CONNECT, member.name, {"sid": member.sid}))
         for encoded in self._outgoing or ():
             guarded(socket.server.complaints, member.deliver, encoded)
         if member.namespace.close_reason is not None:
@@ -208,7 +221,7 @@ class Connecting:
             waiting = self._incoming
             # What comes meanwhile belongs behind.
             member.take = lambda *item: waiting.append(item)
-            socket.engine_session.serve(self._serve_held(waiting, run))
+            session.serve(self._serve_held(waiting, run))
 
     def _serve_held(self, waiting: deque[tuple[Any, ...]], run: Callable[..., None]) -> Iterator[None]:
         member = self._member
@@ -246,44 +259,60 @@ async def _settled(result: Any) -> Any:
     return result if waiting is None else await waiting
 
 
-def refusal(name: str, message: str, data: Any = None) -> Packet:
+def refusal(message: str, data: Value = None) -> dict[str, Value]:
     """
-    Make the packet that refuses a namespace.
+    Give what a CONNECT_ERROR holds.
 
-    :param name: of the namespace.
     :param message: for the client.
     :param data: any JSON value for the client, left out when None.
-    :return: a CONNECT_ERROR.
     """
-    content = {"message": message} if data is None else {"message": message, "data": data}
-    return Packet(CONNECT_ERROR, name, None, content)
+    return {"message": message} if data is None else {"message": message, "data": data}
 
 
-def refusal_for(failure: Failure, name: str, where: str, socket: Any) -> Packet:
+def refusal_for(failure: Failure, where: str, socket: Socket) -> dict[str, Value]:
     """
-    Turn what went wrong while a client was joining into what it is told; what is not a ConnectionRefused is logged.
+    Turn what went wrong while a client was connecting into what it is told; what is not a ConnectionRefused is logged.
 
     :param failure: what was raised.
-    :param name: of the namespace.
     :param where: for the log.
     :param socket: of the client.
-    :return: a CONNECT_ERROR.
+    :return: what the CONNECT_ERROR holds.
     """
     error = failure.value
     if isinstance(error, ConnectionRefused):
-        return refusal(name, error.message, error.data)
+        return refusal(error.message, error.data)
     complaints = socket.server.complaints
     log_failure(complaints, "connecting to {where} failed (socket {sid})", failure, where=where, sid=socket.sessid[:6])
-    return refusal(name, failure.getErrorMessage() if socket.server.options.debug else INTERNAL_ERROR)
+    return refusal(failure.getErrorMessage() if socket.server.options.debug else INTERNAL_ERROR)
 
 
-def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | None = None) -> None:
+def send_control(socket: Socket, kind: int, name: str, content: Value = None) -> None:
+    """
+    Send a packet that has its namespace's state as its subject.
+
+    :param socket: of the client.
+    :param kind: CONNECT, DISCONNECT or CONNECT_ERROR.
+    :param name: of the namespace.
+    :param content: what it holds.
+    """
+    session = socket.engine_session
+    complaints = socket.server.complaints
+    deliver = session.deliver_text
+    try:
+        deliver(session.generation.parser.encode_control(kind, name, content))
+    except EncodeError:
+        log_failure(complaints, "what a ConnectionRefused holds cannot be sent")
+        deliver(session.generation.parser.encode_control(kind, name, refusal(INTERNAL_ERROR)))
+
+
+def close_namespace(namespace: BaseNamespace, reason: str, farewell: int | None = None, content: Value = None) -> None:
     """
     End a namespace; a second call does nothing.
 
     :param namespace: connecting or connected.
     :param reason: for ``recv_disconnect``; the first one wins.
-    :param farewell: sent first: a DISCONNECT or a CONNECT_ERROR.
+    :param farewell: sent first: DISCONNECT or CONNECT_ERROR; None for nothing.
+    :param content: what it holds.
     """
     if namespace.close_reason is not None:
         return
@@ -293,14 +322,9 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
     member.take = member.deliver = ignore
     complaints = member.socket.server.complaints
     if farewell is not None:
-        _send_farewell(member.socket, farewell)
-    parting = member.table.methods.get("recv_disconnect")
-    if connecting is not None:
-        guarded(complaints, connecting.stop)
-    elif parting is not None and not parting.inherited:
-        guarded(complaints, _call_recv_disconnect, member, parting, reason)
-    if member.queue is not None:
-        guarded(complaints, member.drop_queue)
+        _say_farewell(member, farewell, content)
+    if connecting is None or connecting.pending:
+        _stop_working(member, connecting, reason)
     adapter = member.mount.adapter
     try:
         try:
@@ -312,45 +336,43 @@ def close_namespace(namespace: BaseNamespace, reason: str, farewell: Packet | No
         log_failure(complaints, "leaving the rooms failed")
     if member.acks is not None:
         guarded(complaints, member.acks.close)
-    _leave_socket(member)
-
-
-def _leave_socket(member: Member) -> None:
-    """
-    Take the last steps of a namespace: out of its socket, and once its jobs are over out of everything.
-    """
-    socket = member.socket
-    server = socket.server
+    jobs = member.jobs
+    member.ended = jobs is None
     try:
-        socket.namespace_left(member.namespace)
+        member.socket.namespace_left(namespace, unfinished=jobs is not None)
     except BaseException:
-        log_failure(server.complaints, "leaving the socket failed")
-    if member.jobs is None:
-        member.ended = True
-        _jobs_over(member)
+        log_failure(complaints, "leaving the socket failed")
+    if jobs is not None:
+        server = member.socket.server
+        jobs.end(server.engine.clock, server.options.job_grace, partial(_jobs_over, member))
     else:
-        member.jobs.end(server.engine.clock, server.options.job_grace, partial(_jobs_over, member))
+        member.logged_out = True
+        if member.login is not None:
+            guarded(complaints, log_out, member)
+
+
+def _say_farewell(member: Member, farewell: int, content: Value) -> None:
+    try:
+        send_control(member.socket, farewell, member.name, content)
+    except BaseException:
+        log_failure(member.socket.server.complaints, "telling a client of the end of its namespace failed")
+
+
+def _stop_working(member: Member, connecting: Connecting | None, reason: str) -> None:
+    complaints = member.socket.server.complaints
+    parting = member.table.methods.get("recv_disconnect")
+    if connecting is not None:
+        guarded(complaints, connecting.stop)
+    elif parting is not None and not parting.inherited:
+        guarded(complaints, _call_recv_disconnect, member, parting, reason)
+    if member.queue is not None:
+        guarded(complaints, member.drop_queue)
 
 
 def _jobs_over(member: Member) -> None:
     complaints = member.socket.server.complaints
-    if member.login is not None:
-        guarded(complaints, log_out, member)
-    else:
-        member.logged_out = True
+    guarded(complaints, log_out, member)
     guarded(complaints, member.socket.namespace_ended, member.namespace)
-
-
-def _send_farewell(socket: Socket, packet: Packet) -> None:
-    session = socket.engine_session
-    try:
-        try:
-            session.deliver(EncodedPacket(packet))
-        except EncodeError:
-            log_failure(socket.server.complaints, "what a ConnectionRefused holds cannot be sent")
-            session.deliver(EncodedPacket(refusal(packet.namespace, INTERNAL_ERROR)))
-    except BaseException:
-        log_failure(socket.server.complaints, "telling a client of the end of its namespace failed")
 
 
 def _call_recv_disconnect(member: Member, handler: Handler, reason: str) -> None:
@@ -375,9 +397,10 @@ def disconnect(member: Member, silent: bool) -> None:
     :param member: the client in the namespace.
     :param silent: whether the client is not told.
     """
-    packet = None
-    if not silent and member.connecting is None:
-        packet = Packet(DISCONNECT, member.name)
-    elif not silent:
-        packet = refusal(member.name, "disconnected by the server")
-    close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, packet)
+    if silent:
+        close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT)
+    elif member.connecting is None:
+        close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, DISCONNECT)
+    else:
+        content = refusal("disconnected by the server")
+        close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, CONNECT_ERROR, content)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from zope.interface import implementer
 
@@ -17,6 +17,7 @@ from txsocketio.core.lifecycle import Connecting
 from txsocketio.core.targets import RemoteSocket, describe_handshake
 from txsocketio.interfaces import IEncoded, IMember
 from txsocketio.protocol.packet import Packet
+from txsocketio.support.ids import new_id
 
 if TYPE_CHECKING:
     from zope.interface.interface import InterfaceClass
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from txsocketio.core.mounts import MountedNamespace
     from txsocketio.namespace import BaseNamespace
     from txsocketio.virtsocket import Socket
+
+#: 120 bits: who guesses another client's id can be sent what is meant for that client's own room.
+_SID_BYTES: Final = 15
 
 
 @implementer(IMember)
@@ -111,7 +115,14 @@ class Member:
         self.socket = socket
         self.mount = mount
         self.name = mount.name
-        self.sid = namespace.sid
+        generation = socket.engine_session.generation
+        #: The Socket.IO id: a fresh one; for older generations one made of the engine's.
+        if generation.fresh_ids:
+            self.sid = new_id(_SID_BYTES)
+        elif self.name and not generation.plain_ids:
+            self.sid = f"{self.name}#{socket.sessid}"
+        else:
+            self.sid = socket.sessid
         table = self.table = mount.table
         self.events = table.events
         self.run: Callable[..., None] = self.run_flat if table.flat else self.run_chain

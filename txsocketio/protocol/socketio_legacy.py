@@ -81,6 +81,13 @@ class LegacyParser:
         ((_, text),) = self.encode(Packet(ACK, namespace, id, args))
         return text
 
+    def encode_control(self, kind: int, namespace: str, content: Value) -> bytes:
+        """
+        Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
+        """
+        ((_, text),) = self.encode(Packet(kind, namespace, None, content))
+        return text
+
     def _data(self, kind: int, packet: Packet) -> bytes:
         data = packet.data
         if kind == EVENT:

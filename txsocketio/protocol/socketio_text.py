@@ -63,7 +63,7 @@ class TextParser(ABC):
         kind, data = packet.type, packet.data
         if kind not in _BARE:
             if kind not in (MESSAGE, JSON):
-                return ((TEXT, self._encode_other(packet)),)
+                return ((TEXT, self.encode_control(kind, packet.namespace, data)),)
             kind, data = EVENT, ["message", data]
         try:
             text, attachments = self._quick_dumps(data), _NONE
@@ -95,13 +95,11 @@ class TextParser(ABC):
             return None
         return b"3%b,%d%b" % (namespace.encode(), id, text) if namespace else b"3%d%b" % (id, text)
 
-    def _encode_other(self, packet: Packet) -> bytes:
-        head = utf8(f"{packet.type}{_address(packet.namespace)}")
-        if packet.type == CONNECT:
-            return head + self._encode_connect(packet.data)
-        if packet.type == CONNECT_ERROR:
-            return head + self._encode_error(packet.data)
-        return head
+    @abstractmethod
+    def encode_control(self, kind: int, namespace: str, content: Value) -> bytes:
+        """
+        Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
+        """
 
     def decode(self, text: str) -> tuple[Packet, int]:
         """
@@ -142,21 +140,9 @@ class TextParser(ABC):
         return data
 
     @abstractmethod
-    def _encode_connect(self, data: Value) -> bytes:
-        """
-        Write what comes behind the head of a CONNECT.
-        """
-
-    @abstractmethod
-    def _encode_error(self, data: Value) -> bytes:
-        """
-        Write what comes behind the head of a refusal.
-        """
-
-    @abstractmethod
     def _decode_connect(self, namespace: str, text: str) -> tuple[str, Value]:
         """
-        Read namespace and payload of a CONNECT.
+        Decode what a CONNECT holds: the name of the namespace, and what the application gets as ``auth``.
         """
 
     def _decode_error(self, text: str) -> dict[str, Value]:
@@ -167,16 +153,16 @@ class TextParser(ABC):
             raise PacketError("an error that is neither text nor object")
         return data
 
-    def _value(self, data: Value) -> bytes:
-        text: bytes = self.json.dumps(data, _refuse_bytes)
-        if len(text) > self._most:
-            raise self._bounds.exceeded()
-        return text
-
 
 def _address(namespace: str) -> str:
     return f"{namespace}," if namespace else ""
 
 
-def _refuse_bytes(item: Value) -> Value:
+def refuse_bytes(item: object) -> Value:
+    """
+    Refuse a value that would need an attachment; for packets that take none.
+
+    :param item: which.
+    :raises UnencodableValue: always.
+    """
     raise UnencodableValue(f"a {type(item).__name__} has no form in a packet that takes no attachments")

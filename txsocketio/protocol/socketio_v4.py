@@ -10,8 +10,9 @@ from zope.interface import implementer
 
 from txsocketio.errors import PacketError
 from txsocketio.interfaces import IRawParser
-from txsocketio.protocol.socketio_text import TextParser
-from txsocketio.protocol.text import unquote
+from txsocketio.protocol.packet import CONNECT_ERROR
+from txsocketio.protocol.socketio_text import TextParser, refuse_bytes
+from txsocketio.protocol.text import unquote, utf8
 
 if TYPE_CHECKING:
     from txsocketio.support.types import Value
@@ -26,12 +27,18 @@ class ParserV4(TextParser):
     Parse what clients 1.x and 2.x send, and write what they read.
     """
 
-    def _encode_connect(self, data: Value) -> bytes:
-        return b""
-
-    def _encode_error(self, data: Value) -> bytes:
-        more = data.get("data")
-        return self._value(data["message"] if more is None else more)
+    def encode_control(self, kind: int, namespace: str, content: Value) -> bytes:
+        """
+        Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
+        """
+        head = utf8(f"{kind}{namespace},") if namespace else b"%d" % kind
+        if kind != CONNECT_ERROR:
+            return head
+        more = content.get("data")
+        text: bytes = self.json.dumps(content["message"] if more is None else more, refuse_bytes)
+        if len(text) > self._most:
+            raise self._bounds.exceeded()
+        return head + text
 
     def _decode_connect(self, namespace: str, text: str) -> tuple[str, Value]:
         if text:
