@@ -41,7 +41,7 @@ class LegacyCodec:
 
     def translate(self, packet: str) -> str:
         """
-        See IEngineCodec.
+        Give an incoming packet the engine's type as its first character.
         """
         if packet[:2] == "2:" or packet == "2":
             return PONG_TEXT
@@ -53,7 +53,7 @@ class LegacyCodec:
         self, body: bytes, content_type: bytes, limit: int, container: str = "polling"
     ) -> list[str | bytes]:
         """
-        See IEngineCodec.
+        Split the body of a POST by the lengths in it; one packet alone has none.
         """
         text = decode_body(body)
         if not text:
@@ -74,19 +74,19 @@ class LegacyCodec:
 
     def decode_base64(self, packet: str) -> bytes:
         """
-        See IEngineCodec.
+        Refuse: this protocol has no binary messages.
         """
         raise PacketError("this protocol has no binary messages")
 
     def decode_frame(self, data: bytes) -> bytes:
         """
-        See IEngineCodec.
+        Refuse: this protocol has no binary messages.
         """
         raise PacketError("this protocol has no binary messages")
 
     def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
-        See IEngineCodec.
+        Give the container as it is: this protocol has one.
         """
         return container
 

@@ -54,7 +54,7 @@ class CodecV3:
         self, body: bytes, content_type: bytes, limit: int, container: str = _UNKNOWN
     ) -> list[str | bytes]:
         """
-        See IEngineCodec.
+        Split the body of a POST by the lengths in it.
         """
         if content_type == _OCTETS:
             return self._decode_octets(body, limit)
@@ -105,7 +105,7 @@ class CodecV3:
 
     def decode_base64(self, packet: str) -> bytes:
         """
-        See IEngineCodec.
+        Decode a binary message that travelled as text.
         """
         if packet[:2] != "b4":
             raise PacketError("a binary packet that is no message")
@@ -113,7 +113,7 @@ class CodecV3:
 
     def decode_frame(self, data: bytes) -> bytes:
         """
-        See IEngineCodec.
+        Strip a binary WebSocket frame of what comes before the message.
         """
         if data[:1] != MESSAGE_OCTET:
             raise PacketError("a binary packet that is no message")
@@ -121,7 +121,7 @@ class CodecV3:
 
     def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
-        See IEngineCodec.
+        Tell from what a client posts how it is to be sent to.
         """
         after = _SETTLED.get(container)
         if after is None or content_type == _OCTETS or body.isascii():

@@ -64,7 +64,8 @@ class JSONCodec:
 
     def dumps(self, value: Value, default: Default) -> bytes:
         """
-        See IJSON. What orjson writes by itself (dataclasses, dates, UUIDs, enumerations) is written here too.
+        Encode a value as compact UTF-8 JSON. What orjson writes by itself (dataclasses, dates, UUIDs, enumerations) is
+        written here too.
         """
         # Without default= first: most values hold nothing to extract, and a call of it that orjson then gives up on
         # (a big int after some bytes) could not be taken back.
@@ -75,7 +76,7 @@ class JSONCodec:
 
     def loads(self, text: str) -> Value:
         """
-        See IJSON.
+        Decode a JSON text.
         """
         if len(text) > LARGE:
             return _loads_large(text)
@@ -119,7 +120,7 @@ class ForeignJSON:
 
     def dumps(self, value: Value, default: Default) -> bytes:
         """
-        See IJSON.
+        Encode a value as compact UTF-8 JSON.
         """
         try:
             result = self._dumps(value, default=default)
@@ -134,7 +135,7 @@ class ForeignJSON:
 
     def loads(self, text: str) -> Value:
         """
-        See IJSON.
+        Decode a JSON text.
         """
         try:
             return self._loads(text)

@@ -65,7 +65,7 @@ class LegacyParser:
 
     def encode(self, packet: Packet) -> Parts:
         """
-        See IParser.
+        Encode a packet: its text, and its attachments after it.
         """
         kind = packet.type
         mark = ""
@@ -76,7 +76,7 @@ class LegacyParser:
 
     def encode_ack(self, namespace: str, id: int, args: list[Value]) -> bytes:
         """
-        See IParser.
+        Encode an acknowledgement that is a single text; None for what encode() must be asked for.
         """
         ((_, text),) = self.encode(Packet(ACK, namespace, id, args))
         return text
@@ -113,7 +113,7 @@ class LegacyParser:
 
     def decode(self, text: str) -> tuple[Packet, int]:
         """
-        See IParser.
+        Decode the text of a packet, and say how many attachments must follow.
         """
         fields = text.split(":", 3)
         kind = _FROM_WIRE.get(fields[0])

@@ -58,7 +58,7 @@ class TextParser(ABC):
 
     def encode(self, packet: Packet) -> Parts:
         """
-        See IParser.
+        Encode a packet: its text, and its attachments after it.
         """
         kind, data = packet.type, packet.data
         if kind not in _BARE:
@@ -84,7 +84,7 @@ class TextParser(ABC):
 
     def encode_ack(self, namespace: str, id: int, args: list[Value]) -> bytes | None:
         """
-        See IParser.
+        Encode an acknowledgement that is a single text; None for what encode() must be asked for.
         """
         dumps = self._quick_dumps
         try:
@@ -103,7 +103,7 @@ class TextParser(ABC):
 
     def decode(self, text: str) -> tuple[Packet, int]:
         """
-        See IParser.
+        Decode the text of a packet, and say how many attachments must follow.
         """
         if text[:2] == "2[":
             return Packet(EVENT, "", None, checked_event(self._loads(text[1:]))), 0

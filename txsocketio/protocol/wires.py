@@ -108,19 +108,19 @@ class _Wire(ABC):
 
     def text(self, text: bytes) -> Rendered:
         """
-        See IWire.
+        Render a message that is a single text.
         """
         return self.message(((TEXT, text),))
 
     def join(self, pieces: Sequence[bytes]) -> bytes:
         """
-        See IWire.
+        Join rendered packets into the body of one answer.
         """
         return b"".join(pieces)
 
     def content_type_of(self, body: bytes) -> bytes:
         """
-        See IWire.
+        Give the Content-Type of such a body.
         """
         return _OCTETS if body[:1] in (b"\x00", b"\x01") else _PLAIN
 
@@ -143,7 +143,7 @@ class WebSocketWire(_Wire):
 
     def message(self, parts: Parts) -> bytes:
         """
-        See IWire.
+        Render the parts of one message.
         """
         if len(parts) == 1 and parts[0][0] == TEXT:
             return self.text(parts[0][1])
@@ -151,14 +151,14 @@ class WebSocketWire(_Wire):
 
     def text(self, text: bytes) -> bytes:
         """
-        See IWire.
+        Render a message that is a single text.
         """
         length = len(text)
         return self._heads[length] + text if length < _SHORT else text_frame(self.dialect.prefix + text)
 
     def control(self, type: int, data: bytes) -> bytes:
         """
-        See IWire.
+        Render an engine packet that is no message.
         """
         return _frames(self.dialect.control(type, data))
 
@@ -175,13 +175,13 @@ class UnframedWire(_Wire):
 
     def message(self, parts: Parts) -> Parts:
         """
-        See IWire.
+        Render the parts of one message.
         """
         return self.dialect.packets(parts)
 
     def control(self, type: int, data: bytes) -> Parts:
         """
-        See IWire.
+        Render an engine packet that is no message.
         """
         return self.dialect.control(type, data)
 
@@ -218,19 +218,19 @@ class PollingWire(_Wire):
 
     def message(self, parts: Parts) -> tuple[bytes, ...]:
         """
-        See IWire.
+        Render the parts of one message.
         """
         return tuple([self._piece(opcode, data) for opcode, data in self.dialect.packets(parts)])
 
     def control(self, type: int, data: bytes) -> tuple[bytes, ...]:
         """
-        See IWire.
+        Render an engine packet that is no message.
         """
         return tuple([self._piece(opcode, data) for opcode, data in self.dialect.control(type, data)])
 
     def join(self, pieces: Sequence[bytes]) -> bytes:
         """
-        See IWire.
+        Join rendered packets into the body of one answer.
         """
         return self._join(pieces)
 
