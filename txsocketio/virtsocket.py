@@ -332,7 +332,7 @@ class Socket:
             event = data[0]
         except (ProtocolError, LookupError, ValueError):
             return False
-        # As is_event_name() has it; a call is more than the check may cost.
+        # As checked_event() has it, but for numbers; a call is more than this may cost.
         if event.__class__ is not str or event in RESERVED_EVENTS:
             return False
         # A variable is called faster than an attribute that is no method of the class.

@@ -100,10 +100,12 @@ class Operator:
         :return: a new operator.
         :raises UsageError: for a room that is not named by a str.
         """
-        named, target = room_set(rooms), self._target
+        # One name is what is nearly always said.
+        named = frozenset((rooms[0],)) if len(rooms) == 1 and isinstance(rooms[0], str) else room_set(rooms)
+        target = self._target
         if target.rooms is not None:
             named |= target.rooms
-        return self._for(Target(named, target.except_, target.volatile, target.local))
+        return Operator(self._mount, Target(named, target.except_, target.volatile, target.local), self._timeout)
 
     in_ = to
 
@@ -116,14 +118,15 @@ class Operator:
         :raises UsageError: for a room that is not named by a str.
         """
         target = self._target
-        return self._for(Target(target.rooms, target.except_ | room_set(rooms), target.volatile, target.local))
+        left_out = target.except_ | room_set(rooms)
+        return Operator(self._mount, Target(target.rooms, left_out, target.volatile, target.local), self._timeout)
 
     @property
     def local(self) -> Operator:
         """
         Reach only the clients of this process.
         """
-        return self._for(replace(self._target, local=True))
+        return Operator(self._mount, self._target._replace(local=True), self._timeout)
 
     @property
     def volatile(self) -> Operator:
@@ -131,7 +134,7 @@ class Operator:
         Leave out whom an event would have to wait for: the connection is full, or a polling client has not come back
         or has been sent something in this turn.
         """
-        return self._for(replace(self._target, volatile=True))
+        return Operator(self._mount, self._target._replace(volatile=True), self._timeout)
 
     def timeout(self, seconds: float) -> Operator:
         """
@@ -206,9 +209,6 @@ class Operator:
         :param close: whether to close their whole connections.
         """
         self._mount.adapter.disconnect_sockets(self._target, bool(close))
-
-    def _for(self, target: Target) -> Operator:
-        return Operator(self._mount, target, self._timeout)
 
     def _patience(self) -> float:
         return REQUEST_TIMEOUT if self._timeout is None else self._timeout

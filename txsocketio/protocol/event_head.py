@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import PacketError
 from txsocketio.protocol.engineio import MESSAGE
@@ -48,15 +48,6 @@ def event_heads(names: Iterable[str]) -> dict[bytes, str]:
     heads = {b"%b%b," % (ROOT_HEAD, name.encode()): name for name in names if name}
     heads[ROOT_HEAD] = ""
     return heads
-
-
-def is_event_name(name: object) -> TypeGuard[str]:
-    """
-    Tell whether an event may have a name: a text, and none that the protocol keeps for itself.
-
-    :param name: anything.
-    """
-    return isinstance(name, str) and name not in RESERVED_EVENTS
 
 
 def checked_event(data: Value) -> Arguments:
