@@ -13,9 +13,8 @@ from twisted.logger import Logger
 
 from txsocketio.engine.complaints import Complaints
 from txsocketio.engine.heartbeat import HEARTBEATS, beats_for
-from txsocketio.engine.lifecycle import NOBODY, Lifecycle
 from txsocketio.engine.outgoing import Backlog
-from txsocketio.engine.session import Session
+from txsocketio.engine.session import NOBODY, Session
 from txsocketio.engine.upgrade import Probe
 from txsocketio.errors import HandshakeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
@@ -93,8 +92,8 @@ class Engine:
         self._get_clock = get_clock
         self._clock: IReactorTime | None = None
         self.round_robin = RoundRobin(lambda: self.clock)
-        self.closing_sessions: Deadlines[Lifecycle] = Deadlines(
-            lambda: self.clock, options.close_timeout, Lifecycle.give_up
+        self.closing_sessions: Deadlines[Session] = Deadlines(
+            lambda: self.clock, options.close_timeout, Session.give_up
         )
         self.beats = beats_for(options, lambda: self.clock)
         self.complaints = Complaints(options.log_interval, lambda: unwatched(self.clock))
