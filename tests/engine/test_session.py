@@ -246,7 +246,7 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(len([name for name in calls if "/engine/" in name and "tests" not in name]), 2)
 
     def test_an_idle_session_is_small(self):
-        seen, todo, total = set(), [self.session, self.session._outlet, self.session._heartbeat], 0
+        seen, todo, total = set(), [self.session, self.session._sender, self.session._heartbeat], 0
         for item in todo:
             if id(item) not in seen:
                 seen.add(id(item))
@@ -256,7 +256,7 @@ class StreamTests(SynchronousTestCase):
         self.assertLess(total, 700)
         for item in todo:
             self.assertFalse(hasattr(item, "__dict__"))
-        self.assertIsNone(self.session._outlet.queue)
+        self.assertIsNone(self.session._sender.queue)
         self.assertIsNone(self.session._flow)
         self.assertIsNone(self.session._waiters)
 

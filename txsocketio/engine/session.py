@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txsocketio.engine.flow_control import FlowControl
-from txsocketio.engine.outlets import SEVERED, Polled, Streamed, decline, ignore
+from txsocketio.engine.outgoing import SEVERED, PollSender, StreamSender, ignore
 from txsocketio.engine.states import TRANSITIONS, Input, State
 from txsocketio.errors import ProtocolError
 from txsocketio.interfaces import IPolledSession, ISession, ISessionListener, ITransportReceiver
@@ -30,8 +30,7 @@ from txsocketio.reasons import PARSE_ERROR, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
     from txsocketio.engine.engine import Engine
-    from txsocketio.engine.outgoing import Outgoing
-    from txsocketio.engine.outlets import Outlet
+    from txsocketio.engine.outgoing import OutgoingQueue, Sender
     from txsocketio.engine.upgrade import Probe
     from txsocketio.interfaces import IEncoded, IHandshakeRequest, IHeartbeat, ITransport, IWire
     from txsocketio.protocol.generations import Generation
@@ -66,6 +65,13 @@ class Nobody:
 
 
 NOBODY: Final = Nobody()
+
+
+def decline(_: object) -> bool:
+    """
+    Leave one packet, as it came, to receive_text: what a session's receive_raw is where nobody takes bytes.
+    """
+    return False
 
 
 @implementer(ISession, ITransportReceiver, IPolledSession)
@@ -107,7 +113,7 @@ class Session:
         "__weakref__",
         "_flow",
         "_heartbeat",
-        "_outlet",
+        "_sender",
         "_waiters",
         "deliver",
         "deliver_text",
@@ -158,7 +164,7 @@ class Session:
         self._heartbeat: IHeartbeat = engine.heartbeat_for(self)
         self._flow: FlowControl | None = None
         self.transport: ITransport
-        self._outlet: Outlet
+        self._sender: Sender
         self._adopt(transport, None)
 
     @property
@@ -187,21 +193,21 @@ class Session:
         """
         Whether what is sent now leaves at once.
         """
-        return self.reason is None and self._outlet.writable
+        return self.reason is None and self._sender.writable
 
     @property
     def queued(self) -> int:
         """
         How many messages wait in the queue, the close packet included.
         """
-        return len(self._outlet.queue or ())
+        return len(self._sender.queue or ())
 
     @property
     def queued_bytes(self) -> int:
         """
         How much memory waits in the queue, in bytes.
         """
-        queue = self._outlet.queue
+        queue = self._sender.queue
         return 0 if queue is None else queue.size
 
     def overflow(self, why: str) -> None:
@@ -210,7 +216,7 @@ class Session:
 
         :param why: for the log.
         """
-        self._outlet.overflow(why)
+        self._sender.overflow(why)
 
     def start(self) -> None:
         """
@@ -256,18 +262,18 @@ class Session:
             transport.close()
             return
         old, stopped = self.transport, self._flow is not None and self._flow.stopped
-        self._adopt(transport, self._outlet.queue)
+        self._adopt(transport, self._sender.queue)
         if stopped:
             transport.hold()
             old.release()
         old.abort()
-        self._outlet.flush()
+        self._sender.flush()
         if self.state is State.CLOSING:
-            self._outlet.close()
+            self._sender.close()
 
-    def _adopt(self, transport: ITransport, queue: Outgoing | None) -> None:
+    def _adopt(self, transport: ITransport, queue: OutgoingQueue | None) -> None:
         self.transport = transport
-        self._outlet = (Streamed if transport.streaming else Polled)(self, transport, queue)
+        self._sender = (StreamSender if transport.streaming else PollSender)(self, transport, queue)
         transport.receiver = self
         self.bind()
 
@@ -289,7 +295,7 @@ class Session:
             if self.state is State.CLOSING:
                 self.receive_text = self._receive_last
             return
-        self.deliver, self.deliver_text = self._outlet.intake()
+        self.deliver, self.deliver_text = self._sender.intake()
         if self._flow is not None:
             self.receive_text = self.receive_binary = self._flow.keep
         elif self.state is State.OPENING:
@@ -451,21 +457,21 @@ class Session:
         """
         Take rendered engine packets from the head of the queue.
         """
-        return self._outlet.take(limit, wire)
+        return self._sender.take(limit, wire)
 
     def transport_full(self, transport: ITransport) -> None:
         """
         Queue from now on.
         """
         if transport is self.transport:
-            self._outlet.full()
+            self._sender.full()
 
     def transport_drained(self, transport: ITransport) -> None:
         """
         Send what is queued.
         """
         if transport is self.transport:
-            self._outlet.drained()
+            self._sender.drained()
 
     def close(self, reason: str) -> None:
         """
@@ -479,7 +485,7 @@ class Session:
         self._tell()
         if read_on is not None:
             read_on()
-        self._outlet.close()
+        self._sender.close()
 
     def transport_closed(self, transport: ITransport, reason: str) -> None:
         """
@@ -493,8 +499,8 @@ class Session:
             self._unhook()
         else:
             self.engine.closing_sessions.stop(self)
-        self._outlet.drop()
-        self._outlet = SEVERED
+        self._sender.drop()
+        self._sender = SEVERED
         self.transport = None  # type: ignore[assignment]  # only now, when nothing asks it any more
         self.engine.forget(self.sid)
         if live:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txsocketio.engine.outlets import decline, ignore
-from txsocketio.engine.session import PONG
+from txsocketio.engine.outgoing import ignore
+from txsocketio.engine.session import PONG, decline
 from txsocketio.interfaces import ITransportReceiver
 from txsocketio.protocol.encoded import EncodedControl
 
