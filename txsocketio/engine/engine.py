@@ -15,7 +15,7 @@ from txsocketio.engine.complaints import Complaints
 from txsocketio.engine.heartbeat import HEARTBEATS, beats_for
 from txsocketio.engine.outgoing import Backlog
 from txsocketio.engine.session import NOBODY, Session
-from txsocketio.engine.upgrade import Probe
+from txsocketio.engine.upgrade import UpgradeProbe
 from txsocketio.errors import HandshakeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
 from txsocketio.protocol.generations import GenerationTable
@@ -82,7 +82,7 @@ class Engine:
         bounds = Bounds(options.max_outgoing_attachments, self.max_outgoing_bytes)
         self.generations = GenerationTable(options.generations, options.json, options.jsonp, bounds)
         self.sessions: dict[str, Session] = {}
-        self.probes: set[Probe] = set()
+        self.probes: set[UpgradeProbe] = set()
         self.closing = False
         # Not shared between engines: what is encoded remembers every wire that has asked.
         self.ping = EncodedControl(PING)
@@ -192,7 +192,7 @@ class Engine:
         :param session: which the client named.
         :param transport: the WebSocket, ready to send; its receiver is assigned here.
         """
-        probe = Probe(session, transport)
+        probe = UpgradeProbe(session, transport)
         if session.closed or session.probe is not None or not self._may_upgrade(session):
             probe.refuse()
         else:

@@ -8,6 +8,7 @@ sets the next when it is due, so that no packet but a pong schedules anything. A
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -32,9 +33,9 @@ _LATE: Final = 0.1
 _LOOKS: Final = 5
 
 
-class Heartbeat:
+class Heartbeat(ABC):
     """
-    Hold the one deadline, for each kind to arm.
+    Hold the one deadline of a session; each kind of heartbeat says what is done when it comes.
     """
 
     __slots__ = ("_armed", "_engine", "_held", "_moment", "_session")
@@ -90,8 +91,11 @@ class Heartbeat:
         self._moment = armed.moment if isinstance(armed, Deadlines) else self._engine.clock.seconds()
         self._due()
 
+    @abstractmethod
     def _due(self) -> None:
-        raise NotImplementedError
+        """
+        Ping, close, or set the next deadline.
+        """
 
     def _lives(self) -> bool:
         # Asked once for each deadline: what was heard before it does not count for the next.

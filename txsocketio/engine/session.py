@@ -31,7 +31,7 @@ from txsocketio.reasons import PARSE_ERROR, TRANSPORT_ERROR
 if TYPE_CHECKING:
     from txsocketio.engine.engine import Engine
     from txsocketio.engine.outgoing import OutgoingQueue, Sender
-    from txsocketio.engine.upgrade import Probe
+    from txsocketio.engine.upgrade import UpgradeProbe
     from txsocketio.interfaces import IEncoded, IHandshakeRequest, IHeartbeat, ITransport, IWire
     from txsocketio.protocol.generations import Generation
 
@@ -159,7 +159,7 @@ class Session:
         self.reason: str | None = None
         self.listener: ISessionListener = NOBODY
         self.heard = self.misused = False
-        self.probe: Probe | None = None
+        self.probe: UpgradeProbe | None = None
         self._waiters: list[defer.Deferred[str]] | None = None
         self._heartbeat: IHeartbeat = engine.heartbeat_for(self)
         self._flow: FlowControl | None = None

@@ -33,7 +33,7 @@ _log = Logger()
 
 
 @implementer(ITransportReceiver)
-class Probe:
+class UpgradeProbe:
     """
     Receive for a WebSocket until the session does, or until it is refused.
     """
