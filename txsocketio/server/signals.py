@@ -81,7 +81,8 @@ class SecondSignal:
     def _received(self, number: int, frame: Any) -> None:
         if not self._stopping:
             self._stopping = True
-            self._taken[number][1](number, frame)
+            # Not here, where it may have interrupted a line that is being logged: Twisted's handler logs one.
+            self._reactor.callFromThread(self._taken[number][1], number, None)
             return
         for taken in self._taken:
             signal.signal(taken, signal.SIG_DFL)
