@@ -204,7 +204,7 @@ def _permit(kind: Hashable, client: str = "", again: bool = False) -> bool:
 UNLIMITED: Final = Unlimited()
 
 
-class Relayed:
+class RelayedLogger:
     """
     Stand for the Logger of one of Twisted's classes, whose lines anybody who connects can cause.
 
