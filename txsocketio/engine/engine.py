@@ -200,7 +200,7 @@ class Engine:
 
     def forget(self, sid: str) -> None:
         """
-        Drop a session whose transport is gone.
+        Take a session out of the table: its transport is gone.
 
         :param sid: of the session.
         """

@@ -51,7 +51,7 @@ class FlowControl:
 
     def keep(self, item: str | bytes) -> None:
         """
-        Keep one packet; it stands in for the session's receive_text and receive_binary.
+        Keep one packet for later; this stands in for the session's receive_text and receive_binary.
         """
         self._unserved.append(item)
 
@@ -86,7 +86,7 @@ class FlowControl:
 
     def release(self) -> None:
         """
-        Go on.
+        Serve what waits: the listener has released.
         """
         if self._held:
             self._held = False
@@ -102,14 +102,14 @@ class FlowControl:
 
     def go_on(self) -> None:
         """
-        Use up another slice: the reactor has come by.
+        Serve another slice of what waits, in a later turn of the reactor.
         """
         self._busy = False
         self._serve()
 
     def end(self) -> bool:
         """
-        Forget everything: the session ends.
+        Drop all that waits: the session ends.
 
         :return: whether the transport has been told to stop and not to go on.
         """

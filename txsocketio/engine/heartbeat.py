@@ -53,7 +53,7 @@ class Heartbeat(ABC):
 
     def stop(self) -> None:
         """
-        End; no deadline is left.
+        Stop the heartbeat: no deadline is left.
         """
         armed, self._armed = self._armed, None
         if isinstance(armed, Deadlines):
@@ -63,13 +63,13 @@ class Heartbeat(ABC):
 
     def hold(self) -> None:
         """
-        Stop counting silence.
+        Stop counting silence: the peer is not being read.
         """
         self._held = True
 
     def release(self) -> None:
         """
-        Count anew.
+        Count silence anew: the peer is read again.
         """
         self._held = False
 
@@ -85,7 +85,7 @@ class Heartbeat(ABC):
 
     def fired(self) -> None:
         """
-        Learn that the deadline has come.
+        Act on the deadline, which has come.
         """
         armed, self._armed = self._armed, None
         self._moment = armed.moment if isinstance(armed, Deadlines) else self._engine.clock.seconds()
@@ -115,7 +115,7 @@ class ServerPings(Heartbeat):
 
     def start(self) -> None:
         """
-        Begin: the first ping leaves after one interval.
+        Start the heartbeat: the first ping leaves after one interval.
         """
         self._waiting = False
         self._arm(self._engine.beats.intervals)
@@ -133,7 +133,7 @@ class ServerPings(Heartbeat):
 
     def release(self) -> None:
         """
-        Count anew: a pong that is awaited gets its full time.
+        Count silence anew: a pong that is awaited gets its full time.
         """
         self._held = False
         if self._waiting and self._armed is not None:
@@ -167,7 +167,7 @@ class ClientPings(Heartbeat):
 
     def start(self) -> None:
         """
-        Begin: the first ping must come within the whole period.
+        Start the heartbeat: the first ping must come within the whole period.
         """
         self._deadline = 0.0
         self._renew()
@@ -184,7 +184,7 @@ class ClientPings(Heartbeat):
 
     def release(self) -> None:
         """
-        Count anew.
+        Count silence anew: the peer is read again.
         """
         self._held = False
         if self._armed is not None:
@@ -228,14 +228,14 @@ class LegacyBeats(ServerPings):
 
     def start(self) -> None:
         """
-        Begin: the client has the close timeout to open its transport.
+        Start the heartbeat: the client has the close timeout to open its transport.
         """
         self._alive = self._engine.clock.seconds()
         super().start()
 
     def release(self) -> None:
         """
-        Count anew.
+        Count silence anew: the peer is read again.
         """
         self._alive = self._engine.clock.seconds()
         super().release()
@@ -265,7 +265,7 @@ class LegacyBeats(ServerPings):
 
 class Beats(NamedTuple):
     """
-    Hold the deadlines that heartbeats share; what lies less far ahead is armed by itself.
+    Hold the deadlines that the heartbeats of all sessions share; what lies less far ahead is armed by itself.
 
     :ivar intervals: ``ping_interval`` ahead.
     :ivar timeouts: ``ping_timeout`` ahead; apart from the others even where that is as long, for these may be set late.

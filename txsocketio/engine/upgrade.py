@@ -35,7 +35,10 @@ _log = Logger()
 @implementer(ITransportReceiver)
 class UpgradeProbe:
     """
-    Receive for a WebSocket until the session does, or until it is refused.
+    Let a WebSocket prove that it works before it takes over from a session's polls, or refuse it.
+
+    It receives what the WebSocket brings until the session does. ``receive_text`` is rebound as the probe goes on:
+    _await_ping(), _await_upgrade(), ignore() at the end; ``receive_binary``: _unexpected(), ignore().
     """
 
     __slots__ = ("_deadline", "_session", "_transport", "heard", "receive_binary", "receive_text")
@@ -107,7 +110,7 @@ class UpgradeProbe:
 
     def transport_drained(self, transport: ITransport) -> None:
         """
-        Do nothing, likewise.
+        Do nothing: nothing of the session's waits for this transport yet.
         """
 
     def _await_ping(self, text: str) -> None:

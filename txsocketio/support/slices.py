@@ -52,12 +52,12 @@ class Slice:
 
 class Unfinished(Protocol):
     """
-    Something that has used up its slice and has work left.
+    Have more work than one slice is for.
     """
 
     def go_on(self) -> None:
         """
-        Use up another slice. Never raises.
+        Do another slice of the work. Never raises.
         """
 
 
