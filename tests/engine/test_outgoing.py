@@ -308,6 +308,17 @@ class PollSenderTests(SynchronousTestCase):
         self.assertEqual(self.transport.answers, [[b"4a", b"bAA=="]])
         self.assertEqual(self.session.queued, 0)
 
+    def test_a_text_that_is_encoded_already_is_counted_as_any_other(self):
+        text = "\u20ac" * 1000
+        self.session.send(text)
+        counted = self.session.queued_bytes
+        self.session.deliver_text(text.encode())
+        self.assertEqual(self.session.queued_bytes, 2 * counted)
+        self.assertEqual(self.kit.engine.backlog.size, 2 * counted)
+        self.transport.poll()
+        self.assertEqual(self.transport.answers, [[b"4" + text.encode()] * 2])
+        self.assertEqual((self.session.queued_bytes, self.kit.engine.backlog.size), (0, 0))
+
     def test_a_waiting_poll_is_answered_with_what_comes(self):
         self.transport.poll()
         self.assertTrue(self.session.writable)

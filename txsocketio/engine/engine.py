@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet import defer
@@ -90,7 +91,6 @@ class Engine:
         self.backlog = Backlog(options.max_total_outgoing_bytes or 0, self.sessions)
         self._on_session = on_session
         self._get_clock = get_clock
-        self._clock: IReactorTime | None = None
         self.round_robin = RoundRobin(lambda: self.clock)
         self.closing_sessions: Deadlines[Session] = Deadlines(
             lambda: self.clock, options.close_timeout, Session.give_up
@@ -99,15 +99,12 @@ class Engine:
         self.complaints = Complaints(options.log_interval, lambda: unwatched(self.clock))
         self._greetings = {may_upgrade: self._greeting_after_sid(may_upgrade) for may_upgrade in (True, False)}
 
-    @property
+    @cached_property
     def clock(self) -> IReactorTime:
         """
-        The clock of every deadline: monotonic, on the reactor.
+        The clock of every deadline: monotonic, on the reactor; made when it is first needed.
         """
-        clock = self._clock
-        if clock is None:
-            clock = self._clock = steady(self._get_clock())
-        return clock
+        return steady(self._get_clock())
 
     def heartbeat_for(self, session: Session) -> IHeartbeat:
         """
@@ -126,7 +123,8 @@ class Engine:
         :return: the session; None for one that does not exist, or that closes and has nothing left to be fetched.
         """
         session = self.sessions.get(sid)
-        if session is None or (session.closed and session.transport.streaming):
+        # Asked for each poll: what Session.closed says, without a call.
+        if session is None or (session.reason is not None and session.transport.streaming):
             return None
         return session
 

@@ -162,15 +162,17 @@ class OutgoingQueue:
         """
         return any(not isinstance(encoded, EncodedControl) for encoded, _ in self._packets)
 
-    def add(self, encoded: IEncoded) -> int:
+    def add(self, encoded: IEncoded, size: int | None = None) -> int:
         """
         Put a packet at the end.
 
         :param encoded: the packet.
+        :param size: its bytes, where they are known; None to ask it.
         :return: the bytes that wait now.
         :raises EncodeError: when the parser cannot carry it; nothing has been added.
         """
-        size = encoded.size(self._parser)
+        if size is None:
+            size = encoded.size(self._parser)
         self._packets.append((encoded, size))
         self.size += size + OVERHEAD
         backlog = self._backlog
@@ -211,21 +213,18 @@ class OutgoingQueue:
         """
         pieces: list[bytes] = []
         while self._packets and len(pieces) < limit:
-            encoded, _ = self._packets[0]
+            encoded = self.pop()
             rendered = render(encoded, wire, self._complaints)
             if rendered is not None and len(rendered) > limit - len(pieces):
                 if not pieces:
                     pieces.extend(rendered[:limit])
-                    self._keep_rest(limit)
+                    # As parts, not as rendered bytes: the rest may leave on another wire after an upgrade.
+                    encoded = EncodedParts(encoded.parts(self._parser)[limit:])
+                self.add(encoded)
+                self._packets.rotate()
                 break
-            self.pop()
             pieces.extend(rendered or ())
         return pieces
-
-    def _keep_rest(self, taken: int) -> None:
-        # As parts, not as rendered bytes: the rest may leave on another wire after an upgrade.
-        self.add(EncodedParts(self.pop().parts(self._parser)[taken:]))
-        self._packets.rotate()
 
 
 class Sender:
@@ -324,14 +323,11 @@ class _QueueingSender(Sender):
         self._session = session
         self._transport = transport
 
-    def _take_text(self, text: bytes) -> None:
-        self._session.deliver(EncodedParts(((TEXT, text),)))
-
-    def _add(self, encoded: IEncoded) -> bool:
+    def _add(self, encoded: IEncoded, size: int | None = None) -> bool:
         queue = self.queue
         if queue is None:
             queue = self._begin_queue()
-        waiting = queue.add(encoded)
+        waiting = queue.add(encoded, size)
         self.queue = queue
         engine = self._session.engine
         if waiting - OVERHEAD > engine.max_outgoing_bytes:
@@ -387,7 +383,7 @@ class StreamSender(_QueueingSender):
         """
         Give what the session's deliver and deliver_text are now.
         """
-        return (self._send, self._send_text) if self.writable else (self._enqueue, self._take_text)
+        return (self._send, self._send_text) if self.writable else (self._enqueue, self._enqueue_text)
 
     def _send_text(self, text: bytes) -> None:
         # A variable is called faster than an attribute that is no method of the class.
@@ -410,6 +406,9 @@ class StreamSender(_QueueingSender):
             self._send(encoded)
         else:
             self._add(encoded)
+
+    def _enqueue_text(self, text: bytes) -> None:
+        self._enqueue(EncodedParts(((TEXT, text),)))
 
     def _failed(self) -> None:
         complaints, sid = self._session.engine.complaints, self._session.sid[:6]
@@ -491,10 +490,14 @@ class PollSender(_QueueingSender):
         """
         Give what the session's deliver and deliver_text are now.
         """
-        return self._enqueue, self._take_text
+        return self._enqueue, self._enqueue_text
 
     def _enqueue(self, encoded: IEncoded) -> None:
         if self._add(encoded):
+            self._transport.data_queued()
+
+    def _enqueue_text(self, text: bytes) -> None:
+        if self._add(EncodedParts(((TEXT, text),)), len(text)):
             self._transport.data_queued()
 
     def take(self, limit: int, wire: IWire) -> list[bytes]:
@@ -505,7 +508,7 @@ class PollSender(_QueueingSender):
         if queue is None:
             return []
         pieces = queue.take(limit, wire)
-        if queue:
+        if queue.size:
             return pieces
         self.queue = None
         if self._parting:
