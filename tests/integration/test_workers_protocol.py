@@ -17,7 +17,7 @@ from tests.integration.elsewhere import Elsewhere
 from tests.integration.protocol_case import ProtocolCase
 from tests.integration.raw_client import Peer, Wire, until
 from tests.integration.raw_sessions import UNKNOWN, Poller, Revision4
-from txsocketio.server.workers import peers
+from txsocketio.server.workers.handoff import peers
 from txsocketio.server.workers.affinity import socket_name
 from txsocketio.server.workers.handoff import receiver as arrivals
 from txsocketio.server.workers.handoff import routes

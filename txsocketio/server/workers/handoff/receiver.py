@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.server.workers.handoff.frames import BadPassage, Origin, Passage, PassageReader, Place
-from txsocketio.server.workers.peers import is_ours
+from txsocketio.server.workers.handoff.peers import is_ours
 
 #: Answers each frame: the sender may close its copy of the socket.
 CONFIRMED: Final = b"\x06"

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.server.workers.handoff.sender import Tunnels, depart
-from txsocketio.server.workers.peers import is_ours
+from txsocketio.server.workers.handoff.peers import is_ours
 from txsocketio.support.steady import steady
 
 #: Connections that may be on the way to one worker; each may have a body with it.

@@ -13,13 +13,13 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.transports.tcp_kit import Reactor
-from txsocketio.server.workers import peers
+from txsocketio.server.workers.handoff import peers
 from txsocketio.server.workers.handoff import receiver as arrivals
 from txsocketio.server.workers.handoff import routes
 from txsocketio.server.workers.handoff.receiver import Arrivals
 from txsocketio.server.workers.handoff.routes import Route
 from txsocketio.server.workers.handoff.sender import Tunnels
-from txsocketio.server.workers.peers import is_ours
+from txsocketio.server.workers.handoff.peers import is_ours
 
 
 class Transport:
