@@ -15,14 +15,13 @@ from twisted.python import usage
 from twisted.web.static import File
 
 from txsocketio.errors import UsageError
-from txsocketio.server.listening import ListeningService
 from txsocketio.server.loading import load_namespaces
 from txsocketio.server.server import SocketIOServer
-from txsocketio.server.service import SocketIOService
-from txsocketio.server.workers.marks import MAX_WORKERS
+from txsocketio.server.service import ListeningService, SocketIOService
+from txsocketio.server.workers.affinity import MAX_WORKERS
 from txsocketio.server.workers.parent import WorkersService
-from txsocketio.server.workers.process import Plan
 from txsocketio.server.workers.sockets import can_be_shared, with_backlog
+from txsocketio.server.workers.supervisor import Plan
 from txsocketio.support.options import EngineOptions
 
 _DEFAULTS = EngineOptions()

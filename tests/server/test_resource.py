@@ -11,8 +11,7 @@ from zope.interface.verify import verifyObject
 
 from txsocketio.errors import UsageError
 from txsocketio.namespace import BaseNamespace
-from txsocketio.server.manage import socketio_manage
-from txsocketio.server.resource import SocketIOResource
+from txsocketio.server.resource import SocketIOResource, socketio_manage
 from txsocketio.testing import connect
 
 

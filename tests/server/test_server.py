@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import IResource
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 from zope.interface.verify import verifyObject
 
 from txsocketio.core.adapter import MemoryAdapter
@@ -17,7 +17,7 @@ from txsocketio.errors import OptionError, ReservedEvent, UnencodableValue, Usag
 from txsocketio.interfaces import ICluster
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
-from txsocketio.server.server import SocketIOServer
+from txsocketio.server.server import SocketIOServer, mount_namespaces
 from txsocketio.testing import connect
 
 
@@ -36,6 +36,55 @@ class Chat(RoomsMixin, BaseNamespace):
 
 class Root(BaseNamespace):
     pass
+
+
+class IMember(Interface):
+    def on_say(text):
+        """
+        Say something.
+        """
+
+
+@implementer(IMember)
+class Broken(BaseNamespace):
+    def get_initial_acl(self):
+        return []
+
+
+class Mounting(SynchronousTestCase):
+    def refused(self, namespaces, *texts):
+        message = str(self.assertRaises(UsageError, mount_namespaces, namespaces, MemoryAdapter))
+        for text in texts:
+            self.assertIn(text, message)
+
+    def test_names_are_normalised(self):
+        mounts = mount_namespaces({"/": Chat, "chat": Chat}, MemoryAdapter)
+        self.assertEqual(list(mounts), ["", "/chat"])
+        self.assertEqual([mount.name for mount in mounts.values()], ["", "/chat"])
+        self.assertEqual([mount.cls for mount in mounts.values()], [Chat, Chat])
+
+    def test_each_name_has_rooms_of_its_own(self):
+        mounts = mount_namespaces({"/a": Chat, "/b": Chat}, MemoryAdapter)
+        self.assertIsNot(mounts["/a"].adapter, mounts["/b"].adapter)
+
+    def test_nothing(self):
+        self.assertEqual(mount_namespaces(None, MemoryAdapter), {})
+        self.assertEqual(mount_namespaces({}, MemoryAdapter), {})
+
+    def test_two_classes_on_one_name(self):
+        self.refused({"": Chat, "/": Broken}, "'/'", "Chat", "Broken")
+        self.refused({"chat": Chat, "/chat": Chat}, "'/chat'")
+
+    def test_only_classes_of_namespaces(self):
+        for thing in (object, Chat.__init__, "Chat", None, int):
+            self.refused({"/chat": thing}, "subclass of BaseNamespace", "'/chat'")
+
+    def test_only_a_mapping(self):
+        self.refused(Chat, "mapping", "Chat")
+        self.refused([Chat], "mapping")
+
+    def test_a_class_that_breaks_its_interface(self):
+        self.refused({"/": Broken}, "Broken", "IMember", "on_say")
 
 
 class Constructing(SynchronousTestCase):

@@ -4,7 +4,7 @@ The composition root: namespaces, the engine and its transports, put together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,14 +12,16 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from txsocketio.core.acl import verify_access
 from txsocketio.core.adapter import MemoryAdapter
 from txsocketio.core.broadcast import broadcast_event
-from txsocketio.core.mounts import MountedNamespace, mount_namespaces, normalise_name
+from txsocketio.core.mounts import MountedNamespace, normalise_name
 from txsocketio.core.operators import NamespaceOperator
 from txsocketio.core.targets import EVERYBODY, AdapterState, Target, check_rooms
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
 from txsocketio.interfaces import IAdapter, ICluster
+from txsocketio.namespace import BaseNamespace
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.server.leaving import Leaving, when_sent
@@ -32,7 +34,6 @@ from txsocketio.virtsocket import Socket
 
 if TYPE_CHECKING:
     from txsocketio.interfaces import ISession
-    from txsocketio.namespace import BaseNamespace
 
 _log = Logger()
 
@@ -319,3 +320,29 @@ def _check_adapter(made: Any) -> Any:
     if not IAdapter.providedBy(made):
         raise UsageError(f"adapter_for() of a cluster gives what provides txsocketio.interfaces.IAdapter, not {made!r}")
     return made
+
+
+def mount_namespaces(namespaces: object, new_adapter: Callable[[str], MemoryAdapter]) -> dict[str, MountedNamespace]:
+    """
+    Verify a mapping of names to classes and mount them.
+
+    :param namespaces: ``{"/chat": Chat}``, or None for none.
+    :param new_adapter: gives the members of a namespace; called once with each normalised name.
+    :return: the mounted namespaces by normalised name.
+    :raises UsageError: for anything but classes made from BaseNamespace under names that differ; for a class that
+        breaks the Interfaces it declares.
+    """
+    if namespaces is None:
+        namespaces = {}
+    if not isinstance(namespaces, Mapping):
+        raise UsageError(f"namespaces must be a mapping like {{'/chat': Chat}}, not {namespaces!r}")
+    mounts: dict[str, MountedNamespace] = {}
+    for given, cls in namespaces.items():
+        name = normalise_name(given)
+        if name in mounts:
+            raise UsageError(f"two classes are mounted at {name or '/'!r}: {mounts[name].cls!r} and {cls!r}")
+        if not isinstance(cls, type) or not issubclass(cls, BaseNamespace):
+            raise UsageError(f"what is mounted at {name or '/'!r} must be a subclass of BaseNamespace, not {cls!r}")
+        verify_access(cls)
+        mounts[name] = MountedNamespace(name, cls, new_adapter(name))
+    return mounts

@@ -1,5 +1,5 @@
 """
-The worker's process, from its own side: see txsocketio.server.workers.process for what it finds at its start.
+The worker's process, from its own side: see txsocketio.server.workers.supervisor for what it finds at its start.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.reflect import namedAny
 
-from txsocketio.server.workers.affinity import Sharing
+from txsocketio.server.workers.affinity import SessionAffinity
 from txsocketio.server.workers.loads import Loads
-from txsocketio.server.workers.process import LOADS, REPORTS, STOP
 from txsocketio.server.workers.reports import BEAT, Reporter
-from txsocketio.server.workers.sockets import Inheritance
+from txsocketio.server.workers.sockets import SharedSocketReactor
+from txsocketio.server.workers.supervisor import LOADS, REPORTS, STOP
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.steady import steady
 
@@ -42,7 +42,7 @@ def main(settings: dict[str, Any]) -> None:
     """
     Be a worker until the parent ends, or wants this process to end.
 
-    :param settings: of txsocketio.server.workers.process.launch().
+    :param settings: of txsocketio.server.workers.supervisor.launch().
     """
     for descriptor in (0, REPORTS, LOADS, *settings["descriptors"]):
         # What the application starts must not keep them open.
@@ -59,9 +59,9 @@ def main(settings: dict[str, Any]) -> None:
         message = " ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
         reporter.failed(message)
         sys.exit(1)
-    ending = Ending(worker.reactor)
-    lifeline.cut = ending.from_thread
-    worker.reactor.callWhenRunning(ending.listen_to_signals)
+    stopper = ReactorStopper(worker.reactor)
+    lifeline.cut = stopper.from_thread
+    worker.reactor.callWhenRunning(stopper.listen_to_signals)
     worker.reactor.callWhenRunning(reporter.ready)
     worker.reactor.callWhenRunning(beat, steady(worker.reactor), reporter)
     worker.reactor.run()
@@ -109,7 +109,7 @@ class Lifeline:
         os._exit(1)
 
 
-class Ending:
+class ReactorStopper:
     """
     Stop the reactor once, however often that is asked for: Ctrl-C reaches the parent, and every worker twice.
     """
@@ -173,15 +173,15 @@ class Worker:
         self._clock = steady(reactor)
         self._patience = options.server.engine_options.close_timeout
         service.linger = self._linger
-        service.listen = Inheritance(reactor, settings["descriptors"], yields).listen
+        service.listen = SharedSocketReactor(reactor, settings["descriptors"], yields).listen
         resource = options.server.resource()
-        self._sharing = Sharing(resource, service.site, reactor, settings["name"], number, workers)
+        self._affinity = SessionAffinity(resource, service.site, reactor, settings["name"], number, workers)
 
     def start(self) -> None:
         """
         Begin to serve.
         """
-        self._sharing.start()
+        self._affinity.start()
         IService(self._service).startService()
         self.reactor.addSystemEventTrigger("before", "shutdown", self._stop)
 
@@ -198,4 +198,4 @@ class Worker:
         self._say_leaving()
         self._latest = self._clock.seconds() + self._patience
         # Sessions that end here may still be asked for through other workers.
-        return maybeDeferred(self._service.stopService).addBoth(lambda _: self._sharing.stop())
+        return maybeDeferred(self._service.stopService).addBoth(lambda _: self._affinity.stop())

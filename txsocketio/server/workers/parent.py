@@ -18,9 +18,8 @@ from twisted.logger import Logger
 from txsocketio.errors import UsageError
 from txsocketio.server import signals
 from txsocketio.server.workers.loads import ABSENT, Loads
-from txsocketio.server.workers.process import Plan, launch
-from txsocketio.server.workers.sockets import SharedPorts
-from txsocketio.server.workers.supervisor import Keeper
+from txsocketio.server.workers.sockets import SharedSockets
+from txsocketio.server.workers.supervisor import Plan, Supervisor, launch
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.ids import new_id
 from txsocketio.support.steady import steady
@@ -47,9 +46,9 @@ class WorkersService(Service):
         """
         self._plan = plan
         self._reactor = reactor
-        self._ports = SharedPorts()
+        self._ports = SharedSockets()
         self._bound = False
-        self._keepers: list[Keeper] = []
+        self._supervisors: list[Supervisor] = []
         self._loads: int | None = None
         self._stopping: list[Deferred[Any]] | None = None
         self.on_late_failure: Callable[[str], Any] = self._log_late_failure
@@ -101,7 +100,7 @@ class WorkersService(Service):
             self._stopping.append(waiting)
             return waiting
         self._stopping = [waiting]
-        ends = [keeper.stop() for keeper in self._keepers]
+        ends = [supervisor.stop() for supervisor in self._supervisors]
         deadline = steady(self.reactor).callLater(self._plan.patience, self._kill)
         # Closing a listening socket here ends it for the workers as well, who see their clients out over it.
         ended = DeferredList(ends, consumeErrors=True).addCallback(lambda _: self._ports.close())
@@ -112,8 +111,8 @@ class WorkersService(Service):
         """
         Kill every worker: the process is to end now.
         """
-        for keeper in self._keepers:
-            keeper.kill()
+        for supervisor in self._supervisors:
+            supervisor.kill()
 
     def _begin(self) -> None:
         signals.watch(self.reactor, self.hurry)
@@ -131,7 +130,7 @@ class WorkersService(Service):
         self._bound = True
 
     def _start(self) -> None:
-        if not self.running or self._keepers:
+        if not self.running or self._supervisors:
             return
         try:
             shared = self._loads = Loads.new_file(self._plan.workers)
@@ -144,9 +143,9 @@ class WorkersService(Service):
         numbers = range(1, self._plan.workers + 1)
         gone = partial(_leave, loads)
         clock, silence = steady(self.reactor), self._plan.silence
-        self._keepers = [Keeper(number, begin, clock, self._unable, gone, silence) for number in numbers]
-        for keeper in self._keepers:
-            keeper.start()
+        self._supervisors = [Supervisor(number, begin, clock, self._unable, gone, silence) for number in numbers]
+        for supervisor in self._supervisors:
+            supervisor.start()
 
     def _unable(self, message: str) -> None:
         # The others have the same reason: one line is enough.
@@ -155,13 +154,13 @@ class WorkersService(Service):
 
     def _kill(self) -> None:
         _log.error("workers that have not ended within {patience} s are killed", patience=self._plan.patience)
-        for keeper in self._keepers:
-            keeper.kill()
+        for supervisor in self._supervisors:
+            supervisor.kill()
 
     def _cleared(self, deadline: Any) -> None:
         if deadline.active():
             deadline.cancel()
-        self._bound, self._keepers = False, []
+        self._bound, self._supervisors = False, []
         shared, self._loads = self._loads, None
         if shared is not None:
             os.close(shared)

@@ -94,7 +94,7 @@ class Workers(Factory):
         return None
 
 
-class SharedPorts:
+class SharedSockets:
     """
     The sockets in the parent.
     """
@@ -147,7 +147,7 @@ class SharedPorts:
         return DeferredList([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
 
 
-class Inheritance:
+class SharedSocketReactor:
     """
     The sockets in a worker: a stand-in for the reactor, for endpoints to listen on.
 

@@ -25,7 +25,7 @@ _MAX_HEAD: Final = 4096
 Place = tuple[str, str, int]
 
 
-class BadPassage(Exception):
+class BadHandoffFrame(Exception):
     """
     What a worker sent is no frame.
     """
@@ -47,7 +47,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class HandoffFrame:
     """
     Hold a connection without its socket.
 
@@ -78,7 +78,7 @@ class Passage:
         return b"".join((len(head).to_bytes(_SIZE, "big"), head, self.unsent, self.data))
 
 
-class PassageReader:
+class HandoffFrameReader:
     """
     Read frames out of a stream.
     """
@@ -87,21 +87,21 @@ class PassageReader:
         self._buffer = bytearray()
         self._head: dict[str, Any] | None = None
 
-    def feed(self, data: bytes) -> list[Passage]:
+    def feed(self, data: bytes) -> list[HandoffFrame]:
         """
         Take the next piece.
 
         :param data: of any length.
         :return: the frames that it completes.
-        :raises BadPassage: for what is no frame; nothing more can be read then.
+        :raises BadHandoffFrame: for what is no frame; nothing more can be read then.
         """
         self._buffer += data
         found = []
-        while (passage := self._next()) is not None:
-            found.append(passage)
+        while (frame := self._next()) is not None:
+            found.append(frame)
         return found
 
-    def _next(self) -> Passage | None:
+    def _next(self) -> HandoffFrame | None:
         if self._head is None and not self._read_head():
             return None
         head = self._head
@@ -111,7 +111,7 @@ class PassageReader:
             return None
         body, self._head = bytes(self._buffer[:end]), None
         del self._buffer[:end]
-        return Passage(head["family"], body[:unsent], body[unsent:], head["origin"])
+        return HandoffFrame(head["family"], body[:unsent], body[unsent:], head["origin"])
 
     def _read_head(self) -> bool:
         buffer = self._buffer
@@ -119,13 +119,13 @@ class PassageReader:
             return False
         end = _SIZE + int.from_bytes(buffer[:_SIZE], "big")
         if end > _MAX_HEAD:
-            raise BadPassage(f"a head of {end} bytes")
+            raise BadHandoffFrame(f"a head of {end} bytes")
         if len(buffer) < end:
             return False
         try:
             self._head = _checked(json.loads(buffer[_SIZE:end]))
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-            raise BadPassage(f"a head that does not hold: {error!r}") from None
+            raise BadHandoffFrame(f"a head that does not hold: {error!r}") from None
         del buffer[:end]
         return True
 

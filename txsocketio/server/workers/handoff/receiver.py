@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
-from txsocketio.server.workers.handoff.frames import BadPassage, Origin, Passage, PassageReader, Place
+from txsocketio.server.workers.handoff.frames import BadHandoffFrame, HandoffFrame, HandoffFrameReader, Origin, Place
 from txsocketio.server.workers.handoff.peers import is_ours
 
 #: Answers each frame: the sender may close its copy of the socket.
@@ -82,7 +82,7 @@ def _address(place: Place) -> Any:
     return (IPv6Address if kind == "6" else IPv4Address)("TCP", host, port)
 
 
-class Arrivals(Factory):
+class HandoffReceiver(Factory):
     """
     Serve what comes over the links of other workers.
 
@@ -109,24 +109,24 @@ class Arrivals(Factory):
 
         :param addr: of no interest.
         """
-        return _Link(self)
+        return ReceivingLink(self)
 
-    def serve(self, passage: Passage, descriptor: int) -> None:
+    def serve(self, frame: HandoffFrame, descriptor: int) -> None:
         """
         Serve a connection.
 
-        :param passage: what has come with it.
+        :param frame: what has come with it.
         :param descriptor: its socket, which the caller closes.
         """
-        entrance = _Entrance(self._site, self._relayed, passage.origin)
+        entrance = _HandoffFactory(self._site, self._relayed, frame.origin)
         try:
-            transport = self._reactor.adoptStreamConnection(descriptor, passage.family, entrance)
+            transport = self._reactor.adoptStreamConnection(descriptor, frame.family, entrance)
         except OSError:
             # The client has gone while its connection was on the way.
             return
-        if passage.unsent:
-            transport.write(passage.unsent)
-        transport.protocol.dataReceived(passage.data)
+        if frame.unsent:
+            transport.write(frame.unsent)
+        transport.protocol.dataReceived(frame.data)
 
     def joined(self, link: Protocol) -> None:
         """
@@ -156,7 +156,7 @@ class Arrivals(Factory):
             transport.loseConnection()
 
 
-class _Entrance(Factory):
+class _HandoffFactory(Factory):
     """
     Build the protocol of one connection.
     """
@@ -180,24 +180,24 @@ class _Entrance(Factory):
 
 
 @implementer(IFileDescriptorReceiver)
-class _Link(Protocol):
+class ReceivingLink(Protocol):
     """
     Receive from one other worker.
     """
 
-    def __init__(self, arrivals: Arrivals) -> None:
-        self._arrivals = arrivals
-        self._reader = PassageReader()
+    def __init__(self, receiver: HandoffReceiver) -> None:
+        self._receiver = receiver
+        self._reader = HandoffFrameReader()
         self._descriptors: deque[int] = deque()
 
     def connectionMade(self) -> None:
         """
         Be ended with the others; let nobody in but them.
         """
-        self._arrivals.joined(self)
+        self._receiver.joined(self)
         if not is_ours(self.transport):
             text = "another user of this machine has connected to a worker's socket, and is turned away"
-            self._arrivals.complaints.error(_log, text)
+            self._receiver.complaints.error(_log, text)
             self._transport().abortConnection()
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
@@ -211,18 +211,18 @@ class _Link(Protocol):
         Serve what is complete.
         """
         try:
-            for passage in self._reader.feed(data):
-                self._serve(passage, self._descriptors.popleft())
-        except (BadPassage, IndexError) as error:
-            self._arrivals.complaints.error(_log, "another worker has passed on nonsense: {reason}", reason=error)
+            for frame in self._reader.feed(data):
+                self._serve(frame, self._descriptors.popleft())
+        except (BadHandoffFrame, IndexError) as error:
+            self._receiver.complaints.error(_log, "another worker has passed on nonsense: {reason}", reason=error)
             self._transport().abortConnection()
 
-    def _serve(self, passage: Passage, descriptor: int) -> None:
+    def _serve(self, frame: HandoffFrame, descriptor: int) -> None:
         try:
-            self._arrivals.serve(passage, descriptor)
+            self._receiver.serve(frame, descriptor)
         except Exception:
             text = "a connection that another worker has passed on could not be served"
-            self._arrivals.complaints.failure(_log, text)
+            self._receiver.complaints.failure(_log, text)
         finally:
             os.close(descriptor)
         self._transport().write(CONFIRMED)
@@ -234,6 +234,6 @@ class _Link(Protocol):
         """
         Close what has come in part.
         """
-        self._arrivals.left(self)
+        self._receiver.left(self)
         while self._descriptors:
             os.close(self._descriptors.popleft())

@@ -1,27 +1,196 @@
 """
-Take a connection away from twisted.web in the middle of a request, to be passed on as a socket and bytes.
+Hand requests over to the worker that has their session, each with its connection.
 
-A client's own TCP or UNIX socket is passed on itself. Where TLS, or anything else, is ended in this process the owner
-gets one end of a socketpair instead; a Tunnel stays behind on the other.
+Theory of operation. The first request has the worker's socket connected to, and the link stays. A request that waits is
+an unanswered one of twisted.web: its connection is not read, and it may go away. When the link is up and fewer than
+``WINDOW`` connections are unconfirmed it leaves: the worker gets its socket and its bytes, and confirms; until then a
+copy of the socket is kept open, as the kernel may not have it yet. Where nobody listens the worker has died, and its
+sessions with it: the request is refused as one for an unknown session. What was on the way when a link breaks is
+closed: nobody knows whether it has been answered.
+
+A client's own TCP or UNIX socket is handed over itself. Where TLS, or anything else, is ended in this process the owner
+gets one end of a socketpair instead; a tunnel stays behind on the other.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.tcp import Server
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txsocketio.server.workers.handoff.frames import Origin, Passage, Place
+from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.server.workers.handoff.frames import HandoffFrame, Origin, Place
+from txsocketio.server.workers.handoff.peers import is_ours
 from txsocketio.server.workers.handoff.receiver import Relayed
+from txsocketio.support.steady import steady
 from txsocketio.transports.websocket.upgrade import release, seize
+
+#: Connections that may be on the way to one worker; each may have a body with it.
+WINDOW: Final = 32
+#: Seconds in which a worker's socket must take a connection.
+CONNECT_TIMEOUT: Final = 10
+
+_log = Logger()
+
+
+class HandoffSender:
+    """
+    Pass requests on to one other worker.
+    """
+
+    def __init__(self, reactor: Any, address: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED) -> None:
+        """
+        :param reactor: the reactor.
+        :param address: of the other worker's UNIX socket.
+        :param tunnels: those of this process.
+        :param complaints: take what cannot be passed on.
+        """
+        self._complaints = complaints
+        self._reactor = reactor
+        self._tunnels = tunnels
+        self._address = address
+        self._link: Any = None
+        self._busy = False
+        self._closed = False
+        self._waiting: dict[Any, Callable[[], Any]] = {}
+        self._unconfirmed: deque[int] = deque()
+
+    def take(self, request: Any, refuse: Callable[[], Any]) -> None:
+        """
+        Pass a request on.
+
+        :param request: twisted.web's, unanswered.
+        :param refuse: called when there is nobody to take it; answers it.
+        """
+        self._waiting[request] = refuse
+        request.notifyFinish().addBoth(lambda _: self._waiting.pop(request, None))
+        self._schedule()
+
+    def close(self) -> None:
+        """
+        End the link.
+        """
+        self._closed = True
+        if self._link is not None:
+            self._link.transport.loseConnection()
+
+    def _schedule(self) -> None:
+        # Not at once: the connection that a request came by is being read.
+        if not self._busy:
+            self._busy = True
+            steady(self._reactor).callLater(0, self._go)
+
+    def _go(self) -> None:
+        if self._link is None and self._waiting:
+            connecting = connectProtocol(
+                UNIXClientEndpoint(self._reactor, self._address, CONNECT_TIMEOUT), SendingLink(self)
+            )
+            connecting.addCallbacks(self._connected, self._refuse_all)
+            return
+        self._busy = False
+        while self._waiting and len(self._unconfirmed) < WINDOW:
+            request = next(iter(self._waiting))
+            self._send(request, self._waiting.pop(request))
+
+    def _connected(self, link: SendingLink) -> None:
+        transport: Any = link.transport
+        if not is_ours(transport):
+            self._complaints.error(
+                _log, "another user of this machine has taken the name of a worker's socket: it gets no connection"
+            )
+            link.forsake()
+            self._refuse_all(None)
+            return
+        self._link = link
+        if self._closed:
+            transport.loseConnection()
+        self._go()
+
+    def _refuse_all(self, _: Failure | None) -> None:
+        self._busy = False
+        waiting, self._waiting = self._waiting, {}
+        for refuse in waiting.values():
+            try:
+                refuse()
+            except Exception:
+                self._complaints.failure(_log, "a request that nobody takes could not be refused")
+
+    def _send(self, request: Any, refuse: Callable[[], Any]) -> None:
+        try:
+            detached = detach(request, self._reactor, self._tunnels)
+        except OSError as error:
+            self._complaints.error(_log, "a connection could not be passed on: {reason}", reason=error)
+            refuse()
+            return
+        if detached is not None:
+            frame, descriptor = detached
+            self._unconfirmed.append(descriptor)
+            self._link.transport.sendFileDescriptor(descriptor)
+            self._link.transport.write(frame.encode())
+
+    def confirmed(self, count: int) -> None:
+        """
+        Close the copies of sockets that have arrived.
+
+        :param count: how many more.
+        """
+        for _ in range(min(count, len(self._unconfirmed))):
+            os.close(self._unconfirmed.popleft())
+        self._go()
+
+    def lost(self) -> None:
+        """
+        Close what was on the way; those that wait find out whether there is another worker now.
+        """
+        self._link = None
+        while self._unconfirmed:
+            os.close(self._unconfirmed.popleft())
+        if self._waiting:
+            self._schedule()
+
+
+class SendingLink(Protocol):
+    """
+    Be connected to the other worker.
+    """
+
+    def __init__(self, sender: HandoffSender) -> None:
+        self._sender: HandoffSender | None = sender
+
+    def forsake(self) -> None:
+        """
+        End, and tell the sender nothing.
+        """
+        self._sender = None
+        transport: Any = self.transport
+        transport.abortConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Count confirmations, of one byte each.
+        """
+        if self._sender is not None:
+            self._sender.confirmed(len(data))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Tell the sender.
+        """
+        if self._sender is not None:
+            self._sender.lost()
+
 
 #: What is said anew: the body has been read, and 100 Continue has been answered.
 _CONSUMED: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
@@ -45,7 +214,7 @@ def rewrite(request: Any) -> bytes:
     return b"\r\n".join((*lines, b"", body))
 
 
-def depart(request: Any, reactor: Any, tunnels: Tunnels) -> tuple[Passage, int] | None:
+def detach(request: Any, reactor: Any, tunnels: Tunnels) -> tuple[HandoffFrame, int] | None:
     """
     Take the connection of a request away from twisted.web. This must not be called while the connection is being read.
 
@@ -66,11 +235,11 @@ def depart(request: Any, reactor: Any, tunnels: Tunnels) -> tuple[Passage, int] 
         descriptor = os.dup(inner.getHandle().fileno())
         return _leave(inner, _seize(request, Protocol()), origin), descriptor
     origin = Origin(request.isSecure(), _place(transport.getPeer()), _place(transport.getHost()))
-    near, far = _End(), _End(tunnels)
+    near, far = TunnelEnd(), TunnelEnd(tunnels)
     descriptor = _connect(far, reactor)
     data = _seize(request, near)
     near.join(far)
-    return Passage(int(socket.AF_UNIX), b"", data, origin), descriptor
+    return HandoffFrame(int(socket.AF_UNIX), b"", data, origin), descriptor
 
 
 def _seize(request: Any, protocol: Protocol) -> bytes:
@@ -79,13 +248,13 @@ def _seize(request: Any, protocol: Protocol) -> bytes:
     return data
 
 
-def _leave(transport: Any, data: bytes, origin: Origin | None) -> Passage:
+def _leave(transport: Any, data: bytes, origin: Origin | None) -> HandoffFrame:
     family = int(transport.getHandle().family)
     unsent = bytes(transport.dataBuffer[transport.offset :]) + b"".join(transport._tempDataBuffer)
     # A shutdown would reach the copy too.
     transport._shouldShutdown = False
     transport.connectionLost(Failure(ConnectionDone()))
-    return Passage(family, unsent, data, origin)
+    return HandoffFrame(family, unsent, data, origin)
 
 
 def _connect(end: Protocol, reactor: Any) -> int:
@@ -97,7 +266,7 @@ def _connect(end: Protocol, reactor: Any) -> int:
         ours.setblocking(False)
         theirs.setblocking(False)
         with ours:
-            reactor.adoptStreamConnection(ours.fileno(), ours.family, _Once(end))
+            reactor.adoptStreamConnection(ours.fileno(), ours.family, _OneProtocol(end))
         return theirs.detach()
     finally:
         theirs.close()
@@ -110,7 +279,7 @@ def _place(address: IAddress) -> Place:
     return kind, getattr(address, "host", ""), getattr(address, "port", 0)
 
 
-class _Once(Factory):
+class _OneProtocol(Factory):
     """
     Build one protocol that exists.
     """
@@ -176,7 +345,7 @@ class Tunnels:
         return self._ended
 
 
-class _End(Protocol):
+class TunnelEnd(Protocol):
     """
     Be one end of a tunnel: what comes in goes out at the other end, no faster than that takes it.
     """
@@ -193,7 +362,7 @@ class _End(Protocol):
         if self._tunnels is not None:
             self._tunnels.opened(self)
 
-    def join(self, other: _End) -> None:
+    def join(self, other: TunnelEnd) -> None:
         """
         Begin, when both ends are connected.
 
