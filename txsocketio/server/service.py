@@ -9,7 +9,7 @@ import atexit
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
@@ -25,9 +25,9 @@ from txsocketio.server import signals
 from txsocketio.transports.http.site import BoundedSite
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorCore
+
     from txsocketio.server.server import SocketIOServer
-    from txsocketio.server.service import SocketIOService
-    from txsocketio.server.workers.parent import WorkersService
 
 _log = Logger()
 
@@ -104,7 +104,7 @@ class SocketIOService(Service):
         self.server = server
         self.descriptions = tuple(descriptions)
         self._root = root
-        self.on_late_failure: Callable[[str], Any] = self._log_late_failure
+        self.on_late_failure: Callable[[str], object] = self._log_late_failure
         self.listen: Callable[[str, Any], Any] = self._listen_on
         self.linger: Callable[[], Deferred[Any]] = lambda: succeed(None)
         self._site: BoundedSite | None = None
@@ -265,6 +265,38 @@ class CannotListen(SystemExit, Exception):
         self.code = 1
 
 
+class EndpointsService(Protocol):
+    """
+    Listen on endpoints, in this process or in workers, as SocketIOService and WorkersService do.
+    """
+
+    #: Called with a sentence when an endpoint, or a worker, fails after the start.
+    on_late_failure: Callable[[str], object]
+
+    @property
+    def reactor(self) -> IReactorCore:
+        """
+        Give the reactor; asking for it installs the global one where none was given.
+        """
+        ...
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+        """
+
+    def startService(self) -> None:
+        """
+        Listen, unless that has been done, and serve.
+        """
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Close every session, and stop listening.
+        """
+        ...
+
+
 class ListeningService(Service):
     """
     Start the service of a server, and end the process when that fails, or when an endpoint fails later.
@@ -272,7 +304,7 @@ class ListeningService(Service):
 
     _log = Logger()
 
-    def __init__(self, service: SocketIOService | WorkersService) -> None:
+    def __init__(self, service: EndpointsService) -> None:
         """
         :param service: what ``SocketIOServer.service()`` gave, or what has workers do the same.
         """

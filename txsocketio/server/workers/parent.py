@@ -51,7 +51,7 @@ class WorkersService(Service):
         self._supervisors: list[Supervisor] = []
         self._loads: int | None = None
         self._stopping: list[Deferred[Any]] | None = None
-        self.on_late_failure: Callable[[str], Any] = self._log_late_failure
+        self.on_late_failure: Callable[[str], object] = self._log_late_failure
 
     @property
     def reactor(self) -> Any:

@@ -37,16 +37,25 @@ class Frames(SynchronousTestCase):
         for cut in cuts:
             found += reader.feed(data[:cut])
             data = data[cut:]
-        self.assertEqual(found + reader.feed(data), frames)
+        self.assertEqual([*found, *reader.feed(data)], frames)
 
     @given(st.binary(max_size=300))
     def test_any_bytes_are_a_frame_or_bad(self, data: bytes) -> None:
         with contextlib.suppress(BadHandoffFrame):
-            HandoffFrameReader().feed(data)
+            list(HandoffFrameReader().feed(data))
+
+    def test_whole_frames_before_a_bad_one_in_the_same_read_are_given(self) -> None:
+        good = HandoffFrame(2, b"a", b"bc")
+        reader, found = HandoffFrameReader(), []
+        read = reader.feed(2 * good.encode() + b"GET / HTTP/1.1")
+        found += [next(read), next(read)]
+        self.assertRaises(BadHandoffFrame, next, read)
+        self.assertEqual(found, [good, good])
+        self.assertRaises(BadHandoffFrame, list, reader.feed(good.encode()))
 
     def test_heads_that_do_not_hold(self) -> None:
         origin = [True, ["4", "127.0.0.1", 80], ["4", "127.0.0.1", 80]]
-        self.assertEqual(len(HandoffFrameReader().feed(head(origin=origin))), 1)
+        self.assertEqual(len(list(HandoffFrameReader().feed(head(origin=origin)))), 1)
         for bad in (
             head(family=...),
             head(family="2"),
@@ -65,4 +74,4 @@ class Frames(SynchronousTestCase):
             b"\0\0\xff\xff",
             b"GET / HTTP/1.1\r\n\r\n",
         ):
-            self.assertRaises(BadHandoffFrame, HandoffFrameReader().feed, bad)
+            self.assertRaises(BadHandoffFrame, list, HandoffFrameReader().feed(bad))
