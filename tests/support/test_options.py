@@ -12,7 +12,15 @@ from twisted.cred.portal import Portal
 from twisted.trial.unittest import SynchronousTestCase
 
 from txsocketio.errors import OptionError
-from txsocketio.support.options import EngineOptions, SocketOptions, make_options, split_options
+from txsocketio.support.options import (
+    EngineArguments,
+    EngineOptions,
+    ManagedArguments,
+    ServerOptions,
+    SocketOptions,
+    make_options,
+    split_options,
+)
 
 MIB = 1024 * 1024
 
@@ -357,3 +365,43 @@ class SplitTests(SynchronousTestCase):
             split_options({name: value})
         except OptionError as error:
             self.assertTrue(str(error))
+
+
+#: What is taken is wider than what is kept.
+WIDER = {
+    "transports": "Iterable[str]",
+    "generations": "Iterable[str]",
+    "jsonp": "Iterable[str]",
+    "cors_allowed_origins": "str | Iterable[str] | OriginCheck | None",
+    "allowed_hosts": "str | Iterable[str] | None",
+    "cookie": "bool | str | CookieFields | None",
+}
+
+
+def names_and_types(record: type) -> dict[str, str]:
+    return {field.name: WIDER.get(field.name, str(field.type)) for field in dataclasses.fields(record)}
+
+
+def arguments(taken: type) -> dict[str, str]:
+    return {name: getattr(type_, "__forward_arg__", "") for name, type_ in taken.__annotations__.items()}
+
+
+class TypedArgumentsTests(SynchronousTestCase):
+    """
+    What type checkers know of options is what the records have.
+    """
+
+    def test_the_arguments_of_an_engine_are_the_fields_of_its_record(self) -> None:
+        self.assertEqual(arguments(EngineArguments), names_and_types(EngineOptions))
+
+    def test_the_arguments_of_a_server_are_the_fields_of_both_records(self) -> None:
+        both = names_and_types(EngineOptions) | names_and_types(SocketOptions)
+        self.assertEqual(arguments(ServerOptions), both)
+        self.assertEqual(set(WIDER) - set(both), set())
+
+    def test_no_argument_must_be_given(self) -> None:
+        for taken in (EngineArguments, ManagedArguments, ServerOptions):
+            self.assertEqual(taken.__required_keys__, frozenset())
+
+    def test_what_a_caller_handles_itself_is_left_out(self) -> None:
+        self.assertEqual(set(arguments(ServerOptions)) - set(arguments(ManagedArguments)), {"error_handler"})

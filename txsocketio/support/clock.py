@@ -7,10 +7,13 @@ this is the only module of the library that imports it, and only inside the func
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import IReactor
 
 
-def global_reactor() -> Any:
+def global_reactor() -> IReactor:
     """
     Give the process's reactor, installing the default one if there is none yet.
 
@@ -18,4 +21,4 @@ def global_reactor() -> Any:
     """
     from twisted.internet import reactor
 
-    return reactor
+    return cast("IReactor", reactor)
