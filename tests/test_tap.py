@@ -296,6 +296,12 @@ class OptionsTests(InDirectory):
         several = ("--cors-allowed-origins=https://a.example,https://b.example", "--cors-allowed-origins=null")
         self.assertEqual(self.engine_option(name, *several), {"https://a.example", "https://b.example", "null"})
 
+    def test_hosts(self) -> None:
+        name = "allowed_hosts"
+        self.assertIsNone(self.engine_option(name))
+        several = ("--allowed-hosts=localhost, Chat.example.org", "--allowed-hosts=*.example.net:8000")
+        self.assertEqual(self.engine_option(name, *several), {"localhost", "chat.example.org", "*.example.net:8000"})
+
     def test_values_that_do_not_hold(self) -> None:
         for argument, words in {
             "--path=socket.io": "path must be",
@@ -308,6 +314,8 @@ class OptionsTests(InDirectory):
             "--ping-timeout=-1": "ping_timeout must be",
             "--max-http-buffer-size=1e6": "max_http_buffer_size must be a whole number",
             "--cors-allowed-origins=example.org": "cors_allowed_origins must be",
+            "--allowed-hosts=": "allowed_hosts must be None, or names like 'example.org'",
+            "--allowed-hosts=http://example.org": "allowed_hosts must be",
             "--listen=tcp:x": "--listen=tcp:x is no endpoint",
             "--listen=pigeon:1": "Unknown endpoint type",
             "--listen=": "is no endpoint",
@@ -392,5 +400,7 @@ class OptionsTests(InDirectory):
             "[default: 1000000]",
             "--cors-allowed-origins=",
             "[default: only pages from the same origin]",
+            "--allowed-hosts=",
+            "[default: any]",
         ):
             self.assertIn(words, text)

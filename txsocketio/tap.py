@@ -96,6 +96,7 @@ class Options(usage.Options):
         self["namespaces"] = []
         self["listen"] = []
         self["cors-allowed-origins"] = []
+        self["allowed-hosts"] = []
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
@@ -131,6 +132,13 @@ class Options(usage.Options):
         repeated. [default: only pages from the same origin]
         """
         self["cors-allowed-origins"] += _split(origins)
+
+    def opt_allowed_hosts(self, hosts: str) -> None:
+        """
+        The names by which clients may reach the server, as in the Host header, separated by commas, like example.org,
+        localhost:8000 or *.example.org. Requests with any other name are refused. May be repeated. [default: any]
+        """
+        self["allowed-hosts"] += _split(hosts)
 
     def parseArgs(self, *names: str) -> None:
         """
@@ -233,6 +241,8 @@ class Options(usage.Options):
         origins = self["cors-allowed-origins"]
         if origins:
             options["cors_allowed_origins"] = "*" if origins == ["*"] else origins
+        if self["allowed-hosts"]:
+            options["allowed_hosts"] = self["allowed-hosts"]
         return options
 
 
