@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from twisted.application.service import IService
 from twisted.internet import endpoints
@@ -22,7 +22,14 @@ from txsocketio.server.workers.affinity import MAX_WORKERS
 from txsocketio.server.workers.parent import WorkersService
 from txsocketio.server.workers.sockets import can_be_shared, with_backlog
 from txsocketio.server.workers.supervisor import Plan
-from txsocketio.support.options import EngineOptions
+from txsocketio.support.options import EngineOptions, ServerOptions
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+    from twisted.internet.interfaces import IListeningPort
+
+    from txsocketio.interfaces import ICluster
+    from txsocketio.transports.http.site import BoundedSite
 
 _DEFAULTS = EngineOptions()
 _LISTEN = "tcp:8000:interface=127.0.0.1"
@@ -202,9 +209,10 @@ class Options(usage.Options):
         service.listen = self._listen_on
         return service
 
-    def _listen_on(self, description: str, site: Any) -> Any:
-        endpoint: Any = endpoints.serverFromString(self.server.reactor, with_backlog(description))
-        return endpoint.listen(site)
+    def _listen_on(self, description: str, site: BoundedSite) -> Deferred[IListeningPort]:
+        endpoint = endpoints.serverFromString(self.server.reactor, with_backlog(description))
+        listening: Deferred[IListeningPort] = endpoint.listen(site)
+        return listening
 
     def plan(self) -> Plan:
         """
@@ -220,7 +228,7 @@ class Options(usage.Options):
             patience=max(server.engine_options.close_timeout, server.options.job_grace) + _GRACE,
         )
 
-    def _adapter(self) -> Any:
+    def _adapter(self) -> ICluster | None:
         channel = self["python-socketio-channel"]
         if self["redis"] is None:
             if channel is not None:
@@ -232,7 +240,7 @@ class Options(usage.Options):
             raise UsageError(f"--redis needs {error.name}: install txsocketio[redis]") from None
         return RedisAdapter(self["redis"], key=self["redis-key"], python_socketio_channel=channel)
 
-    def _server_options(self) -> dict[str, Any]:
+    def _server_options(self) -> ServerOptions:
         names = ("path", "transports", "generations", "ping-interval", "ping-timeout", "max-http-buffer-size")
         options = {name.replace("-", "_"): self[name] for name in names}
         for name in ("transports", "generations"):
@@ -243,7 +251,7 @@ class Options(usage.Options):
             options["cors_allowed_origins"] = "*" if origins == ["*"] else origins
         if self["allowed-hosts"]:
             options["allowed_hosts"] = self["allowed-hosts"]
-        return options
+        return cast(ServerOptions, options)
 
 
 def _one_line(text: str) -> str:

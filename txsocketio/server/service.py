@@ -9,11 +9,12 @@ import atexit
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IReactorCore
 from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,7 +26,9 @@ from txsocketio.server import signals
 from txsocketio.transports.http.site import BoundedSite
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IReactorCore
+    from twisted.internet.interfaces import IListeningPort, IReactorTime
+    from twisted.web.resource import IResource
+    from twisted.web.server import Request
 
     from txsocketio.server.server import SocketIOServer
 
@@ -41,7 +44,7 @@ class PathResource(Resource):
 
     children_first = True
 
-    def __init__(self, path: str, target: Any, rest: Any = None) -> None:
+    def __init__(self, path: str, target: IResource, rest: IResource | None = None) -> None:
         """
         :param path: as ``"/socket.io"``.
         :param target: the IResource for it and what is below.
@@ -56,7 +59,7 @@ class PathResource(Resource):
             target.putChild(segment, below)
         self.putChild(self._segments[0], target)
 
-    def getChildWithDefault(self, path: bytes, request: Any) -> Any:
+    def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """
         Choose between the two.
 
@@ -65,16 +68,20 @@ class PathResource(Resource):
         :return: the target or, all the segments being its own, the rest's child.
         """
         more = len(self._segments) - 1
-        if [path, *request.postpath[:more]] == self._segments:
-            request.prepath += request.postpath[:more]
-            del request.postpath[:more]
+        before, after = request.prepath, request.postpath
+        assert before is not None and after is not None
+        if [path, *after[:more]] == self._segments:
+            before += after[:more]
+            del after[:more]
             return self._target
         if self._rest is None:
-            return self.getChild(path, request)  # type: ignore[no-untyped-call]
+            nowhere: IResource = self.getChild(path, request)  # type: ignore[no-untyped-call]
+            return nowhere
         if self._rest.isLeaf:
-            request.postpath.insert(0, request.prepath.pop())
+            after.insert(0, before.pop())
             return self._rest
-        return self._rest.getChildWithDefault(path, request)
+        child: IResource = self._rest.getChildWithDefault(path, request)
+        return child
 
 
 class SocketIOService(Service):
@@ -92,7 +99,7 @@ class SocketIOService(Service):
         waited for before listening ends. It waits for nothing until something else is assigned.
     """
 
-    def __init__(self, server: SocketIOServer, descriptions: Sequence[str], root: Any = None) -> None:
+    def __init__(self, server: SocketIOServer, descriptions: Sequence[str], root: IResource | None = None) -> None:
         """
         :param server: the server.
         :param descriptions: endpoint strings.
@@ -105,14 +112,14 @@ class SocketIOService(Service):
         self.descriptions = tuple(descriptions)
         self._root = root
         self.on_late_failure: Callable[[str], object] = self._log_late_failure
-        self.listen: Callable[[str, Any], Any] = self._listen_on
-        self.linger: Callable[[], Deferred[Any]] = lambda: succeed(None)
+        self.listen: Callable[[str, BoundedSite], Deferred[IListeningPort]] = self._listen_on
+        self.linger: Callable[[], Deferred[None]] = lambda: succeed(None)
         self._site: BoundedSite | None = None
-        self._listening: list[Deferred[Any]] = []
-        self._stopping: list[Deferred[Any]] | None = None
+        self._listening: list[Deferred[IListeningPort | None]] = []
+        self._stopping: list[Deferred[None]] | None = None
 
     @property
-    def reactor(self) -> Any:
+    def reactor(self) -> IReactorTime:
         """
         The server's reactor.
         """
@@ -159,7 +166,7 @@ class SocketIOService(Service):
             self._begin()
         super().startService()  # type: ignore[no-untyped-call]
 
-    def stopService(self) -> Deferred[Any]:
+    def stopService(self) -> Deferred[None]:
         """
         Close every session, and stop listening when they are gone: what waits for a client that polls is fetched over
         connections that it has yet to make. New clients are refused meanwhile.
@@ -168,7 +175,7 @@ class SocketIOService(Service):
             SocketIOServer.shutdown() for how long it takes at most. A second call waits for the same end.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        waiting: Deferred[Any] = Deferred()
+        waiting: Deferred[None] = Deferred()
         if self._stopping is not None:
             self._stopping.append(waiting)
             return waiting
@@ -200,7 +207,7 @@ class SocketIOService(Service):
         if self.running and self._stopping is None:
             self._begin_late()
 
-    def _tell(self, stopping: list[Deferred[Any]] | None) -> None:
+    def _tell(self, stopping: list[Deferred[None]] | None) -> None:
         for deferred in stopping or ():
             deferred.callback(None)
 
@@ -221,14 +228,13 @@ class SocketIOService(Service):
                 assert failure.value is not None
                 failure.value.add_note(f"({description})")
                 failure.raiseException()
-            listening.addCallback(self._listening_on).addErrback(self._failed_late, description)
-            self._listening.append(listening)
+            self._listening.append(listening.addCallback(self._listening_on).addErrback(self._failed_late, description))
 
-    def _listen_on(self, description: str, site: BoundedSite) -> Any:
-        endpoint: Any = serverFromString(self.reactor, description)
-        return endpoint.listen(site)
+    def _listen_on(self, description: str, site: BoundedSite) -> Deferred[IListeningPort]:
+        listening: Deferred[IListeningPort] = serverFromString(self.reactor, description).listen(site)
+        return listening
 
-    def _listening_on(self, port: Any) -> Any:
+    def _listening_on(self, port: IListeningPort) -> IListeningPort:
         # Where no descriptor is left Twisted tells of each connection that it turns away.
         if isinstance(port, Port):
             port._logger = Logger(type(port).__module__, observer=RelayedEvents(self.server.complaints))
@@ -241,12 +247,12 @@ class SocketIOService(Service):
     def _log_late_failure(self, message: str) -> None:
         _log.critical("{message}", message=message)
 
-    def _stop_listening(self) -> Deferred[Any]:
+    def _stop_listening(self) -> Deferred[list[tuple[bool, object]]]:
         listening, self._listening = self._listening, []
         for attempt in listening:
             attempt.addCallback(lambda port: port and port.stopListening())
             attempt.cancel()
-        return DeferredList(listening, consumeErrors=True)
+        return DeferredList(cast("list[Deferred[object]]", listening), consumeErrors=True)
 
 
 class CannotListen(SystemExit, Exception):
@@ -274,7 +280,7 @@ class EndpointsService(Protocol):
     on_late_failure: Callable[[str], object]
 
     @property
-    def reactor(self) -> IReactorCore:
+    def reactor(self) -> IReactorTime:
         """
         Give the reactor; asking for it installs the global one where none was given.
         """
@@ -329,7 +335,7 @@ class ListeningService(Service):
         super().startService()  # type: ignore[no-untyped-call]
         self._start(self.service.startService)
 
-    def stopService(self) -> Any:
+    def stopService(self) -> Deferred[None]:
         """
         Stop listening and close every session.
 
@@ -338,7 +344,7 @@ class ListeningService(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         return self.service.stopService()
 
-    def _start(self, start: Callable[[], Any]) -> None:
+    def _start(self, start: Callable[[], object]) -> None:
         try:
             start()
         except Exception as error:
@@ -350,7 +356,7 @@ class ListeningService(Service):
         # The reactor runs already: it ends in order, and nothing but the interpreter's end can set the exit status.
         self._log.critical("{message}", message=" ".join(message.split()))
         atexit.register(_exit_with_status_1)
-        self.service.reactor.stop()
+        IReactorCore(self.service.reactor).stop()
 
 
 def _exit_with_status_1() -> None:

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from twisted.cred.credentials import ICredentials
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import (
+        IProtocolFactory,
         IReactorCore,
         IReactorFDSet,
         IReactorFromThreads,
         IReactorProcess,
-        IReactorSocket,
         IReactorTime,
         IReactorUNIX,
     )
+    from twisted.internet.tcp import Server
     from zope.interface import Interface
 
     from txsocketio.transports.http.snapshot import HandshakeRequest
@@ -30,12 +31,16 @@ if TYPE_CHECKING:
         IReactorFromThreads,
         IReactorFDSet,
         IReactorProcess,
-        IReactorSocket,
         IReactorUNIX,
     ):
         """
         Do what the reactors of Linux do: a name for type checkers alone, and nothing provides it by that name.
         """
+
+        def adoptStreamConnection(descriptor: int, family: int, factory: IProtocolFactory) -> Server:
+            """
+            Serve a connected socket; unlike IReactorSocket says it gives the transport.
+            """
 
 
 #: What JSON has forms for, and what applications send besides: bytes anywhere inside. Nobody of us looks into it, and

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
@@ -28,7 +28,16 @@ from txsocketio.server.workers.handoff.sender import HandoffSender, Tunnels
 from txsocketio.support.steady import steady
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IListeningPort, IReactorTime
+    from twisted.internet.protocol import Factory
+    from twisted.web.server import Request
+
+    from txsocketio.support.types import IReactor
     from txsocketio.transports.resource import EngineResource
+
+_log = Logger()
+
+_Result = TypeVar("_Result")
 
 #: As many as two hexadecimal digits can name.
 MAX_WORKERS: Final = 255
@@ -55,9 +64,6 @@ def owner_of(sid: str) -> int:
     return int(sid[:2], 16) if _MARKED(sid) else 0
 
 
-_log = Logger()
-
-
 def socket_name(name: str, number: int) -> str:
     """
     Give the address of a worker's socket: in Linux's abstract namespace, so that there is no file which somebody could
@@ -74,7 +80,9 @@ class SessionAffinity:
     Have a server's resource pass on what belongs to other workers, and take what they pass on.
     """
 
-    def __init__(self, resource: EngineResource, site: Any, reactor: Any, name: str, number: int, workers: int) -> None:
+    def __init__(
+        self, resource: EngineResource, site: Factory, reactor: IReactor, name: str, number: int, workers: int
+    ) -> None:
         """
         :param resource: of the server.
         :param site: serves that resource; what others pass on goes there.
@@ -94,7 +102,7 @@ class SessionAffinity:
             if other != number
         }
         self._engine = resource.engine
-        self._port: Any = None
+        self._port: IListeningPort | None = None
         resource.engine.mark = mark_of(number)
         resource.offer_unknown(self.take)
 
@@ -106,7 +114,7 @@ class SessionAffinity:
         """
         self._port = self._reactor.listenUNIX(self._address, self._receiver)
 
-    def stop(self) -> Deferred[Any]:
+    def stop(self) -> Deferred[None]:
         """
         Let go what other workers wait for, wait for what they have to say to clients through this one, and end every
         link. Call it when the sessions here have ended.
@@ -126,7 +134,7 @@ class SessionAffinity:
         )
         return ended.addCallback(lambda _: when_sent(self._engine, self._reactor)).addCallback(lambda _: self._close())
 
-    def _cut_silence(self, ended: Deferred[None], clock: Any, passed: int) -> None:
+    def _cut_silence(self, ended: Deferred[None], clock: IReactorTime, passed: int) -> None:
         def look() -> None:
             if self._tunnels.passed == passed:
                 ended.cancel()
@@ -135,20 +143,22 @@ class SessionAffinity:
 
         call = clock.callLater(self._engine.options.shutdown_silence, look)
 
-        def over(result: Any) -> Any:
+        def over(result: _Result) -> _Result:
             if call.active():
                 call.cancel()
             return result
 
         ended.addBoth(over)
 
-    def _close(self) -> Deferred[Any]:
+    def _close(self) -> Deferred[None]:
         for sender in self._senders.values():
             sender.close()
         self._receiver.close()
-        return maybeDeferred(self._port.stopListening)
+        assert self._port is not None
+        stop = cast("Callable[[], Deferred[None]]", self._port.stopListening)
+        return maybeDeferred(stop)
 
-    def take(self, request: Any, sid: str, refuse: Callable[[], int]) -> int:
+    def take(self, request: Request, sid: str, refuse: Callable[[], int]) -> int:
         """
         Pass a request on to the worker that has its session; see EngineResource.offer_unknown().
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -25,9 +25,14 @@ from txsocketio.server.workers.affinity import SessionAffinity
 from txsocketio.server.workers.loads import Loads
 from txsocketio.server.workers.reports import BEAT, Reporter
 from txsocketio.server.workers.sockets import SharedSocketReactor
-from txsocketio.server.workers.supervisor import LOADS, REPORTS, STOP
+from txsocketio.server.workers.supervisor import LOADS, REPORTS, STOP, WorkerSettings
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.steady import steady
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from txsocketio.support.types import IReactor
 
 #: Seconds by which a worker's own patience is longer than that of a parent that lives.
 _LATER: Final = 1.0
@@ -38,7 +43,7 @@ _LOOK: Final = 0.02
 _log = Logger()
 
 
-def main(settings: dict[str, Any]) -> None:
+def main(settings: WorkerSettings) -> None:
     """
     Be a worker until the parent ends, or wants this process to end.
 
@@ -67,7 +72,7 @@ def main(settings: dict[str, Any]) -> None:
     worker.reactor.run()
 
 
-def beat(clock: Any, reporter: Reporter) -> None:
+def beat(clock: IReactorTime, reporter: Reporter) -> None:
     """
     Give signs of life for as long as the reactor turns.
 
@@ -91,7 +96,7 @@ class Lifeline:
         """
         :param patience: seconds.
         """
-        self.cut: Callable[[], Any] | None = None
+        self.cut: Callable[[], object] | None = None
         self.let_go = False
         self._patience = patience
         self._descriptor = os.dup(0)
@@ -114,7 +119,7 @@ class ReactorStopper:
     Stop the reactor once, however often that is asked for: Ctrl-C reaches the parent, and every worker twice.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: IReactor) -> None:
         """
         :param reactor: the reactor.
         """
@@ -149,7 +154,7 @@ class Worker:
     :ivar reactor: the reactor.
     """
 
-    def __init__(self, settings: dict[str, Any], lifeline: Lifeline) -> None:
+    def __init__(self, settings: WorkerSettings, lifeline: Lifeline) -> None:
         """
         :param settings: see main().
         :param lifeline: knows whether all workers end.
@@ -185,7 +190,7 @@ class Worker:
         IService(self._service).startService()
         self.reactor.addSystemEventTrigger("before", "shutdown", self._stop)
 
-    def _linger(self) -> Deferred[Any]:
+    def _linger(self) -> Deferred[None]:
         # Requests for the sessions of others still come here, by connections that are yet to be made.
         self._say_leaving()
         return Deferred.fromCoroutine(self._wait_for_others())
@@ -194,7 +199,7 @@ class Worker:
         while self._loads.are_leaving(self._lifeline.let_go) and self._clock.seconds() < self._latest:
             await deferLater(self._clock, _LOOK)
 
-    def _stop(self) -> Deferred[Any]:
+    def _stop(self) -> Deferred[None]:
         self._say_leaving()
         self._latest = self._clock.seconds() + self._patience
         # Sessions that end here may still be asked for through other workers.

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
@@ -23,6 +23,11 @@ from txsocketio.server.workers.supervisor import Plan, Supervisor, launch
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.ids import new_id
 from txsocketio.support.steady import steady
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from txsocketio.support.types import IReactor
 
 _NEEDED: Final = (IReactorProcess, IReactorSocket, IReactorUNIX, IReactorFDSet)
 #: Of the name of a start's sockets.
@@ -39,7 +44,7 @@ class WorkersService(Service):
         something else is assigned.
     """
 
-    def __init__(self, plan: Plan, reactor: Any = None) -> None:
+    def __init__(self, plan: Plan, reactor: IReactor | None = None) -> None:
         """
         :param plan: what the workers do.
         :param reactor: the reactor; None for the global one, asked for when the service starts.
@@ -50,11 +55,11 @@ class WorkersService(Service):
         self._bound = False
         self._supervisors: list[Supervisor] = []
         self._loads: int | None = None
-        self._stopping: list[Deferred[Any]] | None = None
+        self._stopping: list[Deferred[None]] | None = None
         self.on_late_failure: Callable[[str], object] = self._log_late_failure
 
     @property
-    def reactor(self) -> Any:
+    def reactor(self) -> IReactor:
         """
         The reactor; asking for it installs the global one where none was given.
         """
@@ -87,7 +92,7 @@ class WorkersService(Service):
         if self._stopping is None:
             self._begin()
 
-    def stopService(self) -> Deferred[Any]:
+    def stopService(self) -> Deferred[None]:
         """
         End the workers as a single server ends, and stop listening when they have.
 
@@ -95,7 +100,7 @@ class WorkersService(Service):
             a second signal comes. A second call waits for the same end.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        waiting: Deferred[Any] = Deferred()
+        waiting: Deferred[None] = Deferred()
         if self._stopping is not None:
             self._stopping.append(waiting)
             return waiting
@@ -157,7 +162,7 @@ class WorkersService(Service):
         for supervisor in self._supervisors:
             supervisor.kill()
 
-    def _cleared(self, deadline: Any) -> None:
+    def _cleared(self, deadline: IDelayedCall) -> None:
         if deadline.active():
             deadline.cancel()
         self._bound, self._supervisors = False, []

@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.endpoints import (
@@ -33,6 +33,18 @@ from zope.interface import implementer
 
 from txsocketio.engine.complaints import LOG_INTERVAL, Complaints
 from txsocketio.support.steady import steady, unwatched
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import (
+        IAddress,
+        IDelayedCall,
+        IListeningPort,
+        IOpenSSLContextFactory,
+        IProtocolFactory,
+    )
+    from twisted.internet.tcp import Port
+
+    from txsocketio.support.types import IReactor
 
 #: Connections that the kernel keeps until they are accepted, where an endpoint does not say how many: all clients of a
 #: server come back at once when it was away. The system may allow fewer (on Linux net.core.somaxconn).
@@ -100,9 +112,9 @@ class SharedSockets:
     """
 
     def __init__(self) -> None:
-        self._ports: list[Any] = []
+        self._ports: list[Port] = []
 
-    def listen(self, reactor: Any, descriptions: Iterable[str]) -> None:
+    def listen(self, reactor: IReactor, descriptions: Iterable[str]) -> None:
         """
         Bind.
 
@@ -117,10 +129,10 @@ class SharedSockets:
             self.close()
             raise
 
-    def _listen(self, reactor: Any, description: str) -> None:
-        endpoint: Any = serverFromString(reactor, with_backlog(description))
+    def _listen(self, reactor: IReactor, description: str) -> None:
+        endpoint = serverFromString(reactor, with_backlog(description))
         # These endpoints listen at once or fail at once.
-        outcome: list[Any] = []
+        outcome: list[Port | Failure] = []
         endpoint.listen(Workers()).addBoth(outcome.append)
         port = outcome[0]
         if isinstance(port, Failure):
@@ -137,7 +149,7 @@ class SharedSockets:
         """
         return [port.fileno() for port in self._ports]
 
-    def close(self) -> Deferred[Any]:
+    def close(self) -> Deferred[list[tuple[bool, object]]]:
         """
         Stop listening, and remove what an endpoint has put into the file system.
 
@@ -154,7 +166,7 @@ class SharedSocketReactor:
     Each call takes the next socket; what endpoints say of addresses has been done.
     """
 
-    def __init__(self, reactor: Any, descriptors: Iterable[int], yields: Callable[[], bool]) -> None:
+    def __init__(self, reactor: IReactor, descriptors: Iterable[int], yields: Callable[[], bool]) -> None:
         """
         :param reactor: an IReactorSocket and IReactorFDSet.
         :param descriptors: in the order of the endpoints; they are closed when nobody listens any more.
@@ -164,7 +176,7 @@ class SharedSocketReactor:
         self._yields = yields
         self._descriptors = iter(descriptors)
 
-    def listen(self, description: str, site: Any) -> Any:
+    def listen(self, description: str, site: Factory) -> Deferred[IListeningPort]:
         """
         Have an endpoint listen on the next socket; see SocketIOService.listen.
 
@@ -172,17 +184,17 @@ class SharedSocketReactor:
         :param site: serves what connects.
         :return: a Deferred of what has a ``stopListening()``.
         """
-        endpoint: Any = serverFromString(self, description)
-        return endpoint.listen(site)
+        listening: Deferred[IListeningPort] = serverFromString(self, description).listen(site)
+        return listening
 
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Acceptor:
+    def listenTCP(self, port: int, factory: Factory, backlog: int = 50, interface: str = "") -> Acceptor:
         """
         See IReactorTCP.
         """
         return self._accept(factory)
 
     def listenUNIX(
-        self, address: str, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
+        self, address: str, factory: Factory, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
     ) -> Acceptor:
         """
         See IReactorUNIX.
@@ -190,14 +202,19 @@ class SharedSocketReactor:
         return self._accept(factory)
 
     def listenSSL(
-        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+        self,
+        port: int,
+        factory: Factory,
+        contextFactory: IOpenSSLContextFactory,
+        backlog: int = 50,
+        interface: str = "",
     ) -> Acceptor:
         """
         See IReactorSSL.
         """
         return self._accept(TLSMemoryBIOFactory(contextFactory, False, _OnlyHTTP1(factory)))
 
-    def _accept(self, factory: Any) -> Acceptor:
+    def _accept(self, factory: IProtocolFactory) -> Acceptor:
         acceptor = Acceptor(self._reactor, next(self._descriptors), factory, self._yields)
         acceptor.start()
         return acceptor
@@ -212,7 +229,7 @@ class _OnlyHTTP1(Factory):
 
     noisy = False
 
-    def __init__(self, site: Any) -> None:
+    def __init__(self, site: Factory) -> None:
         self._site = site
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -233,11 +250,11 @@ class _OnlyHTTP1(Factory):
         """
         self._site.doStop()
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """
         Build what the site builds.
         """
-        return self._site.buildProtocol(addr)
+        return cast("Protocol | None", self._site.buildProtocol(addr))
 
 
 @implementer(IReadDescriptor)
@@ -246,7 +263,9 @@ class Acceptor:
     Accept connections from a listening socket that others accept from too.
     """
 
-    def __init__(self, reactor: Any, descriptor: int, factory: Any, yields: Callable[[], bool]) -> None:
+    def __init__(
+        self, reactor: IReactor, descriptor: int, factory: IProtocolFactory, yields: Callable[[], bool]
+    ) -> None:
         """
         :param reactor: an IReactorSocket and IReactorFDSet.
         :param descriptor: of the socket.
@@ -261,7 +280,7 @@ class Acceptor:
         self._factory = factory
         self._listening = False
         self._has_yielded = self._full = False
-        self._paused: Any = None
+        self._paused: IDelayedCall | None = None
 
     def start(self) -> None:
         """
@@ -348,7 +367,7 @@ class Acceptor:
             self._factory.doStop()
         return succeed(None)
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         """
         Learn from the reactor that the socket is no use any more.
 

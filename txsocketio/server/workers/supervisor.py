@@ -27,10 +27,10 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import InvalidLogLevelError, Logger, LogLevel
 from twisted.python.failure import Failure
@@ -39,7 +39,9 @@ from txsocketio.server.workers.reports import BEAT, MAX_TEXT, Lines
 from txsocketio.support.steady import steady
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+    from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReactorTime
+
+    from txsocketio.support.types import IReactor
 
 #: Seconds before the first replacement, and at most.
 SHORTEST: Final = 0.5
@@ -50,7 +52,7 @@ LASTING: Final = 30.0
 _log = Logger()
 
 
-class Process(Protocol):
+class SupervisedProcess(Protocol):
     """
     A worker as its supervisor sees it.
     """
@@ -74,10 +76,10 @@ class Supervisor:
     def __init__(
         self,
         number: int,
-        launch: Callable[[Supervisor], Process],
+        launch: Callable[[Supervisor], SupervisedProcess],
         clock: IReactorTime,
-        on_unable: Callable[[str], Any],
-        on_empty: Callable[[int], Any],
+        on_unable: Callable[[str], object],
+        on_empty: Callable[[int], object],
         silence: float = 15.0,
     ) -> None:
         """
@@ -93,7 +95,7 @@ class Supervisor:
         self._clock = clock
         self._on_unable = on_unable
         self._on_empty = on_empty
-        self._process: Process | None = None
+        self._process: SupervisedProcess | None = None
         self._again: IDelayedCall | None = None
         self._stopping = False
         self._stopped: list[Deferred[None]] = []
@@ -260,8 +262,28 @@ class Plan:
     silence: float = 15.0
 
 
+class WorkerSettings(TypedDict):
+    """
+    What a worker is told at its start, on one line.
+    """
+
+    path: list[str]
+    argv: list[str]
+    directory: str
+    work_directory: str
+    options: str
+    arguments: list[str]
+    patience: float
+    reactor: str
+    ignore_hangup: bool
+    name: str
+    number: int
+    workers: int
+    descriptors: list[int]
+
+
 def launch(
-    reactor: Any, plan: Plan, name: str, loads: int, descriptors: Sequence[int], supervisor: Supervisor
+    reactor: IReactor, plan: Plan, name: str, loads: int, descriptors: Sequence[int], supervisor: Supervisor
 ) -> WorkerProcess:
     """
     Start a worker.
@@ -275,7 +297,7 @@ def launch(
     :return: the process.
     :raises OSError: when the system does not start it.
     """
-    settings = {
+    settings: WorkerSettings = {
         "path": sys.path,
         "argv": sys.argv,
         "directory": plan.directory,
@@ -307,7 +329,7 @@ class WorkerProcess(ProcessProtocol):
     Follow one process.
     """
 
-    reactor: Any
+    reactor: IReactor
 
     def __init__(self, supervisor: Supervisor, settings: bytes) -> None:
         """
@@ -316,7 +338,7 @@ class WorkerProcess(ProcessProtocol):
         """
         self._supervisor = supervisor
         self._settings = settings
-        self._lingering: Any = None
+        self._lingering: IDelayedCall | None = None
         self._lines = {
             1: Lines(self._printed, _LONGEST_LINE),
             2: Lines(self._complained, _LONGEST_LINE),
@@ -378,13 +400,15 @@ class WorkerProcess(ProcessProtocol):
 
         :param reason: how it has ended.
         """
-        if self._lingering.active():
+        if self._lingering is not None and self._lingering.active():
             self._lingering.cancel()
-        value: Any = reason.value
+        value = reason.value
+        assert isinstance(value, ProcessDone | ProcessTerminated)
         how = f"status {value.exitCode}" if value.signal is None else f"signal {value.signal}"
         self._supervisor.ended(how + self._last_words)
 
-    def _process(self) -> Any:
+    def _process(self) -> IProcessTransport:
+        assert self.transport is not None
         return self.transport
 
     def _close(self) -> None:

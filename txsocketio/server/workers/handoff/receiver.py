@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IFileDescriptorReceiver, ISSLTransport
@@ -19,6 +19,12 @@ from zope.interface import implementer
 from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.server.workers.handoff.frames import BadHandoffFrame, HandoffFrame, HandoffFrameReader, Origin, Place
 from txsocketio.server.workers.handoff.peers import is_ours
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress, IProtocol
+    from twisted.internet.unix import Server
+
+    from txsocketio.support.types import IReactor
 
 #: Answers each frame: the sender may close its copy of the socket.
 CONFIRMED: Final = b"\x06"
@@ -33,7 +39,7 @@ class Relayed(ProtocolWrapper):
     :ivar origin: an Origin.
     """
 
-    def __init__(self, factory: Any, wrapped: Any, origin: Origin) -> None:
+    def __init__(self, factory: WrappingFactory[Relayed], wrapped: IProtocol, origin: Origin) -> None:
         """
         :param factory: counts these.
         :param wrapped: the protocol of the connection.
@@ -75,7 +81,7 @@ class RelayedSecurely(Relayed):
         """
 
 
-def _address(place: Place) -> Any:
+def _address(place: Place) -> IAddress:
     kind, host, port = place
     if kind == "unix":
         return UNIXAddress(os.fsencode(host))
@@ -91,7 +97,7 @@ class HandoffReceiver(Factory):
 
     noisy = False
 
-    def __init__(self, site: Any, reactor: Any, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, site: Factory, reactor: IReactor, complaints: Complaints = UNLIMITED) -> None:
         """
         :param site: the Site of this worker.
         :param reactor: the reactor, which must be an IReactorSocket.
@@ -100,8 +106,8 @@ class HandoffReceiver(Factory):
         self.complaints = complaints
         self._site = site
         self._reactor = reactor
-        self._relayed: WrappingFactory = WrappingFactory(site)
-        self._links: set[Protocol] = set()
+        self._relayed: WrappingFactory[Relayed] = WrappingFactory(site)
+        self._links: set[ReceivingLink] = set()
 
     def buildProtocol(self, addr: object) -> Protocol:
         """
@@ -128,13 +134,13 @@ class HandoffReceiver(Factory):
             transport.write(frame.unsent)
         transport.protocol.dataReceived(frame.data)
 
-    def joined(self, link: Protocol) -> None:
+    def joined(self, link: ReceivingLink) -> None:
         """
         Remember a link.
         """
         self._links.add(link)
 
-    def left(self, link: Protocol) -> None:
+    def left(self, link: ReceivingLink) -> None:
         """
         Forget a link.
         """
@@ -152,8 +158,7 @@ class HandoffReceiver(Factory):
         End every link.
         """
         for link in list(self._links):
-            transport: Any = link.transport
-            transport.loseConnection()
+            link.transport.loseConnection()
 
 
 class _HandoffFactory(Factory):
@@ -163,20 +168,21 @@ class _HandoffFactory(Factory):
 
     noisy = False
 
-    def __init__(self, site: Any, relayed: Any, origin: Origin | None) -> None:
+    def __init__(self, site: Factory, relayed: WrappingFactory[Relayed], origin: Origin | None) -> None:
         self._site = site
         self._relayed = relayed
         self._origin = origin
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """
         Build what the site would build had it accepted the connection.
         """
         origin = self._origin
         if origin is None:
-            return self._site.buildProtocol(addr)
+            return cast("Protocol | None", self._site.buildProtocol(addr))
         kind = RelayedSecurely if origin.secure else Relayed
-        return kind(self._relayed, self._site.buildProtocol(_address(origin.peer)), origin)
+        wrapped = cast("IProtocol", self._site.buildProtocol(_address(origin.peer)))
+        return kind(self._relayed, wrapped, origin)
 
 
 @implementer(IFileDescriptorReceiver)
@@ -184,6 +190,9 @@ class ReceivingLink(Protocol):
     """
     Receive from one other worker.
     """
+
+    # It is asked only while it is connected.
+    transport: Server
 
     def __init__(self, receiver: HandoffReceiver) -> None:
         self._receiver = receiver
@@ -198,7 +207,7 @@ class ReceivingLink(Protocol):
         if not is_ours(self.transport):
             text = "another user of this machine has connected to a worker's socket, and is turned away"
             self._receiver.complaints.error(_log, text)
-            self._transport().abortConnection()
+            self.transport.abortConnection()
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """
@@ -215,7 +224,7 @@ class ReceivingLink(Protocol):
                 self._serve(frame, self._descriptors.popleft())
         except (BadHandoffFrame, IndexError) as error:
             self._receiver.complaints.error(_log, "another worker has passed on nonsense: {reason}", reason=error)
-            self._transport().abortConnection()
+            self.transport.abortConnection()
 
     def _serve(self, frame: HandoffFrame, descriptor: int) -> None:
         try:
@@ -225,10 +234,7 @@ class ReceivingLink(Protocol):
             self._receiver.complaints.failure(_log, text)
         finally:
             os.close(descriptor)
-        self._transport().write(CONFIRMED)
-
-    def _transport(self) -> Any:
-        return self.transport
+        self.transport.write(CONFIRMED)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """

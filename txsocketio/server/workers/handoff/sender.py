@@ -18,7 +18,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
@@ -37,6 +37,13 @@ from txsocketio.server.workers.handoff.receiver import Relayed
 from txsocketio.support.steady import steady
 from txsocketio.transports.websocket.upgrade import release, seize
 
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import ITransport
+    from twisted.internet.unix import Client as UNIXClient
+    from twisted.web.server import Request
+
+    from txsocketio.support.types import IReactor
+
 #: Connections that may be on the way to one worker; each may have a body with it.
 WINDOW: Final = 32
 #: Seconds in which a worker's socket must take a connection.
@@ -50,7 +57,7 @@ class HandoffSender:
     Pass requests on to one other worker.
     """
 
-    def __init__(self, reactor: Any, address: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, reactor: IReactor, address: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED) -> None:
         """
         :param reactor: the reactor.
         :param address: of the other worker's UNIX socket.
@@ -61,13 +68,13 @@ class HandoffSender:
         self._reactor = reactor
         self._tunnels = tunnels
         self._address = address
-        self._link: Any = None
+        self._link: SendingLink | None = None
         self._busy = False
         self._closed = False
-        self._waiting: dict[Any, Callable[[], Any]] = {}
+        self._waiting: dict[Request, Callable[[], object]] = {}
         self._unconfirmed: deque[int] = deque()
 
-    def take(self, request: Any, refuse: Callable[[], Any]) -> None:
+    def take(self, request: Request, refuse: Callable[[], object]) -> None:
         """
         Pass a request on.
 
@@ -105,8 +112,7 @@ class HandoffSender:
             self._send(request, self._waiting.pop(request))
 
     def _connected(self, link: SendingLink) -> None:
-        transport: Any = link.transport
-        if not is_ours(transport):
+        if not is_ours(link.transport):
             self._complaints.error(
                 _log, "another user of this machine has taken the name of a worker's socket: it gets no connection"
             )
@@ -115,7 +121,7 @@ class HandoffSender:
             return
         self._link = link
         if self._closed:
-            transport.loseConnection()
+            link.transport.loseConnection()
         self._go()
 
     def _refuse_all(self, _: Failure | None) -> None:
@@ -127,7 +133,7 @@ class HandoffSender:
             except Exception:
                 self._complaints.failure(_log, "a request that nobody takes could not be refused")
 
-    def _send(self, request: Any, refuse: Callable[[], Any]) -> None:
+    def _send(self, request: Request, refuse: Callable[[], object]) -> None:
         try:
             detached = detach(request, self._reactor, self._tunnels)
         except OSError as error:
@@ -137,8 +143,10 @@ class HandoffSender:
         if detached is not None:
             frame, descriptor = detached
             self._unconfirmed.append(descriptor)
-            self._link.transport.sendFileDescriptor(descriptor)
-            self._link.transport.write(frame.encode())
+            link = self._link
+            assert link is not None
+            link.transport.sendFileDescriptor(descriptor)
+            link.transport.write(frame.encode())
 
     def confirmed(self, count: int) -> None:
         """
@@ -166,6 +174,9 @@ class SendingLink(Protocol):
     Be connected to the other worker.
     """
 
+    # It is asked only while it is connected.
+    transport: UNIXClient
+
     def __init__(self, sender: HandoffSender) -> None:
         self._sender: HandoffSender | None = sender
 
@@ -174,8 +185,7 @@ class SendingLink(Protocol):
         End, and tell the sender nothing.
         """
         self._sender = None
-        transport: Any = self.transport
-        transport.abortConnection()
+        self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -196,7 +206,7 @@ class SendingLink(Protocol):
 _CONSUMED: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 
 
-def rewrite(request: Any) -> bytes:
+def rewrite(request: Request) -> bytes:
     """
     Write a request as one that has come whole.
 
@@ -208,13 +218,14 @@ def rewrite(request: Any) -> bytes:
     for name, values in headers.getAllRawHeaders():
         if name.lower() not in _CONSUMED:
             lines += [b"%b: %b" % (name, value) for value in values]
+    assert request.content is not None
     body: bytes = request.content.read()
     if body or headers.hasHeader(b"content-length"):
         lines.append(b"Content-Length: %d" % len(body))
     return b"\r\n".join((*lines, b"", body))
 
 
-def detach(request: Any, reactor: Any, tunnels: Tunnels) -> tuple[HandoffFrame, int] | None:
+def detach(request: Request, reactor: IReactor, tunnels: Tunnels) -> tuple[HandoffFrame, int] | None:
     """
     Take the connection of a request away from twisted.web. This must not be called while the connection is being read.
 
@@ -227,7 +238,8 @@ def detach(request: Any, reactor: Any, tunnels: Tunnels) -> tuple[HandoffFrame, 
     transport = None if channel is None else channel.transport
     if transport is None:
         return None
-    inner, origin = transport, None
+    inner: ITransport | None = transport
+    origin = None
     if isinstance(transport, Relayed):
         inner, origin = transport.transport, transport.origin
     # What may fail comes first: once seized a request cannot be answered any more.
@@ -242,13 +254,13 @@ def detach(request: Any, reactor: Any, tunnels: Tunnels) -> tuple[HandoffFrame, 
     return HandoffFrame(int(socket.AF_UNIX), b"", data, origin), descriptor
 
 
-def _seize(request: Any, protocol: Protocol) -> bytes:
+def _seize(request: Request, protocol: Protocol) -> bytes:
     data = rewrite(request) + seize(request.channel, protocol)
     release(request)
     return data
 
 
-def _leave(transport: Any, data: bytes, origin: Origin | None) -> HandoffFrame:
+def _leave(transport: Server, data: bytes, origin: Origin | None) -> HandoffFrame:
     family = int(transport.getHandle().family)
     unsent = bytes(transport.dataBuffer[transport.offset :]) + b"".join(transport._tempDataBuffer)
     # A shutdown would reach the copy too.
@@ -257,7 +269,7 @@ def _leave(transport: Any, data: bytes, origin: Origin | None) -> HandoffFrame:
     return HandoffFrame(family, unsent, data, origin)
 
 
-def _connect(end: Protocol, reactor: Any) -> int:
+def _connect(end: Protocol, reactor: IReactor) -> int:
     """
     Connect one end of a tunnel to a socket, and give its peer.
     """
@@ -350,7 +362,9 @@ class TunnelEnd(Protocol):
     Be one end of a tunnel: what comes in goes out at the other end, no faster than that takes it.
     """
 
-    other: Any = None
+    # It is asked only while it is connected.
+    transport: Server
+    other: TunnelEnd | None = None
 
     def __init__(self, tunnels: Tunnels | None = None) -> None:
         self._tunnels = tunnels
@@ -369,9 +383,8 @@ class TunnelEnd(Protocol):
         :param other: the other end.
         """
         for one, two in ((self, other), (other, self)):
-            transport: Any = one.transport
             one.other = two
-            transport.registerProducer(two.transport, True)
+            one.transport.registerProducer(two.transport, True)
 
     def dataReceived(self, data: bytes) -> None:
         """
