@@ -196,13 +196,13 @@ class Options(usage.Options):
     @property
     def descriptions(self) -> Sequence[str]:
         """
-        Give the endpoint strings.
+        Give the endpoint strings to listen on.
         """
         return self["listen"] or [_LISTEN]
 
     def service(self) -> SocketIOService:
         """
-        Make the service of one process.
+        Make the service of a server that is one process.
         """
         root = None if self["static"] is None else File(os.path.abspath(self["static"]))
         service = self.server.service(*self.descriptions, root=root)
@@ -216,7 +216,7 @@ class Options(usage.Options):
 
     def plan(self) -> Plan:
         """
-        Make the plan of several.
+        Make the plan of a server that is several processes.
         """
         cls, server = type(self), self.server
         return Plan(

@@ -52,7 +52,7 @@ class Silence:
 
     def is_too_long(self) -> bool:
         """
-        Look, and say whether it has lasted for ``shutdown_silence``.
+        Look whether any client has taken something, and say whether none has for ``shutdown_silence``.
         """
         now = self._reactor.seconds()
         after = self._look()
@@ -78,7 +78,7 @@ def less(before: Mapping[_Key, int], after: Mapping[_Key, int]) -> bool:
 
 class Leaving:
     """
-    See the sessions of one engine out: who takes nothing is dropped.
+    See the sessions of one engine out when it shuts down: clients that take nothing are dropped.
 
     :ivar latest: when all must be over, by the reactor's clock.
     """
@@ -102,7 +102,7 @@ class Leaving:
 
     def end(self) -> None:
         """
-        Look no more: every session has ended.
+        Stop looking at who takes something: every session has ended.
         """
         self._call.cancel()
 

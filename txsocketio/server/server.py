@@ -163,8 +163,8 @@ class SocketIOServer:
 
     def of(self, namespace: str = "/") -> NamespaceOperator:
         """
-        Begin to say whom something is for: ``server.of("/chat").to("lobby").emit("news")``. Call it, and what it gives,
-        in the reactor's thread.
+        Give an operator that says whom something is for: ``server.of("/chat").to("lobby").emit("news")``. Call it, and
+        what it gives, in the reactor's thread.
 
         :param namespace: the name of a namespace.
         :return: an operator for everybody in the namespace.

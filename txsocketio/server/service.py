@@ -37,7 +37,7 @@ _log = Logger()
 
 class PathResource(Resource):
     """
-    Lead one path to one resource, and everything else to another.
+    Lead the path of the server to its resource, and everything else to the rest of the site.
 
     :cvar children_first: who walks this tree without a request may go by the children that were put into it.
     """
@@ -61,7 +61,7 @@ class PathResource(Resource):
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """
-        Choose between the two.
+        Give the resource that a request goes on to: the server's, or one of the rest.
 
         :param path: the first segment.
         :param request: with the others in its postpath.
@@ -147,7 +147,8 @@ class SocketIOService(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Listen; while the service is being stopped, when that is done.
+        Listen with the privileges that the process has at its start; while the service is being stopped, when that is
+        done.
 
         :raises Exception: what an endpoint raised; its text names the address. Nothing is left listening.
         """
@@ -188,7 +189,7 @@ class SocketIOService(Service):
 
     def hurry(self) -> None:
         """
-        Wait no longer for clients: the process is to end now.
+        Stop waiting for clients: the process is to end now.
         """
         if self._stopping is not None:
             stopping, self._stopping = self._stopping, []
@@ -288,7 +289,7 @@ class EndpointsService(Protocol):
 
     def privilegedStartService(self) -> None:
         """
-        Listen.
+        Listen with the privileges that the process has at its start.
         """
 
     def startService(self) -> None:
@@ -319,7 +320,7 @@ class ListeningService(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Listen.
+        Listen with the privileges that the process has at its start.
 
         :raises CannotListen: after one log line that names the address.
         """
@@ -328,7 +329,7 @@ class ListeningService(Service):
 
     def startService(self) -> None:
         """
-        Listen, where ``privilegedStartService`` was not called before: ``twist`` does not.
+        Listen, where that was not done with privileges before: ``twist`` has none.
 
         :raises CannotListen: after one log line that names the address.
         """

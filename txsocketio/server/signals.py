@@ -46,7 +46,7 @@ class SecondSignal:
 
     def add(self, hurry: Callable[[], object]) -> None:
         """
-        Take one more who waits.
+        Have one more callable called when the second signal comes.
 
         :param hurry: called in the reactor's thread.
         """
@@ -57,7 +57,8 @@ class SecondSignal:
 
     def discard(self, hurry: Callable[[], object]) -> None:
         """
-        Let one go; with the last one the reactor gets its handlers back, unless it is stopping.
+        Have a callable not called any more; with the last one the reactor gets its handlers back, unless it is
+        stopping.
 
         :param hurry: as given to add().
         """
@@ -108,7 +109,7 @@ _WATCHED: WeakKeyDictionary[Any, SecondSignal] = WeakKeyDictionary()
 
 def watch(reactor: Any, hurry: Callable[[], object]) -> None:
     """
-    Have somebody hurried by the second signal, while the reactor stops.
+    Have a callable called when a second signal comes while the reactor stops.
 
     :param reactor: any; one that handles no signals hurries nobody.
     :param hurry: called in the reactor's thread.
@@ -122,7 +123,7 @@ def watch(reactor: Any, hurry: Callable[[], object]) -> None:
 
 def forget(reactor: Any, hurry: Callable[[], object]) -> None:
     """
-    Let go whoever was given to watch().
+    Have a callable, given to watch() before, not called any more.
 
     :param reactor: the same.
     :param hurry: the same.

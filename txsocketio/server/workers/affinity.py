@@ -47,7 +47,7 @@ _MARKED = re.compile(r"[0-9a-f]{2}[-0-9A-Z_a-z]{22}", re.ASCII).fullmatch
 
 def mark_of(number: int) -> str:
     """
-    Give what the ids of a worker's sessions begin with.
+    Give the two characters that the ids of a worker's sessions begin with.
 
     :param number: of the worker, from 1.
     """
@@ -56,7 +56,7 @@ def mark_of(number: int) -> str:
 
 def owner_of(sid: str) -> int:
     """
-    Read an id.
+    Give the number of the worker that has minted a session id.
 
     :param sid: what a client sent.
     :return: the number that a worker with that session has; 0 for what no worker has minted.
@@ -77,7 +77,7 @@ def socket_name(name: str, number: int) -> str:
 
 class SessionAffinity:
     """
-    Have a server's resource pass on what belongs to other workers, and take what they pass on.
+    Have requests reach the worker that has their session: pass on those of others, and take what they pass on.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class SessionAffinity:
 
     def start(self) -> None:
         """
-        Listen for the others.
+        Listen on the socket over which other workers hand connections over.
 
         :raises twisted.internet.error.CannotListenError: when that cannot be done.
         """
@@ -160,7 +160,8 @@ class SessionAffinity:
 
     def take(self, request: Request, sid: str, refuse: Callable[[], int]) -> int:
         """
-        Pass a request on to the worker that has its session; see EngineResource.offer_unknown().
+        Hand a request, with its connection, to the worker that has its session; what EngineResource.offer_unknown()
+        calls.
 
         :param request: twisted.web's.
         :param sid: which it names, and which is unknown here.

@@ -45,7 +45,7 @@ _log = Logger()
 
 def main(settings: WorkerSettings) -> None:
     """
-    Be a worker until the parent ends, or wants this process to end.
+    Run a worker until the parent ends, or wants this process to end.
 
     :param settings: of txsocketio.server.workers.supervisor.launch().
     """
@@ -74,7 +74,7 @@ def main(settings: WorkerSettings) -> None:
 
 def beat(clock: IReactorTime, reporter: Reporter) -> None:
     """
-    Give signs of life for as long as the reactor turns.
+    Tell the parent, again and again, that the reactor turns.
 
     :param clock: the worker's.
     :param reporter: tells the parent.
@@ -85,7 +85,7 @@ def beat(clock: IReactorTime, reporter: Reporter) -> None:
 
 class Lifeline:
     """
-    Notice in a thread, whatever the main one does, that the parent has let go.
+    Notice in a thread of its own, whatever the main one does, that the parent has let go.
 
     :ivar cut: called then, in the thread; what has not ended after the patience is ended. None before there is
         anything to end in order.
@@ -184,7 +184,7 @@ class Worker:
 
     def start(self) -> None:
         """
-        Begin to serve.
+        Begin to serve clients, and to take connections from other workers.
         """
         self._affinity.start()
         IService(self._service).startService()

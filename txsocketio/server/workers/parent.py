@@ -69,7 +69,7 @@ class WorkersService(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Bind.
+        Bind the listening sockets, with the privileges that the process has at its start.
 
         :raises UsageError: for a reactor that cannot do what is needed.
         :raises Exception: what an endpoint raised, with a note that names it. Nothing is left listening.
@@ -80,8 +80,8 @@ class WorkersService(Service):
 
     def startService(self) -> None:
         """
-        Bind, unless that was done with the privileges that have been given up since, and start the workers; while
-        others are being ended, when that is done.
+        Bind the listening sockets, unless that was done with privileges before, and start the workers; while others are
+        being ended, when that is done.
 
         :raises UsageError: for a reactor that cannot do what is needed.
         :raises Exception: what an endpoint raised, with a note that names it. Nothing is left listening.

@@ -92,7 +92,7 @@ def with_backlog(description: str) -> str:
 
 class Workers(Factory):
     """
-    Stand for the workers where the parent listens. The name is what Twisted logs with the address.
+    Stand for the workers where the parent listens; the class's name is what Twisted logs with the address.
     """
 
     noisy = False
@@ -108,7 +108,7 @@ class Workers(Factory):
 
 class SharedSockets:
     """
-    The sockets in the parent.
+    Bind listening sockets in the parent, and never accept from them.
     """
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class SharedSockets:
 
     def listen(self, reactor: IReactor, descriptions: Iterable[str]) -> None:
         """
-        Bind.
+        Bind a socket for each endpoint.
 
         :param reactor: the reactor.
         :param descriptions: endpoint strings for which can_be_shared() holds.
@@ -161,7 +161,7 @@ class SharedSockets:
 
 class SharedSocketReactor:
     """
-    The sockets in a worker: a stand-in for the reactor, for endpoints to listen on.
+    Have endpoints listen on sockets that exist: a stand-in for the reactor in a worker.
 
     Each call takes the next socket; what endpoints say of addresses has been done.
     """
@@ -178,7 +178,7 @@ class SharedSocketReactor:
 
     def listen(self, description: str, site: Factory) -> Deferred[IListeningPort]:
         """
-        Have an endpoint listen on the next socket; see SocketIOService.listen.
+        Have an endpoint listen on the next socket; what SocketIOService.listen is in a worker.
 
         :param description: the endpoint string.
         :param site: serves what connects.
@@ -189,7 +189,7 @@ class SharedSocketReactor:
 
     def listenTCP(self, port: int, factory: Factory, backlog: int = 50, interface: str = "") -> Acceptor:
         """
-        See IReactorTCP.
+        Accept from the next socket, which is bound already, as for an endpoint ``tcp:``.
         """
         return self._accept(factory)
 
@@ -197,7 +197,7 @@ class SharedSocketReactor:
         self, address: str, factory: Factory, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
     ) -> Acceptor:
         """
-        See IReactorUNIX.
+        Accept from the next socket, which is bound already, as for an endpoint ``unix:``.
         """
         return self._accept(factory)
 
@@ -210,7 +210,7 @@ class SharedSocketReactor:
         interface: str = "",
     ) -> Acceptor:
         """
-        See IReactorSSL.
+        Accept from the next socket, which is bound already, and talk TLS, as for an endpoint ``ssl:``.
         """
         return self._accept(TLSMemoryBIOFactory(contextFactory, False, _OnlyHTTP1(factory)))
 
@@ -234,25 +234,25 @@ class _OnlyHTTP1(Factory):
 
     def acceptableProtocols(self) -> list[bytes]:
         """
-        Give what a client may choose from.
+        Give the names of the protocols that a client may choose from.
         """
         return [b"http/1.1"]
 
     def doStart(self) -> None:
         """
-        Start the site.
+        Start the site behind this.
         """
         self._site.doStart()
 
     def doStop(self) -> None:
         """
-        Stop the site.
+        Stop the site behind this.
         """
         self._site.doStop()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """
-        Build what the site builds.
+        Build the protocol that the site builds.
         """
         return cast("Protocol | None", self._site.buildProtocol(addr))
 
@@ -284,7 +284,7 @@ class Acceptor:
 
     def start(self) -> None:
         """
-        Begin to accept.
+        Begin to accept connections.
         """
         self._factory.doStart()
         self._listening = True
@@ -292,13 +292,13 @@ class Acceptor:
 
     def logPrefix(self) -> str:
         """
-        Name it in the log.
+        Give the name that stands in the log.
         """
         return type(self).__name__
 
     def fileno(self) -> int:
         """
-        Give the socket.
+        Give the descriptor of the socket.
         """
         return self._socket.fileno()
 

@@ -54,7 +54,7 @@ _log = Logger()
 
 class SupervisedProcess(Protocol):
     """
-    A worker as its supervisor sees it.
+    End a worker's process: what a supervisor needs of it.
     """
 
     def stop(self) -> None:
@@ -64,13 +64,13 @@ class SupervisedProcess(Protocol):
 
     def kill(self) -> None:
         """
-        End it.
+        End the process at once.
         """
 
 
 class Supervisor:
     """
-    Keep one place filled.
+    Keep one worker's place filled: whoever fills it is replaced when it ends.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Supervisor:
 
     def start(self) -> None:
         """
-        Fill the place.
+        Start a process that fills the place.
         """
         self._again = None
         self._served_since = self._message = None
@@ -121,7 +121,7 @@ class Supervisor:
 
     def stop(self) -> Deferred[None]:
         """
-        Empty the place.
+        Have the process end in order, and start no other.
 
         :return: a Deferred that fires when the process has ended.
         """
@@ -140,7 +140,7 @@ class Supervisor:
 
     def kill(self) -> None:
         """
-        Empty it now.
+        End the process at once.
         """
         if self._process is not None:
             self._process.kill()
@@ -242,7 +242,7 @@ _BOOT: Final = (
 @dataclass(frozen=True)
 class Plan:
     """
-    Hold what every worker does.
+    Hold what every worker is to do.
 
     :ivar workers: how many there are.
     :ivar descriptions: the endpoint strings.
@@ -286,7 +286,7 @@ def launch(
     reactor: IReactor, plan: Plan, name: str, loads: int, descriptors: Sequence[int], supervisor: Supervisor
 ) -> WorkerProcess:
     """
-    Start a worker.
+    Start a worker's process.
 
     :param reactor: the parent's; the worker installs one of the same kind.
     :param plan: see the class.
@@ -326,7 +326,7 @@ def launch(
 
 class WorkerProcess(ProcessProtocol):
     """
-    Follow one process.
+    Follow one worker's process: tell it what to do, read what it says, and hear of its end.
     """
 
     reactor: IReactor
@@ -357,20 +357,20 @@ class WorkerProcess(ProcessProtocol):
 
     def kill(self) -> None:
         """
-        End it.
+        End the process at once.
         """
         with suppress(ProcessExitedAlready):
             self._process().signalProcess("KILL")
 
     def connectionMade(self) -> None:
         """
-        Say what it has to do.
+        Send the process its settings.
         """
         self._process().writeToChild(0, self._settings)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         """
-        Read what it says.
+        Read what the process says or prints.
 
         :param childFD: the pipe, by its number there.
         :param data: the next piece.
@@ -388,7 +388,7 @@ class WorkerProcess(ProcessProtocol):
 
     def processExited(self, reason: Failure) -> None:
         """
-        Read on for a while.
+        Read on for a while what the process has said before it ended.
 
         :param reason: how it has ended.
         """
@@ -396,7 +396,7 @@ class WorkerProcess(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         """
-        Tell the supervisor.
+        Tell the supervisor how the process has ended.
 
         :param reason: how it has ended.
         """

@@ -30,14 +30,14 @@ Place = tuple[str, str, int]
 
 class BadHandoffFrame(Exception):
     """
-    What a worker sent is no frame.
+    Say that what a worker has sent is no frame.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """
-    Hold what a socket cannot say of itself once another worker has ended its TLS.
+    Hold what a socket cannot say of its client once another worker has ended the TLS.
 
     :ivar secure: whether the client talks TLS to that worker.
     :ivar peer: the client's address.
@@ -52,7 +52,7 @@ class Origin:
 @dataclass(frozen=True, slots=True)
 class HandoffFrame:
     """
-    Hold a connection without its socket.
+    Hold what goes to another worker with a socket: what is unsent, and what has been received.
 
     :ivar family: the address family of the socket.
     :ivar unsent: see the module.
@@ -67,7 +67,7 @@ class HandoffFrame:
 
     def encode(self) -> bytes:
         """
-        Write the frame.
+        Write the frame as bytes, head first.
         """
         origin = self.origin
         head = json.dumps(
@@ -95,7 +95,7 @@ class _Head:
 
 class HandoffFrameReader:
     """
-    Read frames out of a stream.
+    Read frames out of the stream that comes from another worker.
     """
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ _log = Logger()
 
 class Relayed(ProtocolWrapper):
     """
-    Stand between twisted.web and a socket whose other end is in another worker, and know of the client what that knows.
+    Stand between twisted.web and a socket whose other end is in another worker, and give the client's addresses.
 
     :ivar origin: an Origin.
     """
@@ -64,7 +64,7 @@ class Relayed(ProtocolWrapper):
 @implementer(ISSLTransport)
 class RelayedSecurely(Relayed):
     """
-    The same for a client that talks TLS to the other worker.
+    Stand there for a client that talks TLS to the other worker, so that its requests count as secure.
     """
 
     def getPeerCertificate(self) -> None:
@@ -90,7 +90,7 @@ def _address(place: Place) -> IAddress:
 
 class HandoffReceiver(Factory):
     """
-    Serve what comes over the links of other workers.
+    Serve the connections that other workers hand over.
 
     :ivar complaints: take what cannot be served.
     """
@@ -111,7 +111,7 @@ class HandoffReceiver(Factory):
 
     def buildProtocol(self, addr: object) -> Protocol:
         """
-        Receive from one other worker.
+        Build the link that receives from one other worker.
 
         :param addr: of no interest.
         """
@@ -119,7 +119,7 @@ class HandoffReceiver(Factory):
 
     def serve(self, frame: HandoffFrame, descriptor: int) -> None:
         """
-        Serve a connection.
+        Serve a connection as if it had been accepted here.
 
         :param frame: what has come with it.
         :param descriptor: its socket, which the caller closes.
@@ -136,13 +136,13 @@ class HandoffReceiver(Factory):
 
     def joined(self, link: ReceivingLink) -> None:
         """
-        Remember a link.
+        Remember a link, to end it with the others.
         """
         self._links.add(link)
 
     def left(self, link: ReceivingLink) -> None:
         """
-        Forget a link.
+        Forget a link that has ended.
         """
         self._links.discard(link)
 
@@ -155,7 +155,7 @@ class HandoffReceiver(Factory):
 
     def close(self) -> None:
         """
-        End every link.
+        End the links of all other workers.
         """
         for link in list(self._links):
             link.transport.loseConnection()
@@ -163,7 +163,7 @@ class HandoffReceiver(Factory):
 
 class _HandoffFactory(Factory):
     """
-    Build the protocol of one connection.
+    Build the protocol of one connection that was handed over.
     """
 
     noisy = False
@@ -175,7 +175,7 @@ class _HandoffFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """
-        Build what the site would build had it accepted the connection.
+        Build what the site would build if it had accepted the connection.
         """
         origin = self._origin
         if origin is None:
@@ -188,7 +188,7 @@ class _HandoffFactory(Factory):
 @implementer(IFileDescriptorReceiver)
 class ReceivingLink(Protocol):
     """
-    Receive from one other worker.
+    Receive sockets and frames from one other worker, and confirm each.
     """
 
     # It is asked only while it is connected.
@@ -201,7 +201,7 @@ class ReceivingLink(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Be ended with the others; let nobody in but them.
+        Turn away who is not the same user, or root.
         """
         self._receiver.joined(self)
         if not is_ours(self.transport):
@@ -217,7 +217,7 @@ class ReceivingLink(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Serve what is complete.
+        Serve the frames that are complete, and end the link where what follows is none.
         """
         try:
             for frame in self._reader.feed(data):
@@ -238,7 +238,7 @@ class ReceivingLink(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Close what has come in part.
+        Close the sockets whose frames have not come.
         """
         self._receiver.left(self)
         while self._descriptors:

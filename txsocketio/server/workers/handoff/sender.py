@@ -54,7 +54,7 @@ _log = Logger()
 
 class HandoffSender:
     """
-    Pass requests on to one other worker.
+    Hand requests over to one other worker.
     """
 
     def __init__(self, reactor: IReactor, address: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED) -> None:
@@ -76,7 +76,7 @@ class HandoffSender:
 
     def take(self, request: Request, refuse: Callable[[], object]) -> None:
         """
-        Pass a request on.
+        Take a request, which leaves as soon as the other worker has room for it.
 
         :param request: twisted.web's, unanswered.
         :param refuse: called when there is nobody to take it; answers it.
@@ -87,7 +87,7 @@ class HandoffSender:
 
     def close(self) -> None:
         """
-        End the link.
+        End the link to the other worker.
         """
         self._closed = True
         if self._link is not None:
@@ -150,7 +150,7 @@ class HandoffSender:
 
     def confirmed(self, count: int) -> None:
         """
-        Close the copies of sockets that have arrived.
+        Close the copies of sockets that have arrived at the other worker.
 
         :param count: how many more.
         """
@@ -160,7 +160,7 @@ class HandoffSender:
 
     def lost(self) -> None:
         """
-        Close what was on the way; those that wait find out whether there is another worker now.
+        Close what was on the way when the link ended; requests that wait find out whether there is another worker now.
         """
         self._link = None
         while self._unconfirmed:
@@ -171,7 +171,7 @@ class HandoffSender:
 
 class SendingLink(Protocol):
     """
-    Be connected to the other worker.
+    Talk to the other worker's socket, and hear its confirmations.
     """
 
     # It is asked only while it is connected.
@@ -182,7 +182,7 @@ class SendingLink(Protocol):
 
     def forsake(self) -> None:
         """
-        End, and tell the sender nothing.
+        End the connection, and tell the sender nothing of it.
         """
         self._sender = None
         self.transport.abortConnection()
@@ -196,7 +196,7 @@ class SendingLink(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Tell the sender.
+        Tell the sender that the link has ended.
         """
         if self._sender is not None:
             self._sender.lost()
@@ -208,7 +208,7 @@ _CONSUMED: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"
 
 def rewrite(request: Request) -> bytes:
     """
-    Write a request as one that has come whole.
+    Write a request, head and body, as a client would send it in one piece.
 
     :param request: twisted.web's, unanswered.
     :return: head and body.
@@ -271,7 +271,7 @@ def _leave(transport: Server, data: bytes, origin: Origin | None) -> HandoffFram
 
 def _connect(end: Protocol, reactor: IReactor) -> int:
     """
-    Connect one end of a tunnel to a socket, and give its peer.
+    Connect one end of a tunnel to a new socket, and give the descriptor of the socket's peer.
     """
     ours, theirs = socket.socketpair()
     try:
@@ -293,7 +293,7 @@ def _place(address: IAddress) -> Place:
 
 class _OneProtocol(Factory):
     """
-    Build one protocol that exists.
+    Build one protocol that exists already.
     """
 
     noisy = False
@@ -303,7 +303,7 @@ class _OneProtocol(Factory):
 
     def buildProtocol(self, addr: object) -> Protocol:
         """
-        Give it.
+        Give the protocol that exists.
         """
         return self._made
 
@@ -322,13 +322,13 @@ class Tunnels:
 
     def __len__(self) -> int:
         """
-        Count those that are open.
+        Count the tunnels that are open.
         """
         return len(self._open)
 
     def opened(self, end: Protocol) -> None:
         """
-        Remember one.
+        Count a tunnel from now on.
 
         :param end: that to the other worker.
         """
@@ -336,7 +336,7 @@ class Tunnels:
 
     def closed(self, end: Protocol) -> None:
         """
-        Forget one.
+        Count a tunnel no more.
 
         :param end: as given to opened().
         """
@@ -347,7 +347,7 @@ class Tunnels:
 
     def when_ended(self) -> Deferred[None]:
         """
-        Wait until the other workers have closed all of them; ask once.
+        Wait until the other workers have closed all tunnels; ask once.
 
         :return: a Deferred that fires then, and may be cancelled.
         """
@@ -359,7 +359,7 @@ class Tunnels:
 
 class TunnelEnd(Protocol):
     """
-    Be one end of a tunnel: what comes in goes out at the other end, no faster than that takes it.
+    Pass on what comes in at one end of a tunnel to its other end, no faster than that takes it.
     """
 
     # It is asked only while it is connected.
@@ -371,14 +371,14 @@ class TunnelEnd(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Be counted.
+        Have the tunnel counted.
         """
         if self._tunnels is not None:
             self._tunnels.opened(self)
 
     def join(self, other: TunnelEnd) -> None:
         """
-        Begin, when both ends are connected.
+        Begin to pass bytes between two ends that are connected.
 
         :param other: the other end.
         """
@@ -388,7 +388,7 @@ class TunnelEnd(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Pass it on.
+        Write what has come in to the other end.
 
         :param data: from this end.
         """
