@@ -32,14 +32,14 @@ CONFIRMED: Final = b"\x06"
 _log = Logger()
 
 
-class Relayed(ProtocolWrapper):
+class RelayedConnection(ProtocolWrapper):
     """
     Stand between twisted.web and a socket whose other end is in another worker, and give the client's addresses.
 
     :ivar origin: an Origin.
     """
 
-    def __init__(self, factory: WrappingFactory[Relayed], wrapped: IProtocol, origin: Origin) -> None:
+    def __init__(self, factory: WrappingFactory[RelayedConnection], wrapped: IProtocol, origin: Origin) -> None:
         """
         :param factory: counts these.
         :param wrapped: the protocol of the connection.
@@ -62,7 +62,7 @@ class Relayed(ProtocolWrapper):
 
 
 @implementer(ISSLTransport)
-class RelayedSecurely(Relayed):
+class RelayedSecurely(RelayedConnection):
     """
     Stand there for a client that talks TLS to the other worker, so that its requests count as secure.
     """
@@ -106,7 +106,7 @@ class HandoffReceiver(Factory):
         self.complaints = complaints
         self._site = site
         self._reactor = reactor
-        self._relayed: WrappingFactory[Relayed] = WrappingFactory(site)
+        self._relayed: WrappingFactory[RelayedConnection] = WrappingFactory(site)
         self._links: set[ReceivingLink] = set()
 
     def buildProtocol(self, addr: object) -> Protocol:
@@ -168,7 +168,7 @@ class _HandoffFactory(Factory):
 
     noisy = False
 
-    def __init__(self, site: Factory, relayed: WrappingFactory[Relayed], origin: Origin | None) -> None:
+    def __init__(self, site: Factory, relayed: WrappingFactory[RelayedConnection], origin: Origin | None) -> None:
         self._site = site
         self._relayed = relayed
         self._origin = origin
@@ -180,7 +180,7 @@ class _HandoffFactory(Factory):
         origin = self._origin
         if origin is None:
             return cast("Protocol | None", self._site.buildProtocol(addr))
-        kind = RelayedSecurely if origin.secure else Relayed
+        kind = RelayedSecurely if origin.secure else RelayedConnection
         wrapped = cast("IProtocol", self._site.buildProtocol(_address(origin.peer)))
         return kind(self._relayed, wrapped, origin)
 

@@ -33,7 +33,7 @@ from twisted.python.failure import Failure
 from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.server.workers.handoff.frames import HandoffFrame, Origin, Place
 from txsocketio.server.workers.handoff.peers import is_ours
-from txsocketio.server.workers.handoff.receiver import Relayed
+from txsocketio.server.workers.handoff.receiver import RelayedConnection
 from txsocketio.support.steady import steady
 from txsocketio.transports.websocket.upgrade import release, seize
 
@@ -240,7 +240,7 @@ def detach(request: Request, reactor: IReactor, tunnels: Tunnels) -> tuple[Hando
         return None
     inner: ITransport | None = transport
     origin = None
-    if isinstance(transport, Relayed):
+    if isinstance(transport, RelayedConnection):
         inner, origin = transport.transport, transport.origin
     # What may fail comes first: once seized a request cannot be answered any more.
     if isinstance(inner, Server) and not inner.TLS:
