@@ -164,4 +164,7 @@ server.emit("news", room=7)  # error: arg-type
 # Tests of an application.
 
 connect(Chat, ping_interval=1.0, clock=Clock())
+connect({"/chat": Chat}, {"nick": "ann"}, request=HandshakeRequest(), adapter=RedisAdapter("redis://127.0.0.1"))
 connect(Chat, ping_intervall=1.0)  # error: call-arg
+connect(object)  # error: arg-type
+connect(Chat, request="/")  # error: arg-type

@@ -48,16 +48,16 @@ class Reactor(MemoryReactorClock):
 
 
 class ServiceCase(SynchronousTestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         self.reactor = Reactor()
         self.server = SocketIOServer(reactor=self.reactor, path="/live/io", max_http_buffer_size=5000)
 
 
 class Listening(ServiceCase):
-    def test_it_is_a_service(self):
+    def test_it_is_a_service(self) -> None:
         verifyObject(IService, self.server.service("tcp:8000"))
 
-    def test_it_listens_when_it_starts(self):
+    def test_it_listens_when_it_starts(self) -> None:
         service = self.server.service("tcp:8000:interface=127.0.0.1", "tcp:9000")
         self.assertEqual(self.reactor.open, [])
         service.startService()
@@ -66,7 +66,7 @@ class Listening(ServiceCase):
         self.assertEqual((port, interface), (8000, "127.0.0.1"))
         self.assertIsInstance(site, BoundedSite)
 
-    def test_it_starts_the_server(self):
+    def test_it_starts_the_server(self) -> None:
         started = []
         self.patch(self.server, "start", lambda: started.append(list(self.reactor.open)))
         service = self.server.service("tcp:8000")
@@ -75,14 +75,14 @@ class Listening(ServiceCase):
         service.startService()
         self.assertEqual(started, [[8000]])
 
-    def test_it_listens_once_where_privileges_are_given_up(self):
+    def test_it_listens_once_where_privileges_are_given_up(self) -> None:
         service = self.server.service("tcp:8000")
         service.privilegedStartService()
         service.startService()
         self.assertEqual(self.reactor.open, [8000])
         self.assertTrue(service.running)
 
-    def test_it_works_inside_another_service(self):
+    def test_it_works_inside_another_service(self) -> None:
         parent = MultiService()
         self.server.service("tcp:8000").setServiceParent(parent)
         parent.privilegedStartService()
@@ -91,48 +91,48 @@ class Listening(ServiceCase):
         self.successResultOf(parent.stopService())
         self.assertEqual(self.reactor.open, [])
 
-    def test_bodies_are_bounded_by_the_option(self):
+    def test_bodies_are_bounded_by_the_option(self) -> None:
         self.server.service("tcp:8000").startService()
         site = self.reactor.tcpServers[0][1]
         self.assertEqual(site.requestFactory.body_limit, 5000)
         self.assertIsNone(site.requestFactory.bounded_path)
 
-    def test_idle_connections_outlast_a_poll(self):
+    def test_idle_connections_outlast_a_poll(self) -> None:
         for interval, expected in ((25, 60), (50, 70)):
             server = SocketIOServer(reactor=MemoryReactorClock(), ping_interval=interval, ping_timeout=20)
             server.service("tcp:8000").startService()
             self.assertEqual(server.reactor.tcpServers[0][1].timeOut, expected)
 
-    def test_without_an_endpoint(self):
+    def test_without_an_endpoint(self) -> None:
         self.assertRaises(UsageError, self.server.service)
         self.assertRaises(UsageError, self.server.service, 8000)
 
 
 class NotListening(ServiceCase):
-    def test_an_address_that_is_taken_is_raised_and_named(self):
+    def test_an_address_that_is_taken_is_raised_and_named(self) -> None:
         service = self.server.service("tcp:8001:interface=127.0.0.1")
         error = self.assertRaises(CannotListenError, service.startService)
         self.assertIn("127.0.0.1:8001", str(error))
         self.assertFalse(service.running)
 
-    def test_nothing_is_left_listening(self):
+    def test_nothing_is_left_listening(self) -> None:
         service = self.server.service("tcp:8000", "tcp:8001", "tcp:8002")
         self.assertRaises(CannotListenError, service.privilegedStartService)
         self.assertEqual(self.reactor.open, [])
 
-    def test_it_can_be_tried_again(self):
+    def test_it_can_be_tried_again(self) -> None:
         service = self.server.service("tcp:8001")
         self.assertRaises(CannotListenError, service.startService)
         self.reactor.taken = None
         service.startService()
         self.assertEqual(self.reactor.open, [8001])
 
-    def test_what_is_no_endpoint(self):
+    def test_what_is_no_endpoint(self) -> None:
         self.assertRaises(ValueError, self.server.service("nonsense:8000").startService)
 
 
 class Stopping(ServiceCase):
-    def test_it_stops_listening_and_shuts_the_server_down(self):
+    def test_it_stops_listening_and_shuts_the_server_down(self) -> None:
         service = self.server.service("tcp:8000")
         service.startService()
         self.successResultOf(service.stopService())
@@ -151,7 +151,7 @@ class Stopping(ServiceCase):
         session.send("late")
         return service, service.stopService(), transport
 
-    def test_it_listens_until_all_has_been_fetched(self):
+    def test_it_listens_until_all_has_been_fetched(self) -> None:
         _, stopped, transport = self.closing()
         self.assertEqual(self.reactor.open, [8000])
         transport.poll()
@@ -159,7 +159,7 @@ class Stopping(ServiceCase):
         self.assertEqual(self.reactor.open, [])
         self.successResultOf(stopped)
 
-    def test_stopping_twice(self):
+    def test_stopping_twice(self) -> None:
         service, stopped, transport = self.closing()
         again = service.stopService()
         self.assertNoResult(again)
@@ -168,7 +168,7 @@ class Stopping(ServiceCase):
         self.successResultOf(again)
         self.successResultOf(service.stopService())
 
-    def test_it_may_be_started_again(self):
+    def test_it_may_be_started_again(self) -> None:
         service = self.server.service("tcp:8000")
         for _ in range(3):
             service.startService()
@@ -177,7 +177,7 @@ class Stopping(ServiceCase):
             self.successResultOf(service.stopService())
             self.assertEqual(self.reactor.open, [])
 
-    def test_a_start_meanwhile_waits_for_the_end(self):
+    def test_a_start_meanwhile_waits_for_the_end(self) -> None:
         service, stopped, transport = self.closing()
         service.privilegedStartService()
         service.startService()
@@ -187,7 +187,7 @@ class Stopping(ServiceCase):
         self.assertEqual(self.reactor.open, [8000])
         self.assertFalse(self.server.engine.closing)
 
-    def test_a_start_in_the_moment_of_the_end(self):
+    def test_a_start_in_the_moment_of_the_end(self) -> None:
         service, stopped, transport = self.closing()
         stopped.addCallback(lambda _: service.startService())
         transport.lose()
@@ -196,7 +196,7 @@ class Stopping(ServiceCase):
         self.successResultOf(service.stopService())
         self.assertEqual(self.reactor.open, [])
 
-    def test_a_late_start_that_fails_is_told_of(self):
+    def test_a_late_start_that_fails_is_told_of(self) -> None:
         service, _, transport = self.closing()
         told = []
         service.on_late_failure = told.append
@@ -206,7 +206,7 @@ class Stopping(ServiceCase):
         self.assertEqual(len(told), 1)
         self.assertIn("(tcp:8000)", told[0])
 
-    def test_stopping_before_an_endpoint_listens(self):
+    def test_stopping_before_an_endpoint_listens(self) -> None:
         service = self.server.service("tcp:8000")
         listening = Deferred()
         service.listen = lambda description, site: listening
@@ -214,7 +214,7 @@ class Stopping(ServiceCase):
         self.successResultOf(service.stopService())
         self.assertTrue(listening.called, "it has been cancelled")
 
-    def test_hurrying(self):
+    def test_hurrying(self) -> None:
         service, stopped, transport = self.closing()
         service.hurry()
         self.successResultOf(stopped)
@@ -225,7 +225,7 @@ class Stopping(ServiceCase):
 
 
 class Tree(SynchronousTestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         self.target = Resource()
         self.target.isLeaf = True
 
@@ -234,21 +234,21 @@ class Tree(SynchronousTestCase):
         request.prepath = []
         return getChildForRequest(tree, request), request
 
-    def test_the_path_and_what_is_below_lead_to_the_target(self):
+    def test_the_path_and_what_is_below_lead_to_the_target(self) -> None:
         tree = PathResource("/live/io", self.target)
         for rest in ([], [b""], [b"1", b"websocket"]):
             found, request = self.find(tree, b"live", b"io", *rest)
             self.assertIs(found, self.target)
             self.assertEqual((request.prepath, request.postpath), ([b"live", b"io"], rest))
 
-    def test_it_can_be_walked_by_its_children(self):
+    def test_it_can_be_walked_by_its_children(self) -> None:
         node = PathResource("/live/io", self.target, Resource())
         self.assertTrue(node.children_first)
         for segment in (b"live", b"io"):
             node = node.children[segment]
         self.assertIs(node, self.target)
 
-    def test_all_else_leads_to_the_rest(self):
+    def test_all_else_leads_to_the_rest(self) -> None:
         rest = Resource()
         page, other = Data(b"page", "text/plain"), Data(b"other", "text/plain")
         rest.putChild(b"", page)
@@ -260,7 +260,7 @@ class Tree(SynchronousTestCase):
         self.assertIs(self.find(tree, b"live", b"page")[0], other)
         self.assertIs(self.find(tree, b"live", b"io")[0], self.target)
 
-    def test_a_leaf_as_the_rest_gets_its_whole_path(self):
+    def test_a_leaf_as_the_rest_gets_its_whole_path(self) -> None:
         rest = Resource()
         rest.isLeaf = True
         tree = PathResource("/live/io", self.target, rest)
@@ -268,7 +268,7 @@ class Tree(SynchronousTestCase):
         self.assertIs(found, rest)
         self.assertEqual((request.prepath, request.postpath), ([], [b"some", b"where"]))
 
-    def test_without_a_rest_there_is_nothing(self):
+    def test_without_a_rest_there_is_nothing(self) -> None:
         tree = PathResource("/live/io", self.target)
         for path in ([b""], [b"live"], [b"live", b"other"]):
             found, request = self.find(tree, *path)

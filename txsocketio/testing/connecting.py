@@ -5,7 +5,7 @@ Making clients, and the server that they need.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Unpack
 from weakref import WeakKeyDictionary
 
 from twisted.internet.address import IPv4Address
@@ -14,9 +14,11 @@ from twisted.internet.task import Clock
 
 from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import HandshakeError, UsageError
-from txsocketio.interfaces import ICluster
+from txsocketio.interfaces import ICluster, IHandshakeRequest
+from txsocketio.namespace import BaseNamespace
 from txsocketio.server.server import SocketIOServer
 from txsocketio.support.options import ServerOptions
+from txsocketio.support.types import Value
 from txsocketio.testing.client import Client, join
 from txsocketio.testing.connection import Connection
 from txsocketio.testing.network import TRANSPORTS, Network
@@ -26,14 +28,14 @@ _networks: WeakKeyDictionary[SocketIOServer, Network] = WeakKeyDictionary()
 
 
 def connect(
-    namespaces: Any = None,
-    auth: Any = None,
+    namespaces: type[BaseNamespace] | Mapping[str, type[BaseNamespace]] | None = None,
+    auth: Value = None,
     *,
     namespace: str | None = None,
     server: SocketIOServer | None = None,
     clock: Clock | None = None,
     adapter: ICluster | None = None,
-    request: Any = None,
+    request: IHandshakeRequest | None = None,
     generation: str | None = None,
     transport: str = "websocket",
     **options: Unpack[ServerOptions],
@@ -103,13 +105,15 @@ def network_of(server: SocketIOServer) -> Network:
     return _networks[server]
 
 
-def _mapping(namespaces: Any) -> Any:
+def _mapping(
+    namespaces: type[BaseNamespace] | Mapping[str, type[BaseNamespace]] | None,
+) -> Mapping[str, type[BaseNamespace]] | None:
     if isinstance(namespaces, type):
         return {getattr(namespaces, "ns_name", None) or "/": namespaces}
     return namespaces
 
 
-def _choose(server: SocketIOServer, namespaces: Any, namespace: str | None) -> str:
+def _choose(server: SocketIOServer, namespaces: object, namespace: str | None) -> str:
     if namespace is not None:
         return namespace
     if isinstance(namespaces, type):

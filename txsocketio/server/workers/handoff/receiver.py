@@ -48,6 +48,7 @@ class RelayedConnection(ProtocolWrapper):
         super().__init__(factory, wrapped)
         self.origin = origin
 
+    # The addresses may be of UNIX sockets too, where the interface of TLS transports knows those of TCP alone.
     def getPeer(self) -> Any:
         """
         Give the client's address.
