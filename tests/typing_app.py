@@ -51,6 +51,11 @@ class Chat(RoomsMixin, BroadcastMixin, BaseNamespace):
         self.reactor.callLate(1.0, print)  # error to come: attr-defined
         print(self.request.headers)  # error to come: attr-defined
 
+    def on_look_up(self, name: str) -> Deferred[str]:
+        looked_up: Deferred[str] = Deferred()
+        self.reactor.callInThread(self.reactor.callFromThread, looked_up.callback, name)
+        return looked_up
+
     async def on_wait(self, seconds: float) -> None:
         waited: Deferred[None] = Deferred()
         self.reactor.callLater(seconds, waited.callback, None)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource
 
     from txsocketio.interfaces import ISession
-    from txsocketio.support.types import LoginPortal, Value
+    from txsocketio.support.types import LoginPortal, Reactor, Value
 
 _log = Logger()
 
@@ -81,7 +81,7 @@ class SocketIOServer:
         :raises UsageError: for namespaces that cannot be mounted, or an adapter that is none.
         """
         self.engine_options, self.options = split_options(options)
-        self._reactor = reactor
+        self._reactor = cast("Reactor | None", reactor)
         self.engine = Engine(self.engine_options, self._session_opened, self._get_reactor)
         self.complaints = self.engine.complaints
         newest = next(name for name in GENERATIONS if name in self.engine_options.generations)
@@ -109,7 +109,7 @@ class SocketIOServer:
         self._error_packets: dict[tuple[str, Value, Value], EncodedPacket] = {}
 
     @property
-    def reactor(self) -> IReactorTime:
+    def reactor(self) -> Reactor:
         """
         The reactor (or test clock); asking for it installs the global one where none was given.
         """
@@ -301,7 +301,7 @@ class SocketIOServer:
             raise UsageError(f"no class is mounted at {namespace!r}; there is {known}")
         return mount
 
-    def _get_reactor(self) -> IReactorTime:
+    def _get_reactor(self) -> Reactor:
         if self._reactor is None:
             self._reactor = global_reactor()
         return self._reactor

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol, cast
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IReactorCore
 from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -26,11 +25,12 @@ from txsocketio.server import signals
 from txsocketio.transports.http.site import BoundedSite
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IListeningPort, IReactorTime
+    from twisted.internet.interfaces import IListeningPort
     from twisted.web.resource import IResource
     from twisted.web.server import Request
 
     from txsocketio.server.server import SocketIOServer
+    from txsocketio.support.types import Reactor
 
 _log = Logger()
 
@@ -119,7 +119,7 @@ class SocketIOService(Service):
         self._stopping: list[Deferred[None]] | None = None
 
     @property
-    def reactor(self) -> IReactorTime:
+    def reactor(self) -> Reactor:
         """
         The server's reactor.
         """
@@ -281,7 +281,7 @@ class EndpointsService(Protocol):
     on_late_failure: Callable[[str], object]
 
     @property
-    def reactor(self) -> IReactorTime:
+    def reactor(self) -> Reactor:
         """
         Give the reactor; asking for it installs the global one where none was given.
         """
@@ -357,7 +357,7 @@ class ListeningService(Service):
         # The reactor runs already: it ends in order, and nothing but the interpreter's end can set the exit status.
         self._log.critical("{message}", message=" ".join(message.split()))
         atexit.register(_exit_with_status_1)
-        IReactorCore(self.service.reactor).stop()
+        self.service.reactor.stop()
 
 
 def _exit_with_status_1() -> None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from txsocketio.support.types import IReactor
+    from txsocketio.support.types import Reactor
 
 
-def global_reactor() -> IReactor:
+def global_reactor() -> Reactor:
     """
     Give the process's reactor, installing the default one if there is none yet.
 
-    :return: the reactor (IReactorTime, IReactorTCP, ...).
+    :return: the reactor with all that POSIX reactors of Twisted provide.
     """
     from twisted.internet import reactor
 
-    return cast("IReactor", reactor)
+    return cast("Reactor", reactor)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
         IReactorCore,
         IReactorFDSet,
         IReactorFromThreads,
+        IReactorInThreads,
         IReactorProcess,
+        IReactorTCP,
         IReactorTime,
         IReactorUNIX,
     )
@@ -25,16 +27,14 @@ if TYPE_CHECKING:
     from txsocketio.transports.http.snapshot import HandshakeRequest
     from txsocketio.virtsocket import Socket
 
-    class IReactor(
-        IReactorTime,
-        IReactorCore,
-        IReactorFromThreads,
-        IReactorFDSet,
-        IReactorProcess,
-        IReactorUNIX,
-    ):
+    class Reactor(IReactorCore, IReactorTime, IReactorTCP, IReactorInThreads, IReactorFromThreads):
         """
-        Do what the reactors of Linux do: a name for type checkers alone, and nothing provides it by that name.
+        What every reactor of Twisted's can do.
+        """
+
+    class WorkersReactor(Reactor, IReactorFDSet, IReactorProcess, IReactorUNIX):
+        """
+        What workers and their parent need of a reactor besides, which those of Linux can do.
         """
 
         def adoptStreamConnection(descriptor: int, family: int, factory: IProtocolFactory) -> Server:

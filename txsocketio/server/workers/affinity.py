@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from twisted.internet.protocol import Factory
     from twisted.web.server import Request
 
-    from txsocketio.support.types import IReactor
+    from txsocketio.support.types import WorkersReactor
     from txsocketio.transports.resource import EngineResource
 
 _log = Logger()
@@ -81,7 +81,7 @@ class SessionAffinity:
     """
 
     def __init__(
-        self, resource: EngineResource, site: Factory, reactor: IReactor, name: str, number: int, workers: int
+        self, resource: EngineResource, site: Factory, reactor: WorkersReactor, name: str, number: int, workers: int
     ) -> None:
         """
         :param resource: of the server.

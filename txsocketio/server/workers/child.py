@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -32,7 +32,7 @@ from txsocketio.support.steady import steady
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
-    from txsocketio.support.types import IReactor
+    from txsocketio.support.types import WorkersReactor
 
 #: Seconds by which a worker's own patience is longer than that of a parent that lives.
 _LATER: Final = 1.0
@@ -119,7 +119,7 @@ class ReactorStopper:
     Stop the reactor once, however often that is asked for: Ctrl-C reaches the parent, and every worker twice.
     """
 
-    def __init__(self, reactor: IReactor) -> None:
+    def __init__(self, reactor: WorkersReactor) -> None:
         """
         :param reactor: the reactor.
         """
@@ -161,7 +161,7 @@ class Worker:
         :raises Exception: when the command line does not hold here.
         """
         import_module(settings["reactor"]).install()
-        self.reactor = reactor = global_reactor()
+        self.reactor = reactor = cast("WorkersReactor", global_reactor())
         os.chdir(settings["directory"])
         options = namedAny(settings["options"])()
         options.parseOptions(settings["arguments"])

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
@@ -27,7 +27,7 @@ from txsocketio.support.steady import steady
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
-    from txsocketio.support.types import IReactor
+    from txsocketio.support.types import WorkersReactor
 
 _NEEDED: Final = (IReactorProcess, IReactorSocket, IReactorUNIX, IReactorFDSet)
 #: Of the name of a start's sockets.
@@ -44,7 +44,7 @@ class WorkersService(Service):
         something else is assigned.
     """
 
-    def __init__(self, plan: Plan, reactor: IReactor | None = None) -> None:
+    def __init__(self, plan: Plan, reactor: WorkersReactor | None = None) -> None:
         """
         :param plan: what the workers do.
         :param reactor: the reactor; None for the global one, asked for when the service starts.
@@ -59,12 +59,12 @@ class WorkersService(Service):
         self.on_late_failure: Callable[[str], object] = self._log_late_failure
 
     @property
-    def reactor(self) -> IReactor:
+    def reactor(self) -> WorkersReactor:
         """
         The reactor; asking for it installs the global one where none was given.
         """
         if self._reactor is None:
-            self._reactor = global_reactor()
+            self._reactor = cast("WorkersReactor", global_reactor())
         return self._reactor
 
     def privilegedStartService(self) -> None:

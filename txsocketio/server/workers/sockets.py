@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from twisted.internet.tcp import Port
 
-    from txsocketio.support.types import IReactor
+    from txsocketio.support.types import WorkersReactor
 
 #: Connections that the kernel keeps until they are accepted, where an endpoint does not say how many: all clients of a
 #: server come back at once when it was away. The system may allow fewer (on Linux net.core.somaxconn).
@@ -114,7 +114,7 @@ class SharedSockets:
     def __init__(self) -> None:
         self._ports: list[Port] = []
 
-    def listen(self, reactor: IReactor, descriptions: Iterable[str]) -> None:
+    def listen(self, reactor: WorkersReactor, descriptions: Iterable[str]) -> None:
         """
         Bind a socket for each endpoint.
 
@@ -129,7 +129,7 @@ class SharedSockets:
             self.close()
             raise
 
-    def _listen(self, reactor: IReactor, description: str) -> None:
+    def _listen(self, reactor: WorkersReactor, description: str) -> None:
         endpoint = serverFromString(reactor, with_backlog(description))
         # These endpoints listen at once or fail at once.
         outcome: list[Port | Failure] = []
@@ -166,7 +166,7 @@ class SharedSocketReactor:
     Each call takes the next socket; what endpoints say of addresses has been done.
     """
 
-    def __init__(self, reactor: IReactor, descriptors: Iterable[int], yields: Callable[[], bool]) -> None:
+    def __init__(self, reactor: WorkersReactor, descriptors: Iterable[int], yields: Callable[[], bool]) -> None:
         """
         :param reactor: an IReactorSocket and IReactorFDSet.
         :param descriptors: in the order of the endpoints; they are closed when nobody listens any more.
@@ -264,7 +264,7 @@ class Acceptor:
     """
 
     def __init__(
-        self, reactor: IReactor, descriptor: int, factory: IProtocolFactory, yields: Callable[[], bool]
+        self, reactor: WorkersReactor, descriptor: int, factory: IProtocolFactory, yields: Callable[[], bool]
     ) -> None:
         """
         :param reactor: an IReactorSocket and IReactorFDSet.

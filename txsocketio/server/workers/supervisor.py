@@ -41,7 +41,7 @@ from txsocketio.support.steady import steady
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReactorTime
 
-    from txsocketio.support.types import IReactor
+    from txsocketio.support.types import WorkersReactor
 
 #: Seconds before the first replacement, and at most.
 SHORTEST: Final = 0.5
@@ -283,7 +283,7 @@ class WorkerSettings(TypedDict):
 
 
 def launch(
-    reactor: IReactor, plan: Plan, name: str, loads: int, descriptors: Sequence[int], supervisor: Supervisor
+    reactor: WorkersReactor, plan: Plan, name: str, loads: int, descriptors: Sequence[int], supervisor: Supervisor
 ) -> WorkerProcess:
     """
     Start a worker's process.
@@ -329,7 +329,7 @@ class WorkerProcess(ProcessProtocol):
     Follow one worker's process: tell it what to do, read what it says, and hear of its end.
     """
 
-    reactor: IReactor
+    reactor: WorkersReactor
 
     def __init__(self, supervisor: Supervisor, settings: bytes) -> None:
         """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress, IProtocol
     from twisted.internet.unix import Server
 
-    from txsocketio.support.types import IReactor
+    from txsocketio.support.types import WorkersReactor
 
 #: Answers each frame: the sender may close its copy of the socket.
 CONFIRMED: Final = b"\x06"
@@ -98,7 +98,7 @@ class HandoffReceiver(Factory):
 
     noisy = False
 
-    def __init__(self, site: Factory, reactor: IReactor, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, site: Factory, reactor: WorkersReactor, complaints: Complaints = UNLIMITED) -> None:
         """
         :param site: the Site of this worker.
         :param reactor: the reactor, which must be an IReactorSocket.

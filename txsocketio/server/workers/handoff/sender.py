@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from twisted.internet.unix import Client as UNIXClient
     from twisted.web.server import Request
 
-    from txsocketio.support.types import IReactor
+    from txsocketio.support.types import WorkersReactor
 
 #: Connections that may be on the way to one worker; each may have a body with it.
 WINDOW: Final = 32
@@ -57,7 +57,9 @@ class HandoffSender:
     Hand requests over to one other worker.
     """
 
-    def __init__(self, reactor: IReactor, address: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(
+        self, reactor: WorkersReactor, address: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED
+    ) -> None:
         """
         :param reactor: the reactor.
         :param address: of the other worker's UNIX socket.
@@ -225,7 +227,7 @@ def rewrite(request: Request) -> bytes:
     return b"\r\n".join((*lines, b"", body))
 
 
-def detach(request: Request, reactor: IReactor, tunnels: Tunnels) -> tuple[HandoffFrame, int] | None:
+def detach(request: Request, reactor: WorkersReactor, tunnels: Tunnels) -> tuple[HandoffFrame, int] | None:
     """
     Take the connection of a request away from twisted.web. This must not be called while the connection is being read.
 
@@ -269,7 +271,7 @@ def _leave(transport: Server, data: bytes, origin: Origin | None) -> HandoffFram
     return HandoffFrame(family, unsent, data, origin)
 
 
-def _connect(end: Protocol, reactor: IReactor) -> int:
+def _connect(end: Protocol, reactor: WorkersReactor) -> int:
     """
     Connect one end of a tunnel to a new socket, and give the descriptor of the socket's peer.
     """
