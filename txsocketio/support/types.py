@@ -85,8 +85,9 @@ class LoginPortal(Protocol):
     Log clients in: what the option ``portal`` takes, as twisted.cred.portal.Portal does.
     """
 
+    # Twisted says type[Interface] of what its callers have as InterfaceClass.
     def login(
-        self, credentials: ICredentials, mind: object, *interfaces: type[Interface]
+        self, credentials: ICredentials, mind: object, *interfaces: Value
     ) -> Deferred[tuple[type[Interface], object, Callable[[], None]]]:
         """
         Verify credentials.
