@@ -13,7 +13,7 @@ from txsocketio.interfaces import IJSON, IEngineCodec, IParser, IWire
 from txsocketio.protocol.engineio_legacy import TRANSPORTS, LegacyCodec
 from txsocketio.protocol.engineio_v3 import CodecV3
 from txsocketio.protocol.engineio_v4 import CodecV4
-from txsocketio.protocol.jsoncodec import Codec, json_codec
+from txsocketio.protocol.jsoncodec import json_codec
 from txsocketio.protocol.packet import UNBOUNDED, Bounds
 from txsocketio.protocol.socketio_legacy import LegacyParser
 from txsocketio.protocol.socketio_v4 import ParserV4
@@ -22,7 +22,7 @@ from txsocketio.protocol.wires import wires_legacy, wires_v3, wires_v4
 from txsocketio.reasons import CLIENT_NAMESPACE_DISCONNECT, TRANSPORT_CLOSE
 
 if TYPE_CHECKING:
-    pass
+    from txsocketio.support.types import JSONFunctions
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class GenerationTable:
     def __init__(
         self,
         names: Iterable[str],
-        json: Codec | None = None,
+        json: JSONFunctions | None = None,
         scripted: Iterable[str] = tuple(_BUILDERS),
         bounds: Bounds = UNBOUNDED,
     ) -> None:

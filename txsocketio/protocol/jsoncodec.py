@@ -9,14 +9,14 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from json.encoder import encode_basestring_ascii
-from typing import Final, Protocol
+from typing import Final
 
 import orjson
 from zope.interface import implementer
 
 from txsocketio.errors import EncodeError, PacketError, UnencodableValue
 from txsocketio.interfaces import IJSON
-from txsocketio.support.types import Function, Value
+from txsocketio.support.types import Function, JSONFunctions, Value
 
 _RECORD_SEPARATOR: Final = b"\x1e"
 
@@ -28,24 +28,6 @@ _PUT_BACK: Final = (('\\"', '"'), ("\\n", "\n"), ("\\r", "\r"), ("\\t", "\t"), (
 _FLAT: Final = frozenset({str, int, bool, type(None)})
 
 Default = Callable[[Value], Value]
-
-
-class Codec(Protocol):
-    """
-    What the option ``json`` takes: Python's own module ``json`` is one.
-    """
-
-    @property
-    def dumps(self) -> Function:
-        """
-        Encode: ``dumps(value, default=...)`` gives bytes or a str.
-        """
-
-    @property
-    def loads(self) -> Function:
-        """
-        Decode: ``loads(text)``.
-        """
 
 
 @implementer(IJSON)
@@ -92,11 +74,12 @@ class ForeignJSON:
     Hold somebody else's pair of dumps and loads to the contract of IJSON: ``json`` and its likes work as they are.
     """
 
-    def __init__(self, json: Codec) -> None:
+    def __init__(self, json: JSONFunctions) -> None:
         """
         :param json: has ``dumps(value, default=...)``, giving bytes or str, and ``loads(text)``.
         """
-        self._dumps = json.dumps
+        # By keyword, as the standard library takes it.
+        self._dumps: Function = json.dumps
         self._loads = json.loads
 
     @staticmethod
@@ -145,7 +128,7 @@ class ForeignJSON:
             raise PacketError("not JSON") from error
 
 
-def json_codec(json: Codec | None = None) -> JSONCodec | ForeignJSON:
+def json_codec(json: JSONFunctions | None = None) -> JSONCodec | ForeignJSON:
     """
     Give the IJSON for the option ``json``.
 
