@@ -19,9 +19,9 @@ from tests.transports.short_kit import get, post
 from txsocketio import BaseNamespace, SocketIOServer
 
 #: Of txsocketio by the short way.
-SHORT = 82
+SHORT = 77
 #: Of txsocketio through twisted.web.
-LONG = 77
+LONG = 74
 
 
 class Echo(BaseNamespace):

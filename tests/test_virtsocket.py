@@ -458,7 +458,8 @@ class OwnParser:
 
     def __init__(self, parser):
         self.json = parser.json
-        self.encode, self.encode_ack, self.decode = parser.encode, parser.encode_ack, parser.decode
+        self.encode, self.decode = parser.encode, parser.decode
+        self.encode_ack, self.encode_control = parser.encode_ack, parser.encode_control
         self.encode_control = parser.encode_control
 
 

@@ -332,7 +332,7 @@ class Socket:
             event = data[0]
         except (ProtocolError, LookupError, ValueError):
             return False
-        # As is_event_name() has it; a call is more than the check may cost.
+        # As checked_event() has it, but for numbers; a call is more than this may cost.
         if event.__class__ is not str or event in RESERVED_EVENTS:
             return False
         # A variable is called faster than an attribute that is no method of the class.
@@ -371,7 +371,7 @@ class Socket:
         except ProtocolError as error:
             # The session logs what is raised to it; the server's own handler would log it once more.
             if self.server.options.error_handler is not None:
-                self._report("invalid_packet", str(error) or type(error).__name__, "")
+                self.report("invalid_packet", str(error) or type(error).__name__, "")
             raise
 
     def _assemble(self, data: str | bytes) -> Packet | None:
@@ -417,8 +417,15 @@ class Socket:
         generation = self.engine_session.generation
         return generation.repeats_joins or (generation.implicit_root and not name)
 
-    def _report(self, error_name: str, message: str, endpoint: str) -> None:
-        # Quiet: the client learns of these by the close of the connection or a CONNECT_ERROR.
+    def report(self, error_name: str, message: str, endpoint: str) -> None:
+        """
+        Tell the server's ``error_handler`` of something that the client learns of in another way: by the close of the
+        connection or a CONNECT_ERROR.
+
+        :param error_name: a word for programs.
+        :param message: a sentence for people.
+        :param endpoint: the namespace.
+        """
         guarded(self.server.complaints, self.server.report_error, self, error_name, message, endpoint, None, True)
 
     def _await_connect(self) -> None:
@@ -440,13 +447,13 @@ class Socket:
         if mount is None and not name and self.engine_session.generation.implicit_root:
             mount = EMPTY_ROOT
         if mount is None:
-            self._report("no_such_namespace", f"there is no namespace {shown(name or '/')}", name)
+            self.report("no_such_namespace", f"there is no namespace {shown(name or '/')}", name)
             send_control(self, CONNECT_ERROR, name, refusal("Invalid namespace"))
         elif len(self.active_ns) + len(self._joining) >= self.server.options.max_namespaces:
-            self._report("too_many_namespaces", f"no more than {self.server.options.max_namespaces} namespaces", name)
+            self.report("too_many_namespaces", f"no more than {self.server.options.max_namespaces} namespaces", name)
             send_control(self, CONNECT_ERROR, name, refusal("too many namespaces"))
         elif self.packet_bytes > _LIGHT and not self._may_keep(self.packet_bytes):
-            self._report("too_many_connect_bytes", "too much was sent with the connects of one client", name)
+            self.report("too_many_connect_bytes", "too much was sent with the connects of one client", name)
             send_control(self, CONNECT_ERROR, name, refusal("too much was sent with connects"))
         else:
             self._instantiate(mount, packet)

@@ -18,7 +18,6 @@ from txsocketio.protocol.event_head import (
     NO_HEADS,
     checked_event,
     event_heads,
-    is_event_name,
     read_head,
 )
 from txsocketio.protocol.packet import EVENT, RESERVED_EVENTS, Packet
@@ -215,12 +214,6 @@ class GrammarTests(SynchronousTestCase):
 
 
 class NameTests(SynchronousTestCase):
-    def test_any_text_names_an_event_unless_it_is_reserved(self) -> None:
-        self.assertTrue(is_event_name(""))
-        self.assertTrue(is_event_name("say"))
-        for name in (*RESERVED_EVENTS, 7, 1.5, None, b"say", ["say"]):
-            self.assertFalse(is_event_name(name), name)
-
     def test_an_event_begins_with_a_text_or_a_number(self) -> None:
         for data in (["say"], [7, 1], [1.5]):
             self.assertIs(checked_event(data), data)

@@ -21,7 +21,7 @@ from txsocketio.core.jobs import guarded
 from txsocketio.core.listeners import Listeners
 from txsocketio.core.targets import EVERYBODY, RemoteSocket, Target, check_room
 from txsocketio.errors import OutgoingTooLarge, TooManyAcks, UnsupportedByGeneration
-from txsocketio.interfaces import IAdapter, IMember, IParser
+from txsocketio.interfaces import ILocalAdapter, IMember, IParser
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import Packet
 from txsocketio.support.clock import global_reactor
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
-@implementer(IAdapter)
+@implementer(ILocalAdapter)
 class MemoryAdapter:
     """
     Keep the members of one namespace that are in this process, and reach them.

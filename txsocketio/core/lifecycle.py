@@ -184,7 +184,7 @@ class Connecting:
 
     def _refuse(self, error_name: str, message: str) -> None:
         member = self._member
-        member.socket._report(error_name, message, member.name)
+        member.socket.report(error_name, message, member.name)
         close_namespace(member.namespace, SERVER_NAMESPACE_DISCONNECT, CONNECT_ERROR, refusal(message))
 
     def _failed(self, failure: Failure) -> None:

@@ -5,13 +5,16 @@ Which class answers under which namespace name: normalised and verified before t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from txsocketio.core.acl import verify_access
 from txsocketio.core.adapter import MemoryAdapter
 from txsocketio.core.handlers import HandlerTable
 from txsocketio.errors import UsageError
 from txsocketio.namespace import BaseNamespace
+
+if TYPE_CHECKING:
+    from txsocketio.interfaces import IAdapter
 
 
 class MountedNamespace:
@@ -27,7 +30,9 @@ class MountedNamespace:
 
     __slots__ = ("adapter", "cls", "local", "name", "table")
 
-    def __init__(self, name: str, cls: type[BaseNamespace], local: MemoryAdapter, adapter: Any = None) -> None:
+    def __init__(
+        self, name: str, cls: type[BaseNamespace], local: MemoryAdapter, adapter: IAdapter | None = None
+    ) -> None:
         """
         :param name: normalised.
         :param cls: verified.
@@ -38,10 +43,10 @@ class MountedNamespace:
         self.cls = cls
         self.table: HandlerTable = cls._table
         self.local = local
-        self.adapter: Any = local if adapter is None else adapter
+        self.adapter: IAdapter = local if adapter is None else adapter
 
 
-def normalise_name(name: Any) -> str:
+def normalise_name(name: object) -> str:
     """
     Give the one form of a namespace's name that is used inside.
 
@@ -68,7 +73,7 @@ def _check_encodable(name: str) -> None:
         ) from None
 
 
-def mount_namespaces(namespaces: Any, new_adapter: Callable[[str], MemoryAdapter]) -> dict[str, MountedNamespace]:
+def mount_namespaces(namespaces: object, new_adapter: Callable[[str], MemoryAdapter]) -> dict[str, MountedNamespace]:
     """
     Verify a mapping of names to classes and mount them.
 

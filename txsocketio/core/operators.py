@@ -4,9 +4,9 @@ What applications say whom something is for with: ``server.of("/chat").to("lobby
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred, fail
 
@@ -18,6 +18,7 @@ from txsocketio.protocol.packet import EVENT, RESERVED_EVENTS, Packet
 if TYPE_CHECKING:
     from txsocketio.core.mounts import MountedNamespace
     from txsocketio.namespace import BaseNamespace
+    from txsocketio.support.types import Function, Value
 
 #: Seconds that clients have to acknowledge, where nothing else is said.
 ACK_TIMEOUT: Final = 60.0
@@ -26,7 +27,7 @@ ACK_TIMEOUT: Final = 60.0
 REQUEST_TIMEOUT: Final = 5.0
 
 
-def check_event(event: Any) -> str:
+def check_event(event: object) -> str:
     """
     Check the name of an event that is to be sent.
 
@@ -44,7 +45,7 @@ def check_event(event: Any) -> str:
     return event
 
 
-def broadcast_event(mount: MountedNamespace, event: str, args: Sequence[Any], target: Target = EVERYBODY) -> None:
+def broadcast_event(mount: MountedNamespace, event: str, args: Sequence[object], target: Target = EVERYBODY) -> None:
     """
     Send one event to members of a namespace, each once.
 
@@ -58,7 +59,7 @@ def broadcast_event(mount: MountedNamespace, event: str, args: Sequence[Any], ta
     mount.adapter.broadcast(Packet(EVENT, mount.name, None, [check_event(event), *args]), target)
 
 
-def check_timeout(seconds: Any) -> float:
+def check_timeout(seconds: object) -> float:
     """
     Check a number of seconds to wait.
 
@@ -99,10 +100,12 @@ class Operator:
         :return: a new operator.
         :raises UsageError: for a room that is not named by a str.
         """
-        named, target = room_set(rooms), self._target
+        # One name is what is nearly always said.
+        named = frozenset((rooms[0],)) if len(rooms) == 1 and isinstance(rooms[0], str) else room_set(rooms)
+        target = self._target
         if target.rooms is not None:
             named |= target.rooms
-        return self._for(Target(named, target.except_, target.volatile, target.local))
+        return Operator(self._mount, Target(named, target.except_, target.volatile, target.local), self._timeout)
 
     in_ = to
 
@@ -115,14 +118,15 @@ class Operator:
         :raises UsageError: for a room that is not named by a str.
         """
         target = self._target
-        return self._for(Target(target.rooms, target.except_ | room_set(rooms), target.volatile, target.local))
+        left_out = target.except_ | room_set(rooms)
+        return Operator(self._mount, Target(target.rooms, left_out, target.volatile, target.local), self._timeout)
 
     @property
     def local(self) -> Operator:
         """
         Reach only the clients of this process.
         """
-        return self._for(replace(self._target, local=True))
+        return Operator(self._mount, self._target._replace(local=True), self._timeout)
 
     @property
     def volatile(self) -> Operator:
@@ -130,7 +134,7 @@ class Operator:
         Leave out whom an event would have to wait for: the connection is full, or a polling client has not come back
         or has been sent something in this turn.
         """
-        return self._for(replace(self._target, volatile=True))
+        return Operator(self._mount, self._target._replace(volatile=True), self._timeout)
 
     def timeout(self, seconds: float) -> Operator:
         """
@@ -143,7 +147,7 @@ class Operator:
         """
         return type(self)(self._mount, self._target, check_timeout(seconds))
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: object) -> None:
         """
         Send an event, to each client once.
 
@@ -154,7 +158,7 @@ class Operator:
         """
         broadcast_event(self._mount, event, args, self._target)
 
-    def broadcast_call(self, event: str, *args: Any) -> Deferred[list[Any]]:
+    def broadcast_call(self, event: str, *args: object) -> Deferred[list[Value]]:
         """
         Send an event, to each client once, and collect what they acknowledge.
 
@@ -169,8 +173,7 @@ class Operator:
         """
         packet = Packet(EVENT, self._mount.name, None, [check_event(event), *args])
         timeout = ACK_TIMEOUT if self._timeout is None else self._timeout
-        answers: Deferred[list[Any]] = self._mount.adapter.broadcast_call(packet, self._target, timeout)
-        return answers
+        return self._mount.adapter.broadcast_call(packet, self._target, timeout)
 
     def fetch_sockets(self) -> Deferred[list[RemoteSocket]]:
         """
@@ -179,8 +182,7 @@ class Operator:
         :return: a Deferred that fires with a list of RemoteSocket. It fails with AdapterError, which has the
             ``answers`` so far, when another server does not answer in time.
         """
-        found: Deferred[list[RemoteSocket]] = self._mount.adapter.fetch_sockets(self._target, self._patience())
-        return found.addCallback(self._operable)
+        return self._mount.adapter.fetch_sockets(self._target, self._patience()).addCallback(self._operable)
 
     def sockets_join(self, *rooms: str | Iterable[str]) -> None:
         """
@@ -208,9 +210,6 @@ class Operator:
         """
         self._mount.adapter.disconnect_sockets(self._target, bool(close))
 
-    def _for(self, target: Target) -> Operator:
-        return Operator(self._mount, target, self._timeout)
-
     def _patience(self) -> float:
         return REQUEST_TIMEOUT if self._timeout is None else self._timeout
 
@@ -225,7 +224,7 @@ class NamespaceOperator(Operator):
 
     __slots__ = ()
 
-    def server_side_emit(self, event: str, *args: Any) -> None:
+    def server_side_emit(self, event: str, *args: object) -> None:
         """
         Send an event to the other servers of the cluster, where ``on`` hears it; not to this one, and to no client.
 
@@ -235,7 +234,7 @@ class NamespaceOperator(Operator):
         """
         self._mount.adapter.server_side_emit([check_event(event), *args])
 
-    def server_side_call(self, event: str, *args: Any) -> Deferred[list[Any]]:
+    def server_side_call(self, event: str, *args: object) -> Deferred[list[Value]]:
         """
         Send an event to the other servers of the cluster and collect their answers.
 
@@ -245,12 +244,9 @@ class NamespaceOperator(Operator):
             ``answers`` so far, when one does not answer in time, be it that nothing listens there.
         :raises UsageError: for a reserved event, or an argument that cannot be sent.
         """
-        answers: Deferred[list[Any]] = self._mount.adapter.server_side_call(
-            [check_event(event), *args], self._patience()
-        )
-        return answers
+        return self._mount.adapter.server_side_call([check_event(event), *args], self._patience())
 
-    def on(self, event: str, handler: Callable[..., Any]) -> None:
+    def on(self, event: str, handler: Function) -> None:
         """
         Listen to an event that other servers send.
 
@@ -261,7 +257,7 @@ class NamespaceOperator(Operator):
         """
         self._mount.local.server_listeners.add(check_event(event), handler)
 
-    def off(self, event: str, handler: Callable[..., Any] | None = None) -> None:
+    def off(self, event: str, handler: Function | None = None) -> None:
         """
         Listen no longer.
 
@@ -277,8 +273,7 @@ class NamespaceOperator(Operator):
         :return: a Deferred that fires with the names; those of Node.js servers have the ids of their clients among
             them. It fails with AdapterError when another server does not answer in time.
         """
-        rooms: Deferred[frozenset[str]] = self._mount.adapter.all_rooms(self._patience())
-        return rooms
+        return self._mount.adapter.all_rooms(self._patience())
 
     def server_count(self) -> Deferred[int]:
         """
@@ -286,10 +281,9 @@ class NamespaceOperator(Operator):
 
         :return: a Deferred that fires with the number; 1 where there is no other.
         """
-        count: Deferred[int] = self._mount.adapter.server_count()
-        return count
+        return self._mount.adapter.server_count()
 
-    def on_room(self, event: str, listener: Callable[..., Any]) -> None:
+    def on_room(self, event: str, listener: Function) -> None:
         """
         Listen to what happens to the rooms of this process.
 
@@ -302,7 +296,7 @@ class NamespaceOperator(Operator):
             raise UsageError(f"the events of rooms are {', '.join(ROOM_EVENTS)}; there is no {event!r}")
         self._mount.local.room_listeners.add(event, listener)
 
-    def off_room(self, event: str, listener: Callable[..., Any] | None = None) -> None:
+    def off_room(self, event: str, listener: Function | None = None) -> None:
         """
         Listen no longer.
 
@@ -314,7 +308,9 @@ class NamespaceOperator(Operator):
 
 class Direct:
     """
-    Send to one client alone, with a say in how; it never changes, either.
+    Send to one client alone, with a say in how: what ``self.volatile`` and ``self.timeout()`` of a namespace give.
+
+    It never changes, either.
     """
 
     __slots__ = ("_namespace", "_timeout", "_volatile")
@@ -329,7 +325,7 @@ class Direct:
         self._timeout = timeout
         self._volatile = volatile
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: object) -> None:
         """
         Send an event.
 
@@ -343,7 +339,7 @@ class Direct:
         else:
             self._namespace.emit(event, *args)
 
-    def call(self, event: str, *args: Any) -> Deferred[Any]:
+    def call(self, event: str, *args: object) -> Deferred[Value]:
         """
         Send an event and wait for the client's acknowledgement.
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import PacketError
-from txsocketio.protocol.packet import RESERVED_EVENTS
+from txsocketio.protocol.engineio import MESSAGE
+from txsocketio.protocol.packet import EVENT, RESERVED_EVENTS
 
 if TYPE_CHECKING:
     from txsocketio.support.types import Arguments, Value
@@ -27,8 +28,8 @@ read_head: Final = re.compile("([0-6])(?:(?<=[56])([0-9]{1,9})-)?(?:(/[^,]*),?)?
 #: What an id is written with, and with how many of them a reader of bytes believes that it is one.
 ID_DIGITS: Final = b"0123456789"
 PLAIN_ID_DIGITS: Final = 15
-#: How many bytes come before the id in the root.
-ROOT_HEAD: Final = b"42"
+#: What comes before the id in the root.
+ROOT_HEAD: Final = b"%d%d" % (MESSAGE, EVENT)
 
 #: What clients call events by; numbers are no names that anything listens to.
 NAME_TYPES: Final = frozenset({str, int, float})
@@ -44,18 +45,9 @@ def event_heads(names: Iterable[str]) -> dict[bytes, str]:
     :param names: ``""`` for the root, else as ``/chat``; encodable, without a comma.
     :return: the names by the bytes up to the id.
     """
-    heads = {b"42%b," % name.encode(): name for name in names if name}
+    heads = {b"%b%b," % (ROOT_HEAD, name.encode()): name for name in names if name}
     heads[ROOT_HEAD] = ""
     return heads
-
-
-def is_event_name(name: object) -> TypeGuard[str]:
-    """
-    Tell whether an event may have a name: a text, and none that the protocol keeps for itself.
-
-    :param name: anything.
-    """
-    return isinstance(name, str) and name not in RESERVED_EVENTS
 
 
 def checked_event(data: Value) -> Arguments:

@@ -6,20 +6,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import OptionError
 from txsocketio.interfaces import IJSON, IEngineCodec, IParser, IWire
 from txsocketio.protocol.engineio_legacy import TRANSPORTS, LegacyCodec
 from txsocketio.protocol.engineio_v3 import CodecV3
 from txsocketio.protocol.engineio_v4 import CodecV4
-from txsocketio.protocol.jsoncodec import json_codec
+from txsocketio.protocol.jsoncodec import Codec, json_codec
 from txsocketio.protocol.packet import UNBOUNDED, Bounds
 from txsocketio.protocol.socketio_legacy import LegacyParser
 from txsocketio.protocol.socketio_v4 import ParserV4
 from txsocketio.protocol.socketio_v5 import ParserV5
 from txsocketio.protocol.wires import wires_legacy, wires_v3, wires_v4
 from txsocketio.reasons import CLIENT_NAMESPACE_DISCONNECT, TRANSPORT_CLOSE
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class GenerationTable:
     def __init__(
         self,
         names: Iterable[str],
-        json: Any = None,
+        json: Codec | None = None,
         scripted: Iterable[str] = tuple(_BUILDERS),
         bounds: Bounds = UNBOUNDED,
     ) -> None:

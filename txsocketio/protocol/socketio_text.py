@@ -5,7 +5,7 @@ The grammar that Socket.IO protocols 4 and 5 share: ``type [count-] [/namespace,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import PacketError, UnencodableValue
 from txsocketio.interfaces import IJSON
@@ -24,6 +24,9 @@ from txsocketio.protocol.packet import (
     Packet,
 )
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
 
 _NONE: Final[list[bytes]] = []
 #: From EVENT to BINARY_EVENT and from ACK to BINARY_ACK.
@@ -55,7 +58,7 @@ class TextParser(ABC):
 
     def encode(self, packet: Packet) -> Parts:
         """
-        See IParser.
+        Encode a packet: its text, and its attachments after it.
         """
         kind, data = packet.type, packet.data
         if kind not in _BARE:
@@ -79,9 +82,9 @@ class TextParser(ABC):
         head = utf8(f"{kind}{mark}{_address(packet.namespace)}{'' if packet.id is None else packet.id}")
         return ((TEXT, head + text), *((BINARY, data) for data in attachments))
 
-    def encode_ack(self, namespace: str, id: int, args: list[Any]) -> bytes | None:
+    def encode_ack(self, namespace: str, id: int, args: list[Value]) -> bytes | None:
         """
-        See IParser.
+        Encode an acknowledgement that is a single text; None for what encode() must be asked for.
         """
         dumps = self._quick_dumps
         try:
@@ -93,14 +96,14 @@ class TextParser(ABC):
         return b"3%b,%d%b" % (namespace.encode(), id, text) if namespace else b"3%d%b" % (id, text)
 
     @abstractmethod
-    def encode_control(self, kind: int, namespace: str, content: Any) -> bytes:
+    def encode_control(self, kind: int, namespace: str, content: Value) -> bytes:
         """
         Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
         """
 
     def decode(self, text: str) -> tuple[Packet, int]:
         """
-        See IParser.
+        Decode the text of a packet, and say how many attachments must follow.
         """
         if text[:2] == "2[":
             return Packet(EVENT, "", None, checked_event(self._loads(text[1:]))), 0
@@ -117,7 +120,7 @@ class TextParser(ABC):
         namespace, data = self._payload(kind, path or "", text[match.end() :])
         return Packet(kind, "" if namespace == "/" else namespace, int(digits) if digits else None, data), count
 
-    def _payload(self, kind: int, namespace: str, text: str) -> tuple[str, Any]:
+    def _payload(self, kind: int, namespace: str, text: str) -> tuple[str, Value]:
         if kind == EVENT:
             return namespace, checked_event(self._loads(text))
         if kind == ACK:
@@ -130,19 +133,19 @@ class TextParser(ABC):
             raise PacketError("a disconnect with data")
         return namespace, None
 
-    def _list(self, text: str) -> list[Any]:
+    def _list(self, text: str) -> list[Value]:
         data = self._loads(text)
         if type(data) is not list:
             raise PacketError("the data is not a list")
         return data
 
     @abstractmethod
-    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
+    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Value]:
         """
         Decode what a CONNECT holds: the name of the namespace, and what the application gets as ``auth``.
         """
 
-    def _decode_error(self, text: str) -> dict[str, Any]:
+    def _decode_error(self, text: str) -> dict[str, Value]:
         data = self._loads(text)
         if type(data) is str:
             return {"message": data}
@@ -155,7 +158,7 @@ def _address(namespace: str) -> str:
     return f"{namespace}," if namespace else ""
 
 
-def refuse_bytes(item: object) -> Any:
+def refuse_bytes(item: object) -> Value:
     """
     Refuse a value that would need an attachment; for packets that take none.
 

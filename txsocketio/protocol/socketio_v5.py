@@ -4,7 +4,7 @@ Socket.IO protocol 5, spoken over Engine.IO 4: CONNECT carries a payload both wa
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
@@ -14,6 +14,9 @@ from txsocketio.protocol.packet import CONNECT_ERROR
 from txsocketio.protocol.socketio_text import TextParser, refuse_bytes
 from txsocketio.protocol.text import utf8
 
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
+
 
 @implementer(IRawParser)
 class ParserV5(TextParser):
@@ -21,7 +24,7 @@ class ParserV5(TextParser):
     Parse what clients 3.x and 4.x send, and write what they read.
     """
 
-    def encode_control(self, kind: int, namespace: str, content: Any) -> bytes:
+    def encode_control(self, kind: int, namespace: str, content: Value) -> bytes:
         """
         Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
         """
@@ -33,7 +36,7 @@ class ParserV5(TextParser):
             raise self._bounds.exceeded()
         return head + text
 
-    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
+    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Value]:
         if not text:
             return namespace, None
         data = self._loads(text)

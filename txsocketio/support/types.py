@@ -29,3 +29,5 @@ Value: TypeAlias = Any
 Arguments: TypeAlias = list[Any]
 #: A function of an application's, of any arguments.
 Function: TypeAlias = Callable[..., Any]
+#: What a wire makes of a message: bytes, several of them, or opcodes and payloads. Only its transport knows which.
+Rendered: TypeAlias = Any

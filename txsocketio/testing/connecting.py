@@ -5,7 +5,7 @@ Making clients, and the server that they need.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from twisted.internet.address import IPv4Address
@@ -20,20 +20,25 @@ from txsocketio.testing.connection import Connection
 from txsocketio.testing.network import TRANSPORTS, Network
 from txsocketio.transports.http.snapshot import HandshakeRequest
 
+if TYPE_CHECKING:
+    from txsocketio.interfaces import IHandshakeRequest
+    from txsocketio.namespace import BaseNamespace
+    from txsocketio.support.types import Value
+
 _networks: WeakKeyDictionary[SocketIOServer, Network] = WeakKeyDictionary()
 
 
 def connect(
-    namespaces: Any = None,
-    auth: Any = None,
+    namespaces: type[BaseNamespace] | Mapping[str, type[BaseNamespace]] | None = None,
+    auth: Value = None,
     *,
     namespace: str | None = None,
     server: SocketIOServer | None = None,
     clock: Clock | None = None,
-    request: Any = None,
+    request: IHandshakeRequest | None = None,
     generation: str | None = None,
     transport: str = "websocket",
-    **options: Any,
+    **options: Value,
 ) -> Deferred[Client]:
     """
     Connect a client to a server in memory, through the real session, codecs and dispatch.
@@ -99,13 +104,15 @@ def network_of(server: SocketIOServer) -> Network:
     return _networks[server]
 
 
-def _mapping(namespaces: Any) -> Any:
+def _mapping(
+    namespaces: type[BaseNamespace] | Mapping[str, type[BaseNamespace]] | None,
+) -> Mapping[str, type[BaseNamespace]] | None:
     if isinstance(namespaces, type):
         return {getattr(namespaces, "ns_name", None) or "/": namespaces}
     return namespaces
 
 
-def _choose(server: SocketIOServer, namespaces: Any, namespace: str | None) -> str:
+def _choose(server: SocketIOServer, namespaces: object, namespace: str | None) -> str:
     if namespace is not None:
         return namespace
     if isinstance(namespaces, type):

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from txsocketio.protocol.engineio import CLOSE, NOOP
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.answers import TEXT_PLAIN, PollAnswers
 from txsocketio.transports.http.exchange import Exchange
 from txsocketio.transports.polling.jsonp import Bare, Shape
-from txsocketio.transports.polling.transport import CLOSE, NOOP, PollingTransport
+from txsocketio.transports.polling.transport import PollingTransport
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
