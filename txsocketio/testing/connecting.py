@@ -5,7 +5,7 @@ Making clients, and the server that they need.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Unpack
 from weakref import WeakKeyDictionary
 
 from twisted.internet.address import IPv4Address
@@ -14,16 +14,15 @@ from twisted.internet.task import Clock
 
 from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import HandshakeError, UsageError
+from txsocketio.interfaces import ICluster, IHandshakeRequest
+from txsocketio.namespace import BaseNamespace
 from txsocketio.server.server import SocketIOServer
+from txsocketio.support.options import ServerOptions
+from txsocketio.support.types import Value
 from txsocketio.testing.client import Client, join
 from txsocketio.testing.connection import Connection
 from txsocketio.testing.network import TRANSPORTS, Network
 from txsocketio.transports.http.snapshot import HandshakeRequest
-
-if TYPE_CHECKING:
-    from txsocketio.interfaces import IHandshakeRequest
-    from txsocketio.namespace import BaseNamespace
-    from txsocketio.support.types import Value
 
 _networks: WeakKeyDictionary[SocketIOServer, Network] = WeakKeyDictionary()
 
@@ -35,10 +34,11 @@ def connect(
     namespace: str | None = None,
     server: SocketIOServer | None = None,
     clock: Clock | None = None,
+    adapter: ICluster | None = None,
     request: IHandshakeRequest | None = None,
     generation: str | None = None,
     transport: str = "websocket",
-    **options: Value,
+    **options: Unpack[ServerOptions],
 ) -> Deferred[Client]:
     """
     Connect a client to a server in memory, through the real session, codecs and dispatch.
@@ -58,6 +58,7 @@ def connect(
     :param namespace: the name to connect to, where there are several.
     :param server: a server to connect to, constructed with a task.Clock as its reactor; None for a new one.
     :param clock: the clock for a new server; None for a new clock.
+    :param adapter: an ICluster for a new server; None for this process alone.
     :param request: the handshake's HandshakeRequest (``txsocketio.transports.http.snapshot``), for headers, cookies and
         addresses; None for a plain one. ``allow_request`` is not asked: it belongs to HTTP.
     :param generation: which client to be: ``eio4``, ``eio3`` or ``legacy``; None for the newest that the server serves.
@@ -69,8 +70,8 @@ def connect(
     """
     if server is None:
         clock = Clock() if clock is None else clock
-        server = SocketIOServer(_mapping(namespaces), reactor=clock, **options)
-    elif clock is not None or options:
+        server = SocketIOServer(_mapping(namespaces), adapter=adapter, reactor=clock, **options)
+    elif clock is not None or adapter is not None or options:
         raise UsageError("a clock and options are for a new server; this one has its own")
     name = _choose(server, namespaces, namespace)
     if transport not in TRANSPORTS:
