@@ -4,11 +4,12 @@ gevent-socketio's mix-ins for namespaces: rooms, and events to everybody.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from txsocketio.core.handlers import ours
 from txsocketio.core.operators import broadcast_event
 from txsocketio.core.targets import Target, check_rooms
+from txsocketio.support.types import Value
 
 if TYPE_CHECKING:
     from txsocketio.core.member import Member
@@ -55,7 +56,7 @@ class RoomsMixin:
         )
         return rooms
 
-    def emit_to_room(self, room: Any, event: str, *args: Any) -> None:
+    def emit_to_room(self, room: Value, event: str, *args: Value) -> None:
         """
         Send an event to everyone in a room except this client, which need not be in it.
 
@@ -78,7 +79,7 @@ class BroadcastMixin:
     sid: str
     _member: Member
 
-    def broadcast_event(self, event: str, *args: Any) -> None:
+    def broadcast_event(self, event: str, *args: Value) -> None:
         """
         Send an event to everyone in this namespace, this client included.
 
@@ -89,7 +90,7 @@ class BroadcastMixin:
         """
         broadcast_event(self._member.mount, event, args)
 
-    def broadcast_event_not_me(self, event: str, *args: Any) -> None:
+    def broadcast_event_not_me(self, event: str, *args: Value) -> None:
         """
         Send an event to everyone in this namespace except this client.
 

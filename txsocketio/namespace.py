@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import cached_property, wraps
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from twisted.internet.defer import Deferred
 
@@ -140,7 +140,7 @@ class BaseNamespace:
 
     # What applications override.
 
-    def initialize(self) -> Any:
+    def initialize(self) -> Value:
         """
         Prepare the instance; override it in any class. There is no need to call ``super()``.
 
@@ -150,7 +150,7 @@ class BaseNamespace:
         :raises ConnectionRefused: refuses the client; so does any other exception, which is logged.
         """
 
-    def recv_connect(self) -> Any:
+    def recv_connect(self) -> Value:
         """
         Decide whether the client may join; override it. ``self.auth``, ``self.request`` and ``self.session`` are there.
 
@@ -161,7 +161,7 @@ class BaseNamespace:
         :raises ConnectionRefused: refuses the client; so does any other exception, which is logged.
         """
 
-    def recv_message(self, data: Value) -> Any:
+    def recv_message(self, data: Value) -> Value:
         """
         Take what a client sent with ``send()``, where the class has no ``on_message``; override it.
 
@@ -170,7 +170,7 @@ class BaseNamespace:
         """
         return NO_ACK
 
-    def recv_json(self, data: Value) -> Any:
+    def recv_json(self, data: Value) -> Value:
         """
         Take what a client sent with ``send()`` that is neither str nor bytes; override it.
 
@@ -179,7 +179,7 @@ class BaseNamespace:
         """
         return NO_ACK
 
-    def recv_error(self, *args: Any, **kwargs: Any) -> Any:
+    def recv_error(self, *args: Value, **kwargs: Value) -> Value:
         """
         Take an error packet, which only clients of 0.9 to 2.x can send; override it as ``recv_error(self)``, or with
         an argument called ``packet`` to see its dict view.
@@ -187,7 +187,7 @@ class BaseNamespace:
         :return: what is acknowledged.
         """
 
-    def recv_disconnect(self, *args: Any, **kwargs: Any) -> Any:
+    def recv_disconnect(self, *args: Value, **kwargs: Value) -> Value:
         """
         Learn that the client has left or is being disconnected; override it as ``recv_disconnect(self, reason)``, or
         without the argument. The reason is one of txsocketio.reasons.
@@ -212,7 +212,7 @@ class BaseNamespace:
 
     # Dispatching: the chain of gevent-socketio. A class that overrides none of it is dispatched to without it.
 
-    def process_packet(self, packet: dict[str, Any]) -> Value:
+    def process_packet(self, packet: dict[str, Value]) -> Value:
         """
         Dispatch a packet; overriding it replaces all dispatch of this class.
 
@@ -223,7 +223,7 @@ class BaseNamespace:
         """
         return dispatch.process_packet(self, packet)
 
-    def process_event(self, packet: dict[str, Any]) -> Value:
+    def process_event(self, packet: dict[str, Value]) -> Value:
         """
         Find the method for an event and call it; may be overridden.
 
@@ -232,7 +232,7 @@ class BaseNamespace:
         """
         return dispatch.process_event(self, packet)
 
-    def call_method_with_acl(self, method_name: str, packet: Mapping[str, Any], *args: Value) -> Value:
+    def call_method_with_acl(self, method_name: str, packet: Mapping[str, Value], *args: Value) -> Value:
         """
         Call a method if the access list allows it; may be overridden.
 
@@ -243,7 +243,7 @@ class BaseNamespace:
         """
         return dispatch.call_method_with_acl(self, method_name, packet, args)
 
-    def call_method(self, method_name: str, packet: Mapping[str, Any], *args: Value) -> Value:
+    def call_method(self, method_name: str, packet: Mapping[str, Value], *args: Value) -> Value:
         """
         Call a method without asking the access list; may be overridden.
 
@@ -276,7 +276,7 @@ class BaseNamespace:
         else:
             send_expecting(member, packet, callback)
 
-    def call(self, event: str, *args: Value, timeout: float | None = 60) -> Deferred[Any]:
+    def call(self, event: str, *args: Value, timeout: float | None = 60) -> Deferred[Value]:
         """
         Send an event and wait for the client's acknowledgement.
 
@@ -367,7 +367,7 @@ class BaseNamespace:
     # Access lists.
 
     @property
-    def allowed_methods(self) -> Any:
+    def allowed_methods(self) -> Value:
         """
         The Python names of the methods that events may reach, as a frozenset; None for all of them, empty for none.
 
@@ -376,10 +376,10 @@ class BaseNamespace:
         return self._member.allowed
 
     @allowed_methods.setter
-    def allowed_methods(self, granted: Any) -> None:
+    def allowed_methods(self, granted: Value) -> None:
         acl.set_allowed(self._member, granted)
 
-    def get_initial_acl(self) -> Any:
+    def get_initial_acl(self) -> Value:
         """
         Say what a client may call before anything else is granted; override it.
 
@@ -460,7 +460,7 @@ class BaseNamespace:
 
     # Logging in.
 
-    def login(self, credentials: ICredentials, *interfaces: InterfaceClass) -> Deferred[Any]:
+    def login(self, credentials: ICredentials, *interfaces: InterfaceClass) -> Deferred[Value]:
         """
         Log the client in through the server's portal.
 
@@ -495,7 +495,7 @@ class BaseNamespace:
     # Jobs, and the end.
 
     @property
-    def jobs(self) -> list[Deferred[Any]]:
+    def jobs(self) -> list[Deferred[Value]]:
         """
         The spawned jobs that have not finished.
         """
@@ -503,8 +503,8 @@ class BaseNamespace:
         return [] if jobs is None else list(jobs.spawned)
 
     def spawn(
-        self, job: Function | Coroutine[Any, Any, Any] | Deferred[Any], *args: Value, **kwargs: Value
-    ) -> Deferred[Any]:
+        self, job: Function | Coroutine[Value, Value, Value] | Deferred[Value], *args: Value, **kwargs: Value
+    ) -> Deferred[Value]:
         """
         Start a job that ends with this namespace: then it gets ``job_grace`` and is cancelled.
 
@@ -536,10 +536,10 @@ class BaseNamespace:
         lifecycle.disconnect(self._member, silent)
 
 
-def _once(cls: type, initialize: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _once(cls: type, initialize: Callable[[Value], Value]) -> Callable[[Value], Value]:
     # Also where a derived class calls super(), which would run it before the walk along the MRO comes by.
     @wraps(initialize)
-    def initialize_once(self: BaseNamespace) -> Any:
+    def initialize_once(self: BaseNamespace) -> Value:
         member = self._member
         if cls in member.initialized:
             return None

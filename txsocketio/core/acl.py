@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from zope.interface import Invalid, implementedBy
 from zope.interface.interface import InterfaceClass, Method
@@ -18,6 +18,7 @@ from zope.interface.verify import verifyClass
 
 from txsocketio.core.handlers import is_ours
 from txsocketio.errors import UsageError
+from txsocketio.support.types import Value
 
 if TYPE_CHECKING:
     from txsocketio.core.member import Member
@@ -30,12 +31,12 @@ _BY_NAME = object()
 Grants: TypeAlias = dict[str, set[object]]
 
 #: What an open namespace holds, which has not asked for its own.
-NO_GRANTS: Final[Any] = MappingProxyType({})
+NO_GRANTS: Final[Value] = MappingProxyType({})
 
 _HANDLER_PREFIXES = ("on_", "recv_")
 
 
-def set_allowed(member: Member, granted: Any) -> None:
+def set_allowed(member: Member, granted: Value) -> None:
     """
     Replace everything that was granted before.
 
@@ -53,7 +54,7 @@ def set_allowed(member: Member, granted: Any) -> None:
     _set_grants(member, grants)
 
 
-def add(member: Member, grant: Any) -> None:
+def add(member: Member, grant: Value) -> None:
     """
     Allow a method, or all methods of an Interface; see BaseNamespace.add_acl_method.
     """
@@ -62,7 +63,7 @@ def add(member: Member, grant: Any) -> None:
     _set_grants(member, member.grants)
 
 
-def remove(member: Member, grant: Any) -> None:
+def remove(member: Member, grant: Value) -> None:
     """
     Deny a method, or take back an Interface; see BaseNamespace.del_acl_method.
     """
@@ -79,7 +80,7 @@ def remove(member: Member, grant: Any) -> None:
     _set_grants(member, grants)
 
 
-def is_allowed(member: Member, grant: Any) -> bool:
+def is_allowed(member: Member, grant: Value) -> bool:
     """
     Tell whether a method, or all methods of an Interface, may be called; see BaseNamespace.is_method_allowed.
     """
@@ -114,7 +115,7 @@ def _require_restricted(member: Member, verb: str) -> None:
         )
 
 
-def _names_of(namespace: BaseNamespace, grant: Any) -> list[str]:
+def _names_of(namespace: BaseNamespace, grant: Value) -> list[str]:
     """
     Give the method names that a grant stands for.
 
@@ -142,7 +143,7 @@ def access_interfaces(cls: type) -> list[InterfaceClass]:
     :return: those of the Interfaces it declares, and of their bases, that have a method which is a handler, by its
         name (``on_*``, ``recv_*``) or by a decorator. Interfaces for anything else do not count.
     """
-    declared: Any = implementedBy(cls)  # type: ignore[no-untyped-call]
+    declared: Value = implementedBy(cls)  # type: ignore[no-untyped-call]
     return [
         interface
         for interface in declared.flattened()
@@ -178,7 +179,7 @@ def _leaves_all_open(cls: type) -> bool:
     return bool(definers) and is_ours(definers[0])
 
 
-def _each(granted: Any) -> Iterable[Any]:
+def _each(granted: Value) -> Iterable[Value]:
     if isinstance(granted, str | InterfaceClass):
         return (granted,)
     if not isinstance(granted, Iterable):
@@ -186,7 +187,7 @@ def _each(granted: Any) -> Iterable[Any]:
     return granted
 
 
-def _add(grants: Grants, grant: Any, names: Iterable[str]) -> None:
+def _add(grants: Grants, grant: Value, names: Iterable[str]) -> None:
     source = grant if isinstance(grant, InterfaceClass) else _BY_NAME
     for name in names:
         grants.setdefault(name, set()).add(source)
@@ -202,5 +203,5 @@ def _is_handler(cls: type, name: str) -> bool:
     return name.startswith(_HANDLER_PREFIXES) or hasattr(getattr(cls, name, None), "_event_names")
 
 
-def _name(thing: Any) -> str:
+def _name(thing: Value) -> str:
     return f"{thing.__module__}.{getattr(thing, '__qualname__', thing.__name__)}"

@@ -257,13 +257,13 @@ class MemoryAdapter:
 
     def fetch_sockets(self, target: Target, timeout: float = 0) -> Deferred[list[RemoteSocket]]:
         """
-        See IAdapter.
+        Describe the members that an operation is for; the answer is there at once.
         """
         return succeed(self.describe(target))
 
     def sockets_join(self, target: Target, rooms: Iterable[str]) -> None:
         """
-        See IAdapter.
+        Put the members that an operation is for in rooms.
         """
         for member in self.select(target):
             for room in rooms:
@@ -271,7 +271,7 @@ class MemoryAdapter:
 
     def sockets_leave(self, target: Target, rooms: Iterable[str]) -> None:
         """
-        See IAdapter.
+        Take the members that an operation is for out of rooms.
         """
         for member in self.select(target):
             for room in rooms:
@@ -279,14 +279,14 @@ class MemoryAdapter:
 
     def disconnect_sockets(self, target: Target, close: bool = False) -> None:
         """
-        See IAdapter.
+        Close the namespace, or the connection, of the members that an operation is for.
         """
         for member in self.select(target):
             guarded(self._complaints, member.socket.disconnect if close else member.disconnect)
 
     def all_rooms(self, timeout: float = 0) -> Deferred[frozenset[str]]:
         """
-        See IAdapter.
+        Give the names of the rooms that somebody here is in.
         """
         return succeed(frozenset(self.rooms))
 

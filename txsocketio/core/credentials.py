@@ -8,7 +8,7 @@ socket; it is logged out once, when the last of them closes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -33,7 +33,7 @@ class Login:
 
     __slots__ = ("_complaints", "avatar", "holders", "interface", "logout")
 
-    def __init__(self, complaints: FailureLog, interface: Any, avatar: Any, logout: Callable[[], Any]) -> None:
+    def __init__(self, complaints: FailureLog, interface: Value, avatar: Value, logout: Callable[[], Value]) -> None:
         """
         :param complaints: the server's, by which a logout that fails is logged.
         :param interface: that the realm has answered with.
@@ -58,7 +58,7 @@ class Login:
         log_failure(self._complaints, "logging out failed", failure)
 
 
-def log_in(member: Member, credentials: Any, interfaces: tuple[InterfaceClass, ...]) -> Deferred[Value]:
+def log_in(member: Member, credentials: Value, interfaces: tuple[InterfaceClass, ...]) -> Deferred[Value]:
     """
     Log a client in through the server's portal; see BaseNamespace.login.
     """
@@ -99,7 +99,7 @@ def log_out(member: Member) -> None:
         login.release()
 
 
-def _logged_in(result: tuple[Any, Any, Callable[[], Any]], member: Member, answer: Deferred[Value]) -> None:
+def _logged_in(result: tuple[Value, Value, Callable[[], Value]], member: Member, answer: Deferred[Value]) -> None:
     login = Login(member.socket.server.complaints, *result)
     if member.logged_out or answer.called:
         login.release()

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger, LogLevel
@@ -246,7 +246,7 @@ def _follow(member: Member, deferred: Deferred[Value], id: int | None, plain: bo
         jobs_of(member).started(deferred)
 
 
-def run_in_order(member: Member, *item: Any) -> None:
+def run_in_order(member: Member, *item: Value) -> None:
     """
     Run an event, or let it wait for the one that has not finished; for classes that are ``ordered``.
 
@@ -263,7 +263,7 @@ def run_in_order(member: Member, *item: Any) -> None:
         member.run(*item)
 
 
-def _run_queue(member: Member, queue: deque[tuple[Any, ...]]) -> Iterator[None]:
+def _run_queue(member: Member, queue: deque[tuple[Value, ...]]) -> Iterator[None]:
     while queue and not member.busy:
         member.run(*queue[0])
         # Counted off last: it may let the session read on, and what comes then belongs behind.
@@ -363,7 +363,7 @@ def invoke(member: Member, handler: Handler, args: Sequence[Value]) -> Value:
 # The hooks.
 
 
-def process_packet(namespace: BaseNamespace, packet: dict[str, Any]) -> Value:
+def process_packet(namespace: BaseNamespace, packet: dict[str, Value]) -> Value:
     """
     Dispatch a packet by its type; see BaseNamespace.process_packet.
     """
@@ -379,7 +379,7 @@ def process_packet(namespace: BaseNamespace, packet: dict[str, Any]) -> Value:
     return NO_ACK
 
 
-def process_event(namespace: BaseNamespace, packet: dict[str, Any]) -> Value:
+def process_event(namespace: BaseNamespace, packet: dict[str, Value]) -> Value:
     """
     Find the method for an event and have it called; see BaseNamespace.process_event.
     """
@@ -395,7 +395,7 @@ def process_event(namespace: BaseNamespace, packet: dict[str, Any]) -> Value:
 
 
 def call_method_with_acl(
-    namespace: BaseNamespace, method_name: str, packet: Mapping[str, Any], args: Sequence[Value]
+    namespace: BaseNamespace, method_name: str, packet: Mapping[str, Value], args: Sequence[Value]
 ) -> Value:
     """
     Have a method called if the access list allows it; see BaseNamespace.call_method_with_acl.
@@ -406,7 +406,9 @@ def call_method_with_acl(
     return namespace.call_method(method_name, packet, *args)
 
 
-def call_method(namespace: BaseNamespace, method_name: str, packet: Mapping[str, Any], args: Sequence[Value]) -> Value:
+def call_method(
+    namespace: BaseNamespace, method_name: str, packet: Mapping[str, Value], args: Sequence[Value]
+) -> Value:
     """
     Call a method without asking the access list; see BaseNamespace.call_method.
     """
@@ -424,7 +426,7 @@ def call_method(namespace: BaseNamespace, method_name: str, packet: Mapping[str,
     return invoke(member, handler, given)
 
 
-def _tell_of(namespace: BaseNamespace, fault: str, packet: Mapping[str, Any], count: int = 0) -> None:
+def _tell_of(namespace: BaseNamespace, fault: str, packet: Mapping[str, Value], count: int = 0) -> None:
     tell_fault(namespace._member, fault, packet.get("name", packet["type"]), packet.get("id"), count)
 
 

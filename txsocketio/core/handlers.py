@@ -8,13 +8,14 @@ import inspect
 import math
 from collections.abc import Callable, Iterator
 from types import FunctionType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from txsocketio.errors import ReservedEvent, UsageError
 from txsocketio.protocol.packet import RESERVED_EVENTS
+from txsocketio.support.types import Function, Value
 
 _Class = TypeVar("_Class")
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Function)
 
 
 class _NoAck:
@@ -99,7 +100,7 @@ def event(*names: str) -> Callable[[_Function], _Function]:
         raise UsageError('@event takes at least one name, as in @event("user:say")')
 
     def bind(method: _Function) -> _Function:
-        target: Any = _function_of(method)
+        target: Value = _function_of(method)
         target._event_names = (*getattr(target, "_event_names", ()), *names)
         return method
 
@@ -122,7 +123,7 @@ class Handler:
 
     __slots__ = ("catch_all", "function", "inherited", "least", "most", "name", "takes_more", "takes_packet")
 
-    def __init__(self, name: str, raw: Any, owner: Any) -> None:
+    def __init__(self, name: str, raw: Value, owner: Value) -> None:
         """
         :param name: the Python name.
         :param raw: the attribute as it stands in the class, before it is bound.
@@ -132,7 +133,7 @@ class Handler:
         self.catch_all = name == "on_any"
         self.inherited = False
         if isinstance(raw, FunctionType):
-            self.function: Callable[..., Any] = raw
+            self.function: Function = raw
             parameters = _parameters(raw)
             fits = bool(parameters) and parameters[0].kind is not inspect.Parameter.KEYWORD_ONLY
             if parameters and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
@@ -193,7 +194,7 @@ class HandlerTable:
         handler.inherited = definer(self._cls, name) in _OURS
         return handler
 
-    def find(self, instance: Any, data: list[Any]) -> Handler | None:
+    def find(self, instance: Value, data: list[Value]) -> Handler | None:
         """
         Find the handler of an event whose name ``events`` lacks.
 
@@ -211,7 +212,7 @@ class HandlerTable:
             return known
         return self.method(instance, f"on_{name}") or self.catch_all
 
-    def method(self, instance: Any, name: str) -> Handler | None:
+    def method(self, instance: Value, name: str) -> Handler | None:
         """
         Find a method by its Python name.
 
@@ -292,11 +293,11 @@ def definer(cls: type, name: str) -> type:
     return object
 
 
-def _function_of(raw: Any) -> Any:
+def _function_of(raw: Value) -> Value:
     return raw.__func__ if isinstance(raw, staticmethod | classmethod) else raw
 
 
-def _parameters(function: Any) -> list[inspect.Parameter]:
+def _parameters(function: Value) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

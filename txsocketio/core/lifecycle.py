@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -72,7 +72,7 @@ class Connecting:
         self._member = member
         self._packet = packet
         self._limit = member.socket.server.options.max_held_packets
-        self._incoming: deque[tuple[Any, ...]] | None = None
+        self._incoming: deque[tuple[Value, ...]] | None = None
         self._outgoing: list[IEncoded] | None = None
         self._bytes = 0
         self._deadline: IDelayedCall | None = None
@@ -154,7 +154,7 @@ class Connecting:
         self._outgoing.append(encoded)
         self._check(len(self._outgoing), size)
 
-    def hold_incoming(self, *item: Any) -> None:
+    def hold_incoming(self, *item: Value) -> None:
         """
         Keep an event until it may be dispatched.
 
@@ -223,7 +223,7 @@ class Connecting:
             member.take = lambda *item: waiting.append(item)
             session.serve(self._serve_held(waiting, run))
 
-    def _serve_held(self, waiting: deque[tuple[Any, ...]], run: Callable[..., None]) -> Iterator[None]:
+    def _serve_held(self, waiting: deque[tuple[Value, ...]], run: Callable[..., None]) -> Iterator[None]:
         member = self._member
         # Each handler may end it all.
         while waiting and member.namespace.close_reason is None:
@@ -254,7 +254,7 @@ class Connecting:
             jobs.started(deferred)
 
 
-async def _settled(result: Any) -> Any:
+async def _settled(result: Value) -> Value:
     waiting = as_deferred(result)
     return result if waiting is None else await waiting
 

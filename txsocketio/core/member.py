@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from zope.interface import implementer
 
@@ -18,6 +18,7 @@ from txsocketio.core.targets import RemoteSocket, describe_handshake
 from txsocketio.interfaces import IEncoded, IMember
 from txsocketio.protocol.packet import Packet
 from txsocketio.support.ids import new_id
+from txsocketio.support.types import Value
 
 if TYPE_CHECKING:
     from zope.interface.interface import InterfaceClass
@@ -135,7 +136,7 @@ class Member:
         self.jobs: Jobs | None = None
         self.ended = False
         self.busy = False
-        self.queue: deque[tuple[Any, ...]] | None = None
+        self.queue: deque[tuple[Value, ...]] | None = None
         self.initialized: frozenset[type] = frozenset()
         self.connect_bytes = 0
         self.last_rooms: frozenset[str] | None = None

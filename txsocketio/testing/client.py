@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionClosed
 
+from txsocketio.core.acks import as_arguments, as_value
 from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import AckDisconnected, ConnectionRefused, UsageError
 from txsocketio.protocol.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, JSON, MESSAGE, Packet
@@ -256,8 +257,7 @@ class Client:
         elif packet.type == ACK:
             answer = self._calls.pop(packet.id or 0, None)
             if answer is not None:
-                args = packet.data
-                answer.callback(None if not args else args[0] if len(args) == 1 else tuple(args))
+                answer.callback(as_value(packet.data))
         elif packet.type == CONNECT:
             self._accepted(packet.data)
         elif packet.type == CONNECT_ERROR:
@@ -306,7 +306,7 @@ class Client:
         self._unread.append(event)
 
     def _acknowledge(self, value: Value, number: int) -> None:
-        self._send(ACK, [] if value is None else list(value) if type(value) is tuple else [value], number)
+        self._send(ACK, as_arguments(value), number)
 
     def _disconnected(self, reason: str) -> None:
         if self.reason is not None:

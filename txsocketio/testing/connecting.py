@@ -5,7 +5,7 @@ Making clients, and the server that they need.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 from weakref import WeakKeyDictionary
 
 from twisted.internet.address import IPv4Address
@@ -23,11 +23,6 @@ from txsocketio.testing.client import Client, join
 from txsocketio.testing.connection import Connection
 from txsocketio.testing.network import TRANSPORTS, Network
 from txsocketio.transports.http.snapshot import HandshakeRequest
-
-if TYPE_CHECKING:
-    from txsocketio.interfaces import IHandshakeRequest
-    from txsocketio.namespace import BaseNamespace
-    from txsocketio.support.types import Value
 
 _networks: WeakKeyDictionary[SocketIOServer, Network] = WeakKeyDictionary()
 
