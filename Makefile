@@ -17,13 +17,18 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Where the tests leave the table of published clients, for the documentation to show.
 export TXSOCKETIO_INTEROP_TABLE := $(CURDIR)/docs/_build/clients.txt
 
+# The tests that need no server, no other process, no Node.js and no browser.
+UNIT := tests.core tests.engine tests.protocol tests.redis tests.server tests.support tests.testing tests.transports
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test trial types lint docs fuzz soak bench bench-quick bench-report bench-load clean
+.PHONY: help demo test unit test-versions trial types lint docs fuzz soak bench bench-quick bench-report bench-load clean
 
 help:
 	@echo 'make demo    a chat at http://127.0.0.1:$(PORT)/ (another port: make demo PORT=8081)'
 	@echo 'make test    every test and check'
+	@echo 'make unit    the tests that need no server, Node.js or browser, in about a minute'
+	@echo 'make test-versions  those with the oldest and newest versions of everything: docs/project/working.rst'
 	@echo 'make docs    the documentation, in docs/_build/html'
 	@echo 'make fuzz    mutated input for every decoder: make fuzz MINUTES=45 SEED=2'
 	@echo 'make soak    mixed clients for a long time: make soak MINUTES=45'
@@ -36,6 +41,14 @@ demo: $(VENV)/.installed
 		--namespaces=txsocketio.demo --static=txsocketio/demo/static
 
 test: trial types lint docs
+
+unit: $(VENV)/.dev
+	$(BIN)/trial $(TRIAL_OPTIONS) $(UNIT)
+
+# Under each Python that is here, or those named: make test-versions PYTHONS='python3.12 python3.13'
+# One kind alone: make test-versions VERSIONS_OPTIONS=--only=oldest
+test-versions: $(VENV)/.dev
+	$(BIN)/python -m tests.versions $(if $(PYTHONS),--pythons='$(PYTHONS)') $(VERSIONS_OPTIONS) $(UNIT)
 
 trial: $(VENV)/.dev $(JS)/node_modules/.stamp
 	$(BIN)/trial $(TRIAL_OPTIONS) tests
@@ -78,7 +91,7 @@ bench-load: $(BENCH)/.stamp
 
 clean:
 	rm -rf $(VENV) $(JS)/node_modules docs/_build build dist txsocketio.egg-info
-	rm -rf $(BENCH) benchmarks/node_modules benchmarks/build
+	rm -rf .versions $(BENCH) benchmarks/node_modules benchmarks/build
 	rm -rf tests/fuzz/findings _trial_temp* .mypy_cache .ruff_cache .hypothesis twisted/plugins/dropin.cache
 
 $(VENV)/.created:

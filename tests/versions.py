@@ -90,7 +90,7 @@ def run(place: Path, tests: list[str]) -> str:
     """
     Run tests in an environment, and give trial's last line.
     """
-    log = place.with_suffix(".log")
+    log = place.parent / f"{place.name}.log"
     command = [str(place / "bin" / "trial"), f"--temp-directory={place / 'trial'}", *tests]
     with log.open("w", encoding="utf-8") as output:
         subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False)
