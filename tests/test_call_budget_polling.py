@@ -14,11 +14,11 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from tests.limits.stack import Line
+from tests.transports.fast_kit import get, post
 from tests.transports.http_kit import Response
-from tests.transports.short_kit import get, post
 from txsocketio import BaseNamespace, SocketIOServer
 
-#: Of txsocketio by the short way.
+#: Of txsocketio by the fast path.
 SHORT = 83
 #: Of txsocketio through twisted.web.
 LONG = 78
@@ -84,4 +84,4 @@ class Polled(SynchronousTestCase):
     def test_through_twisted_web(self) -> None:
         entered = self.count(fast_polling=False)
         self.assertLessEqual(self.ours(entered), LONG, entered)
-        self.assertGreater(self.theirs(entered), 100, "no short way was taken")
+        self.assertGreater(self.theirs(entered), 100, "no fast path was taken")

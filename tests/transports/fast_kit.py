@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from tests.transports.http_kit import Server
-from txsocketio.transports.fastpath.channel import ShortChannel
+from txsocketio.transports.fastpath.channel import FastChannel
 
 POLL = "/socket.io/?EIO=4&transport=polling&t=Pq.x-1&sid={sid}"
 
@@ -55,7 +55,7 @@ class Line:
 
     @property
     def short(self) -> bool:
-        return isinstance(self.channel, ShortChannel)
+        return isinstance(self.channel, FastChannel)
 
     @property
     def parked(self) -> bool:
@@ -121,7 +121,7 @@ class Pair:
 
     def lines(self) -> list[Line]:
         """
-        Open a line to each; the first takes the short way.
+        Open a line to each; the first takes the fast path.
         """
         lines = [Line(server) for server in self.servers.values()]
         for line in lines:

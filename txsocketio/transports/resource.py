@@ -18,13 +18,12 @@ from txsocketio.engine.engine import Engine
 from txsocketio.engine.session import Session
 from txsocketio.errors import HandshakeError
 from txsocketio.protocol.generations import Generation
-from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.protocol.handshake import Attach, Open, Reject, RejectInShape, RequestFacts, Resume, TryUpgrade, decide
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.options import EngineOptions, make_options
 from txsocketio.transports.fastpath.adoption import Adoption, plain
-from txsocketio.transports.fastpath.handshake import ShortHandshake
+from txsocketio.transports.fastpath.handshake import FastHandshake
 from txsocketio.transports.http.allow_request import ask
-from txsocketio.transports.http.answers import PollAnswers, answer, answer_error, refuse, serve
 from txsocketio.transports.http.cookies import SessionCookie
 from txsocketio.transports.http.cors import (
     cors_headers,
@@ -35,9 +34,16 @@ from txsocketio.transports.http.cors import (
     screen,
     script_refusal,
 )
-from txsocketio.transports.http.exchange import WebExchange, add_header
-from txsocketio.transports.http.known import KnownSessions
-from txsocketio.transports.http.request import facts_of, only_text
+from txsocketio.transports.http.exchange import (
+    PollAnswers,
+    WebExchange,
+    add_header,
+    answer,
+    answer_error,
+    refuse,
+    serve,
+)
+from txsocketio.transports.http.request import SessionLookup, facts_of, only_text
 from txsocketio.transports.http.snapshot import HandshakeRequest
 from txsocketio.transports.legacy.paths import LegacyPaths
 from txsocketio.transports.polling.jsonp import Bare, Script
@@ -71,7 +77,7 @@ class EngineResource(Resource):
     :mod:`txsocketio.transports.http.site` says about big bodies.
 
     :ivar engine: the Engine with its sessions; ``engine.shutdown()`` closes them all.
-    :ivar short_handshake: opens WebSockets of connections that no site has seen yet.
+    :ivar fast_handshake: opens WebSockets of connections that no site has seen yet.
     """
 
     isLeaf = True
@@ -103,19 +109,19 @@ class EngineResource(Resource):
         self.engine = engine
         options = self._options = engine.options
         self._answers = PollAnswers(options, engine.complaints)
-        self._known = KnownSessions(engine)
+        self._known = SessionLookup(engine)
         self._adoption = Adoption(engine)
         self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock, engine.complaints, engine.round_robin)
-        self.short_handshake = ShortHandshake(engine, self._upgrades)
+        self.fast_handshake = FastHandshake(engine, self._upgrades)
         paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
         self._deciders: dict[type, Callable[..., int]] = {
             Open: self._open,
             Resume: self._resume,
-            Probe: self._probe,
+            TryUpgrade: self._probe,
             Reject: self._reject,
-            Enter: paths.enter,
-            Bar: paths.bar,
+            Attach: paths.attach,
+            RejectInShape: paths.reject,
         }
         #: By the transport that a session begins with: what opens it, and what says that it may not.
         self._openers: dict[str, tuple[Callable[..., int], Callable[..., int]]] = {
@@ -131,7 +137,7 @@ class EngineResource(Resource):
         :param take: called with the request, the session id that it names and a callable that refuses the request;
             returns what that returns, or NOT_DONE_YET when the request is answered in another way.
         """
-        for kind in (Reject, Bar):
+        for kind in (Reject, RejectInShape):
             self._deciders[kind] = partial(_offer, take, self._deciders[kind])
 
     @plain
@@ -183,25 +189,25 @@ class EngineResource(Resource):
         for name, value in headers:
             add_header(request, name, value)
 
-    def _reject(self, request: Any, facts: Facts, decision: Reject) -> int:
+    def _reject(self, request: Any, facts: RequestFacts, decision: Reject) -> int:
         return self._refuse(request, facts, decision.error)
 
-    def _refuse(self, request: Any, facts: Facts, error: HandshakeError) -> int:
+    def _refuse(self, request: Any, facts: RequestFacts, error: HandshakeError) -> int:
         # The application chooses the words of its own refusals.
         text = "refused a request (code {code}): {reason}"
         self.engine.complaints.info(_log, text, code=error.code, reason=error.message)
         return answer_error(request, error, facts.upgrade and request.clientproto.startswith(b"HTTP/1"))
 
-    def _resume(self, request: Any, facts: Facts, decision: Resume) -> int:
+    def _resume(self, request: Any, facts: RequestFacts, decision: Resume) -> int:
         transport = decision.session.transport
         generation = decision.session.generation
-        if generation.script_parameter in facts.query or transport._shape.readable:
+        if generation.script_parameter in facts.query or transport.encoding.readable:
             refusal = script_refusal(self._options, generation, request, self.engine.complaints)
             if refusal is not None:
                 return self._refuse(request, facts, refusal)
         return serve(request, transport.get, transport.post, self.engine.complaints)
 
-    def _probe(self, request: Any, facts: Facts, decision: Probe) -> int:
+    def _probe(self, request: Any, facts: RequestFacts, decision: TryUpgrade) -> int:
         session = decision.session
         if not origin_allowed(self._options, origin_of(request), request, self.engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
@@ -212,7 +218,7 @@ class EngineResource(Resource):
             only_text=only_text(facts.query),
         )
 
-    def _open(self, request: Any, facts: Facts, decision: Open) -> int:
+    def _open(self, request: Any, facts: RequestFacts, decision: Open) -> int:
         opener, deny = self._openers[decision.transport]
         snapshot = HandshakeRequest.from_request(request)
         origin, complaints = origin_of(request), self.engine.complaints
@@ -237,7 +243,9 @@ class EngineResource(Resource):
         ask(self._options.allow_request, snapshot, request, decided, self.engine.complaints)
         return NOT_DONE_YET
 
-    def _open_polling(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+    def _open_polling(
+        self, request: Any, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
+    ) -> int:
         index = facts.query.get("j")
         wants_text = index is not None or only_text(facts.query)
         transport = PollingTransport(
@@ -252,7 +260,7 @@ class EngineResource(Resource):
         transport.get(WebExchange(request))
         return NOT_DONE_YET
 
-    def _open_path(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+    def _open_path(self, request: Any, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest) -> int:
         session = self._begin(request, generation, self._paths.waiting(generation), snapshot)
         return self._paths.greet(request, facts, session)
 
@@ -262,7 +270,9 @@ class EngineResource(Resource):
             request.setHeader(b"Set-Cookie", self._cookie.header(session.sid))
         return session
 
-    def _open_websocket(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+    def _open_websocket(
+        self, request: Any, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
+    ) -> int:
         return self._upgrades.accept(
             request,
             generation,
@@ -286,8 +296,8 @@ def _offer(
     take: Callable[[Any, str, Callable[[], int]], int],
     refuse: Callable[..., int],
     request: Any,
-    facts: Facts,
-    decision: Reject | Bar,
+    facts: RequestFacts,
+    decision: Reject | RejectInShape,
 ) -> int:
     if decision.error.code != _UNKNOWN:
         return refuse(request, facts, decision)

@@ -1,5 +1,5 @@
 """
-Tests of txsocketio.transports.fastpath.adoption: whose connections take the short way of polls, and whose do not.
+Tests of txsocketio.transports.fastpath.adoption: whose connections take the fast path of polls, and whose do not.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from twisted.web.server import Request as SiteRequest
 from twisted.web.static import File
 from twisted.web.vhost import NameVirtualHost
 
+from tests.transports.fast_kit import Line, get, post
 from tests.transports.http_kit import Response, Server
-from tests.transports.short_kit import Line, get, post
 from tests.transports.websocket.test_secure import CERTIFICATE, Collector, Trusting
 from tests.transports.websocket_kit import Connection
 from txsocketio import SocketIOServer
@@ -139,7 +139,7 @@ class Adopted(Case):
         (sid,) = server.engine.sessions
         for _ in range(3):
             channel.dataReceived(post(b"6", target=f"/a/b.c?EIO=4&transport=polling&sid={sid}"))
-        self.assertEqual(type(channel._channel).__name__, "ShortChannel")
+        self.assertEqual(type(channel._channel).__name__, "FastChannel")
         self.assertEqual(transport.value().count(b"\r\n\r\nok"), 3)
         server.engine.shutdown()
 
@@ -336,7 +336,7 @@ class Wrapped(Case):
             def render(self, request: Any) -> Any:
                 return super().render(request)
 
-        for kind, expected in ((SocketIOResource, "ShortChannel"), (Own, "HTTPChannel")):
+        for kind, expected in ((SocketIOResource, "FastChannel"), (Own, "HTTPChannel")):
             clock = Clock()
             resource: Any = kind(reactor=clock)
             root = Resource()
@@ -382,7 +382,7 @@ class Wrapped(Case):
             answer = say(post(b"4" + text.encode()).replace(b"{sid}", sid.encode()))
             self.assertEqual(Response(answer).body, b"ok")
         self.assertEqual(server.listeners[0].events, ["a", "b", "c"])
-        self.assertEqual(type(tls.wrappedProtocol._channel).__name__, "ShortChannel")
+        self.assertEqual(type(tls.wrappedProtocol._channel).__name__, "FastChannel")
         self.assertEqual(say(get().replace(b"{sid}", sid.encode())), b"")
         server.listeners[0].session.send("d")
         self.assertEqual(Response(say(b"")).body, b"4d")

@@ -17,7 +17,7 @@ from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.reasons import FORCED_SERVER_CLOSE
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import PollAnswers
+from txsocketio.transports.http.exchange import PollAnswers
 from txsocketio.transports.polling.jsonp import Bare
 from txsocketio.transports.polling.transport import PollingTransport
 

@@ -1,9 +1,9 @@
 """
-When a connection may take the short way of polls: what must stand between it and the resource, which is nothing.
+When a connection may take the fast path of polls: what must stand between it and the resource, which is nothing.
 
 A channel is twisted.web's until a first poll has come by it, through whatever stands before the resource. Where that is
 nothing but plain resources in a plain site, no later poll on the same connection could fare otherwise, and the channel
-is made a ShortChannel. Anything that could have a say keeps its say: a site, request or resource class with methods of
+is made a FastChannel. Anything that could have a say keeps its say: a site, request or resource class with methods of
 its own, a wrapper, an access log of another format; and it is asked about with every poll whether it is still so.
 """
 
@@ -22,8 +22,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 from zope.interface import implementer
 
-from txsocketio.transports.fastpath.channel import ShortChannel
-from txsocketio.transports.fastpath.polls import ShortWay
+from txsocketio.transports.fastpath.channel import FastChannel
+from txsocketio.transports.fastpath.polls import FastPolls
 from txsocketio.transports.http.channel import BoundedChannel
 from txsocketio.transports.http.site import BoundedRequest
 
@@ -69,7 +69,7 @@ def plain(render: _Render) -> _Render:
 
 class Adoption:
     """
-    Let connections take the short way to one resource.
+    Let connections take the fast path to one resource.
     """
 
     __slots__ = ("_engine", "_ways")
@@ -79,12 +79,12 @@ class Adoption:
         :param engine: whose resource this is for.
         """
         self._engine = engine
-        #: None for a site in which there is no short way.
-        self._ways: WeakKeyDictionary[Site, ShortWay | None] = WeakKeyDictionary()
+        #: None for a site in which there is no fast path.
+        self._ways: WeakKeyDictionary[Site, FastPolls | None] = WeakKeyDictionary()
 
     def adopt(self, request: Any) -> None:
         """
-        Let the connection of a request take the short way from its next request on, if it may.
+        Let the connection of a request take the fast path from its next request on, if it may.
 
         :param request: twisted.web's, a poll that has reached the resource.
         """
@@ -99,9 +99,9 @@ class Adoption:
             fast = self._engine.options.fast_polling
             way = self._ways[site] = self._way_in(site, request) if fast else None
         if way is not None and way.leads_there(site) and channel.factory is site:
-            ShortChannel.become(channel, way)
+            FastChannel.become(channel, way)
 
-    def _way_in(self, site: Any, request: Any) -> ShortWay | None:
+    def _way_in(self, site: Any, request: Any) -> FastPolls | None:
         path = b"".join([b"/" + segment for segment in request.prepath])
         undisturbed = (
             _untouched(site, Site, "getResourceFor", "log")
@@ -120,7 +120,7 @@ class Adoption:
             target = getattr(target, "children", {}).get(segment)
         if not getattr(getattr(type(target), "render", None), "plain", False):
             return None
-        way = ShortWay(self._engine, target, request.prepath)
+        way = FastPolls(self._engine, target, request.prepath)
         return way if target.isLeaf and "render" not in vars(target) and way.leads_there(site) else None
 
 
@@ -144,15 +144,15 @@ def _is_plain_request(kind: type) -> bool:
 @cache
 def twisted_fits(kind: type = HTTPChannel) -> bool:
     """
-    Try out whether the installed Twisted keeps its state where ShortChannel looks for it.
+    Try out whether the installed Twisted keeps its state where FastChannel looks for it.
 
     :param kind: the class of its channels.
-    :return: whether ShortChannel can be used.
+    :return: whether FastChannel can be used.
     """
     try:
         return list(_walk(kind)) == _EXPECTED and hasattr(Site, "_logFile")
     except Exception:
-        # Whatever is wrong with it: then it is not what ShortChannel was written for.
+        # Whatever is wrong with it: then it is not what FastChannel was written for.
         return False
 
 

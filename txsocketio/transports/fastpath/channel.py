@@ -1,7 +1,7 @@
 """
-The HTTP channel that takes the short way where it can, and is twisted.web's everywhere else.
+The HTTP channel that takes the fast path where it can, and is twisted.web's everywhere else.
 
-While a poll of the short way waits, the channel is in the very state in which twisted.web leaves it while a request is
+While a poll of the fast path waits, the channel is in the very state in which twisted.web leaves it while a request is
 handled: what arrives then is kept, bounded and played back by twisted.web. This leans on a few private names of
 HTTPChannel; txsocketio.transports.fastpath.adoption tries them out.
 """
@@ -17,7 +17,8 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from txsocketio.support.steady import unwatched
-from txsocketio.transports.fastpath.polls import LONGEST_HEAD, Head, Logged, ShortWay, render_answer
+from txsocketio.transports.fastpath.head import LONGEST_HEAD
+from txsocketio.transports.fastpath.polls import FastPolls, Logged, PollTerms, render_answer
 from txsocketio.transports.http.channel import BoundedChannel
 from txsocketio.transports.http.exchange import Exchange, Extra
 
@@ -32,27 +33,27 @@ _FAILED: Final = (
 _log = Logger()
 
 
-class ShortExchange:
+class FastExchange:
     """
-    One request of the short way; see txsocketio.transports.http.exchange.
+    One request of the fast path; see txsocketio.transports.http.exchange.
 
     :ivar method: the method.
     """
 
-    __slots__ = ("_body", "_channel", "_head", "_lost", "_uri", "method")
+    __slots__ = ("_body", "_channel", "_lost", "_terms", "_uri", "method")
 
-    def __init__(self, channel: ShortChannel, method: bytes, uri: bytes, head: Head, body: bytes) -> None:
+    def __init__(self, channel: FastChannel, method: bytes, uri: bytes, terms: PollTerms, body: bytes) -> None:
         """
         :param channel: where the answer goes.
         :param method: see the class.
         :param uri: the target.
-        :param head: what the request said.
+        :param terms: what the request asks for.
         :param body: its body.
         """
         self.method = method
-        self._channel: ShortChannel | None = channel
+        self._channel: FastChannel | None = channel
         self._uri = uri
-        self._head = head
+        self._terms = terms
         self._body = body
         self._lost: Callable[[Exchange], None] | None = None
 
@@ -66,13 +67,13 @@ class ShortExchange:
         """
         See Exchange.
         """
-        return self._head.content_type
+        return self._terms.content_type
 
     def accepted_codings(self) -> bytes | None:
         """
         See Exchange.
         """
-        return self._head.codings
+        return self._terms.codings
 
     def answer(self, status: int, body: bytes = b"", content_type: bytes | None = None, extra: Extra = ()) -> None:
         """
@@ -81,11 +82,11 @@ class ShortExchange:
         channel, self._channel = self._channel, None
         if channel is not None:
             self._lost = None
-            head = self._head
-            channel.transport.write(render_answer(status, body, content_type, head, extra))
+            terms = self._terms
+            channel.transport.write(render_answer(status, body, content_type, terms, extra))
             if channel.factory._logFile is not None:
                 peer = channel.getPeer()
-                channel.factory.log(Logged(self.method, self._uri, status, len(body), head.logged, peer))
+                channel.factory.log(Logged(self.method, self._uri, status, len(body), terms.logged, peer))
             channel.finish(self)
 
     def watch(self, lost: Callable[[Exchange], None]) -> None:
@@ -107,21 +108,21 @@ class ShortExchange:
             lost(self)
 
 
-class ShortChannel(HTTPChannel):
+class FastChannel(HTTPChannel):
     """
     Hand polls to their transports, and everything else to twisted.web.
 
-    :ivar way: recognises them.
+    :ivar polls: recognises them.
     """
 
-    way: ShortWay
+    polls: FastPolls
     transport: Any
     site: Any
     timeOut: float | None  # type: ignore[assignment]
 
     _HTTPChannel__first_line: int
-    _get_head: Head | None = None
-    _post_head: Head | None = None
+    _get_terms: PollTerms | None = None
+    _post_terms: PollTerms | None = None
     #: A POST whose body has not come whole, and how long it will be.
     _partial: bytearray | None = None
     _missing = 0
@@ -134,15 +135,15 @@ class ShortChannel(HTTPChannel):
     _seconds: Callable[[], float]
 
     @classmethod
-    def become(cls, channel: Any, way: ShortWay) -> None:
+    def become(cls, channel: Any, polls: FastPolls) -> None:
         """
-        Make a channel of twisted.web's take the short way.
+        Make a channel of twisted.web's take the fast path.
 
         :param channel: whose request is being handled: its deadline is suspended.
-        :param way: see the class.
+        :param polls: see the class.
         """
-        channel.__class__ = BoundedShortChannel if isinstance(channel, BoundedChannel) else cls
-        channel.way = way
+        channel.__class__ = BoundedFastChannel if isinstance(channel, BoundedChannel) else cls
+        channel.polls = polls
         clock = unwatched(channel.site.reactor)
         channel._seconds, channel.callLater = clock.seconds, clock.callLater
 
@@ -160,7 +161,7 @@ class ShortChannel(HTTPChannel):
                 return
             data = bytes(self._partial)
             self._partial = None
-            self.way.unfinished.stop(self)
+            self.polls.unfinished.stop(self)
         between_requests = (
             not self.requests
             and not self._buffer
@@ -173,9 +174,9 @@ class ShortChannel(HTTPChannel):
             super().dataReceived(data)
 
     def _taken(self, data: bytes) -> bool:
-        way = self.way
-        first = way.match(data)
-        transport = way.transport_of(first[3]) if first is not None and way.leads_there(self.site) else None
+        polls = self.polls
+        first = polls.match(data)
+        transport = polls.transport_of(first[3]) if first is not None and polls.leads_there(self.site) else None
         if first is None or transport is None:
             return False
         start = first.end()
@@ -183,35 +184,35 @@ class ShortChannel(HTTPChannel):
         if not start <= end <= LONGEST_HEAD:
             return False
         method = first[1]
-        head = self._get_head if method == b"GET" else self._post_head
-        if head is None or head.fields != data[start:end]:
-            head = self._read_head(method, data, start, end)
-            if head is None:
+        terms = self._get_terms if method == b"GET" else self._post_terms
+        if terms is None or terms.fields != data[start:end]:
+            terms = self._read_terms(method, data[start:end])
+            if terms is None:
                 return False
         body = data[end + 2 :]
-        if len(body) == head.length:
-            self._hand_over(transport, ShortExchange(self, method, first[2], head, body))
+        if len(body) == terms.length:
+            self._hand_over(transport, FastExchange(self, method, first[2], terms, body))
             return True
-        if len(body) > head.length:
+        if len(body) > terms.length:
             return False
         self._partial = bytearray(data)
-        self._missing = head.length - len(body)
+        self._missing = terms.length - len(body)
         self._addressee = transport
-        self.way.unfinished.start(self)
+        self.polls.unfinished.start(self)
         self.resetTimeout()
         return True
 
-    def _read_head(self, method: bytes, data: bytes, start: int, end: int) -> Head | None:
-        head = self.way.head_of(method, data, start, end, self.isSecure)
-        if head is not None:
+    def _read_terms(self, method: bytes, lines: bytes) -> PollTerms | None:
+        terms = self.polls.terms_of(method, lines, self.isSecure())
+        if terms is not None:
             # What a client says it says again with every poll.
             if method == b"GET":
-                self._get_head = head
+                self._get_terms = terms
             else:
-                self._post_head = head
-        return head
+                self._post_terms = terms
+        return terms
 
-    def _hand_over(self, transport: Any, exchange: ShortExchange) -> None:
+    def _hand_over(self, transport: Any, exchange: FastExchange) -> None:
         # What HTTPChannel.allContentReceived() does.
         self.requests.append(exchange)
         self._handlingRequest = True
@@ -221,7 +222,7 @@ class ShortChannel(HTTPChannel):
         try:
             (transport.get if exchange.method == b"GET" else transport.post)(exchange)
         except Exception:
-            self.way.complaints.failure(_log, "handling a poll failed")
+            self.polls.complaints.failure(_log, "handling a poll failed")
             exchange.answer(500, *_FAILED)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -233,7 +234,7 @@ class ShortChannel(HTTPChannel):
         super().connectionLost(reason)
         if self._partial is not None:
             self._partial = None
-            self.way.unfinished.stop(self)
+            self.polls.unfinished.stop(self)
             if getattr(self.site, "engine_resource", None) is not None:
                 # Elsewhere a POST that goes the long way could not be noticed.
                 self._addressee.abort()
@@ -244,7 +245,7 @@ class ShortChannel(HTTPChannel):
         """
         self.timeoutConnection()
 
-    def finish(self, exchange: ShortExchange) -> None:
+    def finish(self, exchange: FastExchange) -> None:
         """
         Be ready for the next request.
 
@@ -310,7 +311,7 @@ class ShortChannel(HTTPChannel):
             self.timeoutConnection()
 
 
-class BoundedShortChannel(ShortChannel, BoundedChannel):
+class BoundedFastChannel(FastChannel, BoundedChannel):
     """
     Do so in our own site.
     """

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 from twisted.web.http_headers import Headers
 
-from txsocketio.transports.http.answers import headers_before
+from txsocketio.transports.http.exchange import headers_before
 from txsocketio.transports.http.request import has_token
 
 if TYPE_CHECKING:

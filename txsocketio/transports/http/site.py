@@ -28,13 +28,12 @@ from txsocketio.engine.complaints import LOG_INTERVAL, UNLIMITED, Complaints, Re
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.options import time_for
 from txsocketio.support.steady import unwatched
-from txsocketio.transports.fastpath.front_door import FrontDoor
-from txsocketio.transports.http.answers import headers_before
+from txsocketio.transports.fastpath.handshake import ProtocolSniffer
 from txsocketio.transports.http.channel import BoundedChannel, bound
-from txsocketio.transports.http.exchange import essence
+from txsocketio.transports.http.exchange import essence, headers_before
 
 if TYPE_CHECKING:
-    from txsocketio.transports.fastpath.handshake import ShortHandshake
+    from txsocketio.transports.fastpath.handshake import FastHandshake
     from txsocketio.transports.resource import EngineResource
 
 #: Seconds in which a refused body is still swallowed, so that closing does not destroy the answer on its way.
@@ -273,7 +272,7 @@ class BoundedSite(Site):
         body_limit: int = 1_000_000,
         bounded_path: bytes | None = None,
         timeout: float | None = None,
-        handshake: ShortHandshake | None = None,
+        handshake: FastHandshake | None = None,
         engine: EngineResource | None = None,
         engine_path: bytes | None = None,
         complaints: Complaints | None = None,
@@ -309,7 +308,7 @@ class BoundedSite(Site):
         self._handshake = handshake
         self.engine_resource = engine
         patience: Any = time_for(body_limit) if engine is None else engine.engine.options.request_timeout
-        self._silent: Deadlines[FrontDoor] = Deadlines(self._clock, self.timeOut or 60.0, FrontDoor.expire)
+        self._silent: Deadlines[ProtocolSniffer] = Deadlines(self._clock, self.timeOut or 60.0, ProtocolSniffer.expire)
         self._unfinished: Deadlines[BoundedChannel] = Deadlines(self._clock, patience, BoundedChannel.expire)
         self.unfinished_streams: Deadlines[BoundedRequest] = Deadlines(self._clock, patience, BoundedRequest.expire)
 
@@ -325,7 +324,7 @@ class BoundedSite(Site):
         """
         if self._handshake is None:
             return self._build_channel(addr)
-        return FrontDoor(self._handshake.take, self._build_channel, addr, self._silent, self._complaints)
+        return ProtocolSniffer(self._handshake.take, self._build_channel, addr, self._silent, self._complaints)
 
     def _build_channel(self, addr: Any) -> Any:
         protocol = super().buildProtocol(addr)

@@ -15,9 +15,9 @@ from txsocketio.interfaces import ITransport
 from txsocketio.protocol.jsonp import wrap_htmlfile
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import begin_stream, drop_connection
+from txsocketio.transports.http.exchange import begin_stream, drop_connection
 from txsocketio.transports.legacy.polling import THANKS
-from txsocketio.transports.polling.posts import Uploads
+from txsocketio.transports.polling.posts import PostReceiver
 from txsocketio.transports.stream import Stream
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ FORMS: Final = {
 
 
 @implementer(ITransport)
-class StreamTransport(Stream, Uploads):
+class StreamTransport(Stream, PostReceiver):
     """
     Carry one session down an answer that does not end, and up POSTs.
 

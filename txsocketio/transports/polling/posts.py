@@ -17,9 +17,8 @@ from txsocketio.errors import HandshakeError, PayloadTooLarge, ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.options import EngineOptions
 from txsocketio.support.slices import LOOK_EVERY
-from txsocketio.transports.http.answers import TEXT_HTML, deny
-from txsocketio.transports.http.exchange import Exchange
-from txsocketio.transports.polling.jsonp import Shape
+from txsocketio.transports.http.exchange import TEXT_HTML, Exchange, deny
+from txsocketio.transports.polling.jsonp import PollEncoding
 
 if TYPE_CHECKING:
     from txsocketio.protocol.generations import Generation
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
-class Uploads:
+class PostReceiver:
     """
     Be the part of a transport that takes POSTs.
 
@@ -53,12 +52,12 @@ class Uploads:
         self._post: Exchange | None = None
         self._held = self._feeding = self._gone = False
 
-    def take_post(self, exchange: Exchange, shape: Shape) -> None:
+    def take_post(self, exchange: Exchange, encoding: PollEncoding) -> None:
         """
         Take a POST: give its packets to the session, then answer it.
 
         :param exchange: a POST.
-        :param shape: what is wrapped around the payload.
+        :param encoding: what is wrapped around the payload.
         """
         if self._gone:
             deny(exchange, HandshakeError(1))
@@ -72,7 +71,7 @@ class Uploads:
             exchange.answer(413)
             return
         try:
-            packets = self._decode(shape.read(body), exchange.content_type())
+            packets = self._decode(encoding.read(body), exchange.content_type())
         except ProtocolError as error:
             # Its text: an observer that keeps events would keep the session by the exception's traceback.
             sid, text = self.receiver.sid[:6], "session {sid} ends: its client posted {reason}"
@@ -119,7 +118,7 @@ class Uploads:
         if len(packets) > LOOK_EVERY:
             receiver.receive_all(packets)
         else:
-            # The short way for the few packets that a POST nearly always has.
+            # The fast path for the few packets that a POST nearly always has.
             for packet in packets:
                 if isinstance(packet, str):
                     receiver.receive_text(packet)

@@ -17,10 +17,9 @@ from txsocketio.errors import HandshakeError
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import PollAnswers, deny
-from txsocketio.transports.http.exchange import Exchange
-from txsocketio.transports.polling.jsonp import Shape
-from txsocketio.transports.polling.posts import Uploads
+from txsocketio.transports.http.exchange import Exchange, PollAnswers, deny
+from txsocketio.transports.polling.jsonp import PollEncoding
+from txsocketio.transports.polling.posts import PostReceiver
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -33,12 +32,14 @@ NOOP: Final = 6
 
 
 @implementer(ITransport)
-class PollingTransport(Uploads):
+class PollingTransport(PostReceiver):
     """
     Carry one session over GETs and POSTs.
+
+    :ivar encoding: what is wrapped around payloads.
     """
 
-    __slots__ = ("_answers", "_clock", "_closing", "_container", "_flush_due", "_poll", "_shape", "wire")
+    __slots__ = ("_answers", "_clock", "_closing", "_container", "_flush_due", "_poll", "encoding", "wire")
 
     name = "polling"
     streaming = False
@@ -47,7 +48,7 @@ class PollingTransport(Uploads):
         self,
         generation: Generation,
         container: str,
-        shape: Shape,
+        encoding: PollEncoding,
         options: EngineOptions,
         answers: PollAnswers,
         clock: IReactorTime,
@@ -55,7 +56,7 @@ class PollingTransport(Uploads):
         """
         :param generation: what the client speaks.
         :param container: which of its wires to begin with.
-        :param shape: what is wrapped around payloads.
+        :param encoding: what is wrapped around payloads.
         :param options: the engine's.
         :param answers: writes the answers of polls.
         :param clock: joins what one reactor turn sends.
@@ -63,7 +64,7 @@ class PollingTransport(Uploads):
         super().__init__(generation, options, answers.complaints)
         self.wire: IWire = generation.wires[container]
         self._container = container
-        self._shape = shape
+        self.encoding = encoding
         self._answers = answers
         self._clock = clock
         self._poll: Any = None
@@ -97,7 +98,7 @@ class PollingTransport(Uploads):
 
         :param exchange: a POST.
         """
-        self.take_post(exchange, self._shape)
+        self.take_post(exchange, self.encoding)
 
     # ITransport.
 
@@ -122,7 +123,7 @@ class PollingTransport(Uploads):
         """
         if self._poll is not None and not self._flush_due:
             self._flush_due = True
-            self._answers.turn.add(self, self._clock)
+            self._answers.end_of_turn.add(self, self._clock)
 
     def noop(self) -> None:
         """
@@ -183,7 +184,7 @@ class PollingTransport(Uploads):
         if self._flush_due:
             self._cancel_flush()
         body = self.wire.join(pieces)
-        self._answers.send(exchange, *self._shape.wrap(body, self.wire.content_type_of(body)))
+        self._answers.send(exchange, *self.encoding.wrap(body, self.wire.content_type_of(body)))
 
     def _poll_lost(self, exchange: Exchange) -> None:
         if self._poll is exchange:
@@ -205,4 +206,4 @@ class PollingTransport(Uploads):
     def _cancel_flush(self) -> None:
         if self._flush_due:
             self._flush_due = False
-            self._answers.turn.discard(self)
+            self._answers.end_of_turn.discard(self)

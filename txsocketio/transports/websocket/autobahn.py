@@ -20,7 +20,7 @@ from txsocketio.errors import ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.slices import RoundRobin, Slice
-from txsocketio.transports.websocket.output import Joint, Output, discard, pauses
+from txsocketio.transports.websocket.output import Output, WriteBatch, discard, pauses
 
 _log = Logger()
 
@@ -89,7 +89,7 @@ def lean_options(clock: IReactorTime, limit: int, complaints: Complaints = UNLIM
     options = {name: getattr(factory, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
     # A function would become a method; the handshake, which asks for it, is not Autobahn's here.
     del options["perMessageCompressionAccept"]
-    return {**options, "factory": factory, "_joint": Joint(clock, complaints), "_complaints": complaints}
+    return {**options, "factory": factory, "_write_batch": WriteBatch(clock, complaints), "_complaints": complaints}
 
 
 class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]

@@ -65,7 +65,7 @@ def is_plain(transport: Any) -> bool:
     )
 
 
-class Joint:
+class WriteBatch:
     """
     Send what all connections of one server have joined outside of reads, when the reactor comes by next.
 
@@ -135,7 +135,7 @@ class Output:
     writable = True
 
     _write: Any
-    _joint: Joint
+    _write_batch: WriteBatch
     _socket: Any = None
     #: Bytes that are known to be in Twisted's buffer.
     _behind = 0
@@ -172,7 +172,7 @@ class Output:
     def _join(self, data: bytes) -> None:
         pieces = self._pieces
         if not pieces:
-            self._joint.add(self)
+            self._write_batch.add(self)
         pieces.append(data)
         if len(pieces) > _MOST_FRAMES or len(data) > _LONG_FRAME:
             self.flush()

@@ -100,7 +100,7 @@ class WebSocketTransport(Stream, LeanParser):
 
 class WebSocketUpgrades:
     """
-    Turn requests into WebSockets, all with the same options.
+    EndOfTurn requests into WebSockets, all with the same options.
     """
 
     def __init__(
