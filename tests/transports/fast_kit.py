@@ -55,7 +55,7 @@ class Line:
 
     @property
     def short(self) -> bool:
-        return isinstance(self.channel, FastChannel)
+        return isinstance(self.channel, FastChannel) and self.channel.polls is not None
 
     @property
     def parked(self) -> bool:

@@ -30,7 +30,7 @@ from tests.transports.websocket_kit import Connection
 from txsocketio import SocketIOServer
 from txsocketio.server.resource import SocketIOResource
 from txsocketio.server.service import PathResource
-from txsocketio.transports.fastpath import adoption
+from txsocketio.transports import self_test
 from txsocketio.transports.http.site import BoundedRequest, BoundedSite
 from txsocketio.transports.resource import EngineResource
 
@@ -389,30 +389,15 @@ class Wrapped(Case):
         near.lose()
 
 
-class Contract(Case):
-    def test_the_installed_twisted_fits(self) -> None:
-        self.assertTrue(adoption.twisted_fits())
-
-    def test_a_twisted_that_keeps_its_state_elsewhere_is_found_out(self) -> None:
-        class Renamed(HTTPChannel):
-            _dataBuffer = property(lambda self: [], lambda self, value: None)  # type: ignore[assignment]
-
-        class Gone(HTTPChannel):
-            def setRawMode(self) -> None:
-                raise AttributeError("setRawMode")
-
-        class Deadline(HTTPChannel):
-            def requestDone(self, request: Any) -> None:
-                super().requestDone(request)
-                self._savedTimeOut = None
-
-        for broken in (Renamed, Gone, Deadline):
-            self.assertFalse(adoption.twisted_fits(broken), broken)
+class Unknown(Case):
+    """
+    A Twisted that keeps its state elsewhere.
+    """
 
     def test_with_such_a_twisted_the_long_way_is_taken_and_said_so(self) -> None:
-        self.patch(adoption, "_EXPECTED", [])
-        adoption.twisted_fits.cache_clear()
-        self.addCleanup(adoption.twisted_fits.cache_clear)
+        self.patch(self_test, "_EXPECTED", [])
+        self_test.channel_fits.cache_clear()
+        self.addCleanup(self_test.channel_fits.cache_clear)
         lines: list[Any] = []
         globalLogPublisher.addObserver(lines.append)
         self.addCleanup(globalLogPublisher.removeObserver, lines.append)

@@ -3,27 +3,26 @@ The HTTP channel that takes the fast path where it can, and is twisted.web's eve
 
 While a poll of the fast path waits, the channel is in the very state in which twisted.web leaves it while a request is
 handled: what arrives then is kept, bounded and played back by twisted.web. This leans on a few private names of
-HTTPChannel; txsocketio.transports.fastpath.adoption tries them out.
+HTTPChannel; txsocketio.transports.self_test tries them out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
-from txsocketio.support.steady import unwatched
 from txsocketio.transports.fastpath.head import LONGEST_HEAD
 from txsocketio.transports.fastpath.polls import FastPolls, Logged, PollTerms, render_answer
 from txsocketio.transports.http.channel import BoundedChannel
 from txsocketio.transports.http.exchange import Exchange, Extra
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 _FAILED: Final = (
     b"<html><head><title>Processing Failed</title></head><body><b>Processing Failed</b></body></html>",
@@ -112,10 +111,10 @@ class FastChannel(HTTPChannel):
     """
     Hand polls to their transports, and everything else to twisted.web.
 
-    :ivar polls: recognises them.
+    :ivar polls: recognises them, or None where it is not known where they go.
     """
 
-    polls: FastPolls
+    polls: FastPolls | None = None
     transport: Any
     site: Any
     timeOut: float | None  # type: ignore[assignment]
@@ -135,17 +134,23 @@ class FastChannel(HTTPChannel):
     _seconds: Callable[[], float]
 
     @classmethod
-    def become(cls, channel: Any, polls: FastPolls) -> None:
+    def become(cls, channel: HTTPChannel, clock: IReactorTime) -> None:
         """
-        Make a channel of twisted.web's take the fast path.
+        Make a channel of twisted.web's one of these.
 
         :param channel: whose request is being handled: its deadline is suspended.
-        :param polls: see the class.
+        :param clock: for its deadlines.
         """
-        channel.__class__ = BoundedFastChannel if isinstance(channel, BoundedChannel) else cls
-        channel.polls = polls
-        clock = unwatched(channel.site.reactor)
-        channel._seconds, channel.callLater = clock.seconds, clock.callLater
+        channel.__class__ = cls
+        cast(FastChannel, channel).use(clock)
+
+    def use(self, clock: IReactorTime) -> None:
+        """
+        Set the clock of the deadlines; nothing else may have happened since the last was set, or none was.
+
+        :param clock: the clock.
+        """
+        self._seconds, self.callLater = clock.seconds, clock.callLater
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -153,6 +158,10 @@ class FastChannel(HTTPChannel):
 
         :param data: any part of the stream.
         """
+        polls = self.polls
+        if polls is None:
+            super().dataReceived(data)
+            return
         if self._partial is not None:
             self._partial += data
             self._missing -= len(data)
@@ -161,7 +170,7 @@ class FastChannel(HTTPChannel):
                 return
             data = bytes(self._partial)
             self._partial = None
-            self.polls.unfinished.stop(self)
+            polls.unfinished.stop(self)
         between_requests = (
             not self.requests
             and not self._buffer
@@ -170,11 +179,10 @@ class FastChannel(HTTPChannel):
             and self.persistent
             and not self.transport.disconnecting
         )
-        if not between_requests or not self._taken(data):
+        if not between_requests or not self._taken(polls, data):
             super().dataReceived(data)
 
-    def _taken(self, data: bytes) -> bool:
-        polls = self.polls
+    def _taken(self, polls: FastPolls, data: bytes) -> bool:
         first = polls.match(data)
         transport = polls.transport_of(first[3]) if first is not None and polls.leads_there(self.site) else None
         if first is None or transport is None:
@@ -186,24 +194,24 @@ class FastChannel(HTTPChannel):
         method = first[1]
         terms = self._get_terms if method == b"GET" else self._post_terms
         if terms is None or terms.fields != data[start:end]:
-            terms = self._read_terms(method, data[start:end])
+            terms = self._read_terms(polls, method, data[start:end])
             if terms is None:
                 return False
         body = data[end + 2 :]
         if len(body) == terms.length:
-            self._hand_over(transport, FastExchange(self, method, first[2], terms, body))
+            self._hand_over(polls, transport, FastExchange(self, method, first[2], terms, body))
             return True
         if len(body) > terms.length:
             return False
         self._partial = bytearray(data)
         self._missing = terms.length - len(body)
         self._addressee = transport
-        self.polls.unfinished.start(self)
+        polls.unfinished.start(self)
         self.resetTimeout()
         return True
 
-    def _read_terms(self, method: bytes, lines: bytes) -> PollTerms | None:
-        terms = self.polls.terms_of(method, lines, self.isSecure())
+    def _read_terms(self, polls: FastPolls, method: bytes, lines: bytes) -> PollTerms | None:
+        terms = polls.terms_of(method, lines, self.isSecure())
         if terms is not None:
             # What a client says it says again with every poll.
             if method == b"GET":
@@ -212,7 +220,7 @@ class FastChannel(HTTPChannel):
                 self._post_terms = terms
         return terms
 
-    def _hand_over(self, transport: Any, exchange: FastExchange) -> None:
+    def _hand_over(self, polls: FastPolls, transport: Any, exchange: FastExchange) -> None:
         # What HTTPChannel.allContentReceived() does.
         self.requests.append(exchange)
         self._handlingRequest = True
@@ -222,7 +230,7 @@ class FastChannel(HTTPChannel):
         try:
             (transport.get if exchange.method == b"GET" else transport.post)(exchange)
         except Exception:
-            self.polls.complaints.failure(_log, "handling a poll failed")
+            polls.complaints.failure(_log, "handling a poll failed")
             exchange.answer(500, *_FAILED)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -232,7 +240,7 @@ class FastChannel(HTTPChannel):
         :param reason: why.
         """
         super().connectionLost(reason)
-        if self._partial is not None:
+        if self._partial is not None and self.polls is not None:
             self._partial = None
             self.polls.unfinished.stop(self)
             if getattr(self.site, "engine_resource", None) is not None:
@@ -313,7 +321,7 @@ class FastChannel(HTTPChannel):
 
 class BoundedFastChannel(FastChannel, BoundedChannel):
     """
-    Do so in our own site.
+    The channel of our own site: it hands over polls as soon as it is known where they go, and bounds requests.
     """
 
     expire = BoundedChannel.expire

@@ -157,16 +157,3 @@ class BoundedChannel(HTTPChannel):
         for name, value in headers_before(self.site, request):
             headers.addRawHeader(name, value)
         self.writeHeaders(b"HTTP/1.1", b"%d" % status, RESPONSES[status], headers)
-
-
-def bound(channel: Any, unfinished: Deadlines[BoundedChannel]) -> None:
-    """
-    Bound a channel of twisted.web's that has received nothing.
-
-    :param channel: of its class and no other, or else it stays as it is.
-    :param unfinished: until when requests that have begun must be whole.
-    """
-    if type(channel) is HTTPChannel:
-        bounded: Any = channel
-        bounded.__class__ = BoundedChannel
-        bounded.unfinished = unfinished

@@ -21,6 +21,7 @@ from urllib.parse import unquote_to_bytes
 from twisted.internet.error import ConnectionAborted
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
@@ -28,9 +29,11 @@ from txsocketio.engine.complaints import LOG_INTERVAL, UNLIMITED, Complaints, Re
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.options import time_for
 from txsocketio.support.steady import unwatched
+from txsocketio.transports.fastpath.channel import BoundedFastChannel
 from txsocketio.transports.fastpath.handshake import ProtocolSniffer
-from txsocketio.transports.http.channel import BoundedChannel, bound
+from txsocketio.transports.http.channel import BoundedChannel
 from txsocketio.transports.http.exchange import essence, headers_before
+from txsocketio.transports.self_test import channel_fits
 
 if TYPE_CHECKING:
     from txsocketio.transports.fastpath.handshake import FastHandshake
@@ -330,10 +333,20 @@ class BoundedSite(Site):
         protocol = super().buildProtocol(addr)
         # A step of the system's clock would end bodies that are on their way, and their sessions with them.
         protocol.callLater = unwatched(self.reactor).callLater
-        channel = getattr(protocol, "_channel", None)
-        if channel is not None:
+        return protocol
+
+    def protocol(self) -> Any:
+        """
+        Make what twisted.web makes for a connection, with our own channel in it.
+
+        :return: its proxy, which changes to HTTP/2 where that is negotiated.
+        """
+        protocol: Any = super().protocol()
+        if type(getattr(protocol, "_channel", None)) is HTTPChannel and channel_fits():
+            channel = protocol._channel = BoundedFastChannel()
+            channel.unfinished = self._unfinished
+            channel.use(unwatched(self.reactor))
             channel._log = self.requestFactory._log
-            bound(channel, self._unfinished)
         return protocol
 
     def startFactory(self) -> None:
