@@ -41,7 +41,7 @@ class PollTests(PollingTestCase):
         generation = GenerationTable(["eio4"]).by_name["eio4"]
         transport = PollingTransport(generation, "polling", Bare(), options, PollAnswers(options), Clock())
         verifyObject(ITransport, transport)
-        self.assertRaises(NotImplementedError, transport.send, b"")
+        self.assertRaises(RuntimeError, transport.send, b"")
 
     def test_handshake(self):
         server = self.serve(ping_interval=3, ping_timeout=5, max_http_buffer_size=2_000_000)

@@ -18,7 +18,6 @@ from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.exchange import begin_stream, drop_connection
 from txsocketio.transports.legacy.polling import THANKS
 from txsocketio.transports.polling.posts import PostReceiver
-from txsocketio.transports.stream import Stream
 
 if TYPE_CHECKING:
     from txsocketio.interfaces import IWire
@@ -72,7 +71,7 @@ FORMS: Final = {
 
 
 @implementer(ITransport)
-class StreamTransport(Stream, PostReceiver):
+class StreamTransport(PostReceiver):
     """
     Carry one session down an answer that does not end, and up POSTs.
 
@@ -82,6 +81,7 @@ class StreamTransport(Stream, PostReceiver):
     __slots__ = ("_form", "_request", "name", "wire", "writable")
 
     thanks = THANKS
+    streaming = True
 
     def __init__(
         self, generation: Generation, form: Form, options: EngineOptions, complaints: Complaints = UNLIMITED
@@ -119,6 +119,36 @@ class StreamTransport(Stream, PostReceiver):
         if rendered and self._request is not None:
             self._request.write(self._form.wrap(self.wire.join(rendered)))
 
+    def data_queued(self) -> None:
+        """
+        Do nothing: what is sent does not wait in the session.
+        """
+
+    def noop(self) -> None:
+        """
+        Do nothing: the answer does not wait for something to send.
+        """
+
+    def pauseProducing(self) -> None:
+        """
+        Learn that the connection's buffer is full: TCP says so again with every write into a full one.
+        """
+        if self.writable:
+            self.writable = False
+            self.receiver.transport_full(self)
+
+    def resumeProducing(self) -> None:
+        """
+        Learn that the connection takes data again.
+        """
+        self.writable = True
+        self.receiver.transport_drained(self)
+
+    def stopProducing(self) -> None:
+        """
+        Learn that the connection is lost; the request tells of it as well.
+        """
+
     def close(self) -> None:
         """
         See ITransport.
@@ -130,27 +160,23 @@ class StreamTransport(Stream, PostReceiver):
         """
         See ITransport.
         """
-        request = self._let_go()
+        request = self._take_request()
         if request is not None:
             drop_connection(request)
         self.close()
-
-    def _let_go(self) -> Any:
-        request, self._request = self._request, None
-        if request is not None:
-            request.unregisterProducer()
-        return request
 
     def _lost(self, _: object) -> None:
         self._request = None
         self.close()
 
-    def _end(self, reason: str) -> None:
-        self._gone = True
-        self.receiver.transport_closed(self, reason)
-        request = self._let_go()
+    def _take_request(self) -> Any:
+        request, self._request = self._request, None
+        if request is not None:
+            request.unregisterProducer()
+        return request
+
+    def _let_go(self) -> None:
+        request = self._take_request()
         if request is not None:
             request.write(self._form.tail)
             request.finish()
-        if not self._feeding:
-            self._answer_post()

@@ -28,7 +28,7 @@ _log = Logger()
 
 class PostReceiver:
     """
-    Be the part of a transport that takes POSTs.
+    Take POSTs for one session, and end with it; the base of the transports whose clients post.
 
     :cvar thanks: body and Content-Type of the answer to a POST that was taken.
     """
@@ -102,8 +102,21 @@ class PostReceiver:
             self._answer_post()
 
     def _end(self, reason: str) -> None:
-        # End the session and answer all that is unanswered.
-        raise NotImplementedError
+        """
+        End the session, and answer the POST that is unanswered; those that still come are refused.
+
+        :param reason: for the session.
+        """
+        self._gone = True
+        self.receiver.transport_closed(self, reason)
+        self._let_go()
+        if not self._feeding:
+            self._answer_post()
+
+    def _let_go(self) -> None:
+        """
+        Answer what else is unanswered; what only posts has nothing.
+        """
 
     def _decode(self, payload: bytes, content_type: bytes) -> list[str | bytes]:
         packets: list[str | bytes] = self._generation.codec.decode_payload(

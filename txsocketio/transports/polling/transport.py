@@ -39,7 +39,7 @@ class PollingTransport(PostReceiver):
     :ivar encoding: what is wrapped around payloads.
     """
 
-    __slots__ = ("_answers", "_clock", "_closing", "_container", "_flush_due", "_poll", "encoding", "wire")
+    __slots__ = ("_answers", "_clock", "_closing", "_container", "_farewell", "_flush_due", "_poll", "encoding", "wire")
 
     name = "polling"
     streaming = False
@@ -70,6 +70,7 @@ class PollingTransport(PostReceiver):
         self._poll: Any = None
         self._flush_due = False
         self._closing = False
+        self._farewell = CLOSE
 
     # What the resource calls.
 
@@ -109,13 +110,13 @@ class PollingTransport(PostReceiver):
         """
         return self._poll is not None
 
-    def send(self, rendered: Any) -> None:
+    def send(self, rendered: object) -> None:
         """
-        Never be called: this transport fetches.
+        Refuse: only streaming transports are sent to; what goes out by polls waits in the session's queue.
 
-        :raises NotImplementedError: always.
+        :raises RuntimeError: always.
         """
-        raise NotImplementedError("a polling transport takes what it sends from its session's queue")
+        raise RuntimeError("a polling transport takes what it sends from its session's queue")
 
     def data_queued(self) -> None:
         """
@@ -192,18 +193,18 @@ class PollingTransport(PostReceiver):
             self._end(TRANSPORT_CLOSE)
 
     def _end(self, reason: str, farewell: int = CLOSE) -> None:
-        self._gone = True
-        self._cancel_flush()
-        self.receiver.transport_closed(self, reason)
+        self._farewell = farewell
+        if self._flush_due:
+            self._cancel_flush()
+        super()._end(reason)
+
+    def _let_go(self) -> None:
         if self._poll is not None:
-            self._dismiss(farewell)
-        if not self._feeding:
-            self._answer_post()
+            self._dismiss(self._farewell)
 
     def _dismiss(self, farewell: int) -> None:
         self._answer_poll(self.wire.control(farewell, b""))
 
     def _cancel_flush(self) -> None:
-        if self._flush_due:
-            self._flush_due = False
-            self._answers.end_of_turn.discard(self)
+        self._flush_due = False
+        self._answers.end_of_turn.discard(self)

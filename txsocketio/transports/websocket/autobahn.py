@@ -100,11 +100,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     the connection is paused. What has not been parsed stays the bytes it came as, one read at most: neither inflated
     nor decoded, however much it would become.
 
-    :ivar receiver: the ITransportReceiver.
     """
-
-    receiver: Any
-    transport: Any = None
 
     # What Autobahn sets up for each connection, here once.
     log = _Silence()

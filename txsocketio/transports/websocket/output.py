@@ -122,16 +122,20 @@ class WriteBatch:
 
 class Output:
     """
-    Be the part of a WebSocket that writes.
+    Write to a connection, and tell its receiver when it is full; the base of WebSocket transports.
 
+    It is the connection's producer. What reads from the connection is LeanParser's.
+
+    :ivar transport: the connection, or None before it is made and after it is lost.
+    :ivar receiver: the ITransportReceiver, told when the connection is full and when it takes data again.
     :ivar send: what the transport's users call, with what its wire rendered.
     :ivar writable: whether the connection takes more.
     """
 
-    transport: Any
+    transport: Any = None
     receiver: Any
-    pauseProducing: Any
     send: Any
+    streaming = True
     writable = True
 
     _write: Any
@@ -144,6 +148,36 @@ class Output:
         # Nothing of these in the class: CPython is slow to find in an instance what its class has as well.
         self._pieces: list[bytes] = []
         self.send = self._write = discard
+
+    def data_queued(self) -> None:
+        """
+        Do nothing: what is sent does not wait in the session.
+        """
+
+    def noop(self) -> None:
+        """
+        Do nothing: there is no request that waits for an answer.
+        """
+
+    def pauseProducing(self) -> None:
+        """
+        Learn that the connection's buffer is full: TCP says so again with every write into a full one.
+        """
+        if self.writable:
+            self.writable = False
+            self.receiver.transport_full(self)
+
+    def resumeProducing(self) -> None:
+        """
+        Learn that the connection takes data again.
+        """
+        self.writable = True
+        self.receiver.transport_drained(self)
+
+    def stopProducing(self) -> None:
+        """
+        Learn that the connection is lost; connectionLost() is called as well.
+        """
 
     def _connect_output(self) -> None:
         transport = self.transport

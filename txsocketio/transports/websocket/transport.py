@@ -23,7 +23,6 @@ from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.slices import RoundRobin
-from txsocketio.transports.stream import Stream
 from txsocketio.transports.websocket import reader as fastreader
 from txsocketio.transports.websocket import upgrade as websocket_takeover
 from txsocketio.transports.websocket.autobahn import NORMAL, OPEN, OUR_FAULT, LeanParser, lean_options
@@ -44,7 +43,7 @@ _log = Logger()
 
 
 @implementer(ITransport)
-class WebSocketTransport(Stream, LeanParser):
+class WebSocketTransport(LeanParser):
     """
     Carry engine packets over one WebSocket; for the public attributes see ITransport.
     """
