@@ -68,7 +68,7 @@ class BodiesCase(StackCase):
         self.assertEqual((peer.status, self.namespace.kept), (200, [(1,)]))
 
 
-class PostReceiver(Resource):
+class Uploads(Resource):
     """
     Say how many fields a form has.
     """
@@ -182,7 +182,7 @@ class OurSite(Everywhere, BodiesCase):
         self.assertIsNone(peer.session)
 
     def test_every_path_is_bounded_whatever_is_served_beside(self):
-        for root in (None, PostReceiver()):
+        for root in (None, Uploads()):
             clock = MemoryReactorClock()
             server = SocketIOServer({"/": Keeper}, reactor=clock, max_http_buffer_size=5000)
             site = server.service("tcp:8000", root=root).site
@@ -201,7 +201,7 @@ class OurSite(Everywhere, BodiesCase):
         clock = MemoryReactorClock()
         server = SocketIOServer({"/": Keeper}, reactor=clock)
         line = Line()
-        line.protocol = server.service("tcp:8000", root=PostReceiver()).site.buildProtocol(None)
+        line.protocol = server.service("tcp:8000", root=Uploads()).site.buildProtocol(None)
         line.protocol.makeConnection(line)
         form = [("Content-Type", "application/x-www-form-urlencoded")]
         line.feed(raw_request("POST", "/upload", b"a=1&b=2", form))

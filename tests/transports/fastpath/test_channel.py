@@ -232,7 +232,7 @@ class Ends(LineTestCase):
         self.assertIsInstance(exchange, FastExchange)
         exchange.answer(200, b"once", b"text/plain")
         exchange.answer(200, b"twice", b"text/plain")
-        exchange.watch(self.fail)
+        exchange.lost = self.fail
         exchange.connectionLost(Failure(ConnectionLost()))
         self.assertBodies(line, b"once")
 

@@ -9,17 +9,19 @@ HTTPChannel; txsocketio.transports.self_test tries them out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import RESPONSES, HTTPChannel, datetimeToString
+from twisted.web.server import version
 
 from txsocketio.transports.fastpath.head import LONGEST_HEAD
-from txsocketio.transports.fastpath.polls import FastPolls, Logged, PollTerms, render_answer
+from txsocketio.transports.fastpath.polls import FastPolls, PollTerms, header_lines
 from txsocketio.transports.http.channel import BoundedChannel
-from txsocketio.transports.http.exchange import Exchange, Extra
+from txsocketio.transports.http.exchange import Extra, Lost
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -32,6 +34,112 @@ _FAILED: Final = (
 _log = Logger()
 
 
+class _Beginnings:
+    """
+    Give the status line and the headers of twisted.web's own, made once in a second.
+    """
+
+    __slots__ = ("_by_status", "_second")
+
+    def __init__(self) -> None:
+        """
+        Know none.
+        """
+        self._second = 0
+        self._by_status: dict[int, bytes] = {}
+
+    def of(self, status: int) -> bytes:
+        """
+        Give the beginning of an answer.
+
+        :param status: the HTTP status.
+        """
+        now = int(time())
+        if now != self._second:
+            self._second = now
+            self._by_status = {}
+        beginning = self._by_status.get(status)
+        if beginning is None:
+            text = RESPONSES.get(status, b"Unknown Status")
+            date = datetimeToString()
+            beginning = b"HTTP/1.1 %d %b\r\nServer: %b\r\nDate: %b\r\n" % (status, text, version, date)
+            self._by_status[status] = beginning
+        return beginning
+
+
+_beginning_of: Final = _Beginnings().of
+
+
+def render_answer(status: int, body: bytes, content_type: bytes | None, terms: PollTerms, extra: Extra) -> bytes:
+    """
+    Render a whole answer as twisted.web would.
+
+    :param status: the HTTP status.
+    :param body: the body.
+    :param content_type: its type, or None.
+    :param terms: what the request asks for.
+    :param extra: more headers, each added to what the answer has under its name.
+    """
+    lines = terms.cors_lines
+    if extra:
+        merged = dict(terms.cors)
+        for name, value in extra:
+            merged[name] = b"%b, %b" % (merged[name], value) if name in merged else value
+        lines = header_lines(tuple(merged.items()))
+    ending = b"\r\n" if content_type is None else b"Content-Type: %b\r\n\r\n" % content_type
+    return b"%b%bContent-Length: %d\r\nCache-Control: no-store\r\n%b%b" % (
+        _beginning_of(status),
+        lines,
+        len(body),
+        ending,
+        body,
+    )
+
+
+class Logged:
+    """
+    Be as much of a twisted.web request as access logs show.
+
+    :ivar method: the method.
+    :ivar uri: the target.
+    :ivar clientproto: the HTTP version.
+    :ivar code: the status of the answer.
+    :ivar sentLength: bytes of its body.
+    """
+
+    __slots__ = ("_address", "_headers", "code", "method", "sentLength", "uri")
+
+    clientproto = b"HTTP/1.1"
+
+    def __init__(self, method: bytes, uri: bytes, code: int, length: int, headers: dict[bytes, bytes], address: Any):
+        """
+        :param method: see the class.
+        :param uri: see the class.
+        :param code: see the class.
+        :param length: the sentLength.
+        :param headers: what there is of Referer and User-Agent.
+        :param address: of the client.
+        """
+        self.method = method
+        self.uri = uri
+        self.code = code
+        self.sentLength = length
+        self._headers = headers
+        self._address = address
+
+    def getHeader(self, name: bytes) -> bytes | None:
+        """
+        Give a header.
+        """
+        return self._headers.get(name)
+
+    def getClientAddress(self) -> Any:
+        """
+        Give the address of the client.
+        """
+        return self._address
+
+
 class FastExchange:
     """
     One request of the fast path; see txsocketio.transports.http.exchange.
@@ -39,7 +147,7 @@ class FastExchange:
     :ivar method: the method.
     """
 
-    __slots__ = ("_body", "_channel", "_lost", "_terms", "_uri", "method")
+    __slots__ = ("_body", "_channel", "_terms", "_uri", "lost", "method")
 
     def __init__(self, channel: FastChannel, method: bytes, uri: bytes, terms: PollTerms, body: bytes) -> None:
         """
@@ -54,7 +162,7 @@ class FastExchange:
         self._uri = uri
         self._terms = terms
         self._body = body
-        self._lost: Callable[[Exchange], None] | None = None
+        self.lost: Lost = None
 
     def read_body(self, limit: int) -> bytes | None:
         """
@@ -80,7 +188,7 @@ class FastExchange:
         """
         channel, self._channel = self._channel, None
         if channel is not None:
-            self._lost = None
+            self.lost = None
             terms = self._terms
             channel.transport.write(render_answer(status, body, content_type, terms, extra))
             if channel.factory._logFile is not None:
@@ -88,22 +196,15 @@ class FastExchange:
                 channel.factory.log(Logged(self.method, self._uri, status, len(body), terms.logged, peer))
             channel.finish(self)
 
-    def watch(self, lost: Callable[[Exchange], None]) -> None:
-        """
-        See Exchange.
-        """
-        if self._channel is not None:
-            self._lost = lost
-
     def connectionLost(self, reason: Any) -> None:
         """
         Learn from the channel that the client has gone.
 
         :param reason: why.
         """
-        self._channel = None
-        lost, self._lost = self._lost, None
-        if lost is not None:
+        answered, self._channel = self._channel is None, None
+        lost, self.lost = self.lost, None
+        if lost is not None and not answered:
             lost(self)
 
 
@@ -150,7 +251,8 @@ class FastChannel(HTTPChannel):
 
         :param clock: the clock.
         """
-        self._seconds, self.callLater = clock.seconds, clock.callLater
+        self._seconds = clock.seconds
+        self.callLater = clock.callLater  # type: ignore[method-assign, assignment]
 
     def dataReceived(self, data: bytes) -> None:
         """

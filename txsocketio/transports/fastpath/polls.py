@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from time import time
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.web.http import RESPONSES, combinedLogFormatter, datetimeToString
+from twisted.web.http import combinedLogFormatter
 from twisted.web.resource import Resource
-from twisted.web.server import version
 
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.fastpath.head import FIELD, HeadFields, RequestHead, read_head
@@ -66,7 +64,7 @@ class PollTerms:
         codings = found.get(b"accept-encoding")
         self.codings = None if codings is None else b",".join(codings)
         self.cors = cors
-        self.cors_lines = _lines(cors)
+        self.cors_lines = header_lines(cors)
         self.logged: dict[bytes, bytes] = {name: found[name][-1] for name in _LOGGED if name in found}
 
 
@@ -164,111 +162,10 @@ class FastPolls:
         return length if length <= self._longest else None
 
 
-def _lines(headers: Extra) -> bytes:
+def header_lines(headers: Extra) -> bytes:
+    """
+    Give headers as they are sent, each with its end.
+
+    :param headers: names and values.
+    """
     return b"".join([b"%b: %b\r\n" % header for header in headers])
-
-
-class _Beginnings:
-    """
-    Give the status line and the headers of twisted.web's own, made once in a second.
-    """
-
-    __slots__ = ("_by_status", "_second")
-
-    def __init__(self) -> None:
-        """
-        Know none.
-        """
-        self._second = 0
-        self._by_status: dict[int, bytes] = {}
-
-    def of(self, status: int) -> bytes:
-        """
-        Give the beginning of an answer.
-
-        :param status: the HTTP status.
-        """
-        now = int(time())
-        if now != self._second:
-            self._second = now
-            self._by_status = {}
-        beginning = self._by_status.get(status)
-        if beginning is None:
-            text = RESPONSES.get(status, b"Unknown Status")
-            date = datetimeToString()
-            beginning = b"HTTP/1.1 %d %b\r\nServer: %b\r\nDate: %b\r\n" % (status, text, version, date)
-            self._by_status[status] = beginning
-        return beginning
-
-
-_beginning_of: Final = _Beginnings().of
-
-
-def render_answer(status: int, body: bytes, content_type: bytes | None, terms: PollTerms, extra: Extra) -> bytes:
-    """
-    Render a whole answer as twisted.web would.
-
-    :param status: the HTTP status.
-    :param body: the body.
-    :param content_type: its type, or None.
-    :param terms: what the request asks for.
-    :param extra: more headers, each added to what the answer has under its name.
-    """
-    lines = terms.cors_lines
-    if extra:
-        merged = dict(terms.cors)
-        for name, value in extra:
-            merged[name] = b"%b, %b" % (merged[name], value) if name in merged else value
-        lines = _lines(tuple(merged.items()))
-    ending = b"\r\n" if content_type is None else b"Content-Type: %b\r\n\r\n" % content_type
-    return b"%b%bContent-Length: %d\r\nCache-Control: no-store\r\n%b%b" % (
-        _beginning_of(status),
-        lines,
-        len(body),
-        ending,
-        body,
-    )
-
-
-class Logged:
-    """
-    Be as much of a twisted.web request as access logs show.
-
-    :ivar method: the method.
-    :ivar uri: the target.
-    :ivar clientproto: the HTTP version.
-    :ivar code: the status of the answer.
-    :ivar sentLength: bytes of its body.
-    """
-
-    __slots__ = ("_address", "_headers", "code", "method", "sentLength", "uri")
-
-    clientproto = b"HTTP/1.1"
-
-    def __init__(self, method: bytes, uri: bytes, code: int, length: int, headers: dict[bytes, bytes], address: Any):
-        """
-        :param method: see the class.
-        :param uri: see the class.
-        :param code: see the class.
-        :param length: the sentLength.
-        :param headers: what there is of Referer and User-Agent.
-        :param address: of the client.
-        """
-        self.method = method
-        self.uri = uri
-        self.code = code
-        self.sentLength = length
-        self._headers = headers
-        self._address = address
-
-    def getHeader(self, name: bytes) -> bytes | None:
-        """
-        Give a header.
-        """
-        return self._headers.get(name)
-
-    def getClientAddress(self) -> Any:
-        """
-        Give the address of the client.
-        """
-        return self._address

@@ -38,7 +38,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from io import SEEK_END
 from math import inf
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
@@ -56,12 +56,19 @@ Extra = Sequence[tuple[bytes, bytes]]
 _NO_STORE: Final = (b"no-store",)
 
 
+#: What is called with an exchange whose client has gone.
+Lost: TypeAlias = "Callable[[Exchange], None] | None"
+
+
 class Exchange(Protocol):
     """
     One request, answered once.
 
+    :ivar lost: is assigned what is called with this exchange if its client goes before the answer; never asked for.
     :ivar method: ``b"GET"`` or ``b"POST"``.
     """
+
+    lost: Lost
 
     @property
     def method(self) -> bytes:
@@ -92,11 +99,6 @@ class Exchange(Protocol):
         :param body: the body.
         :param content_type: its type; needed where there is a body.
         :param extra: more headers, each added to what the answer has under its name.
-        """
-
-    def watch(self, lost: Callable[[Exchange], None]) -> None:
-        """
-        Have a callable called with this exchange if its client goes before the answer.
         """
 
 
@@ -148,7 +150,7 @@ class WebExchange:
     @property
     def method(self) -> bytes:
         """
-        See Exchange.
+        The method.
         """
         method: bytes = self.request.method
         return method
@@ -207,11 +209,10 @@ class WebExchange:
         if agent is not None and is_old_explorer(agent[-1]):
             set_header(b"X-XSS-Protection", (b"0",))
 
-    def watch(self, lost: Callable[[Exchange], None]) -> None:
-        """
-        See Exchange.
-        """
+    def _set_lost(self, lost: Callable[[Exchange], None]) -> None:
         self.request.notifyFinish().addErrback(lambda _: lost(self))
+
+    lost = property(None, _set_lost)
 
 
 TEXT_HTML: Final = b"text/html"

@@ -16,7 +16,7 @@ from txsocketio.protocol.jsonp import wrap_htmlfile
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.exchange import begin_stream, drop_connection
-from txsocketio.transports.legacy.polling import THANKS
+from txsocketio.transports.legacy.polling import BARE, THANKS
 from txsocketio.transports.polling.posts import PostReceiver
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class StreamTransport(PostReceiver):
         :param options: the engine's.
         :param complaints: take what is wrong with POSTs.
         """
-        super().__init__(generation, options, complaints)
+        super().__init__(generation, BARE, options, complaints)
         self.name = form.name
         self.wire: IWire = generation.wires["polling"]
         self.writable = True

@@ -30,27 +30,54 @@ class PostReceiver:
     """
     Take POSTs for one session, and end with it; the base of the transports whose clients post.
 
+    :ivar encoding: what is wrapped around payloads.
     :cvar thanks: body and Content-Type of the answer to a POST that was taken.
     """
 
-    __slots__ = ("_complaints", "_feeding", "_generation", "_gone", "_held", "_options", "_post", "receiver")
+    __slots__ = (
+        "_complaints",
+        "_feeding",
+        "_generation",
+        "_gone",
+        "_held",
+        "_options",
+        "_post",
+        "encoding",
+        "receiver",
+    )
 
     thanks: ClassVar[tuple[bytes, bytes]] = (b"ok", TEXT_HTML)
 
     receiver: Any
 
-    def __init__(self, generation: Generation, options: EngineOptions, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        encoding: PollEncoding,
+        options: EngineOptions,
+        complaints: Complaints = UNLIMITED,
+    ) -> None:
         """
         :param generation: what the client speaks.
+        :param encoding: what is wrapped around payloads.
         :param options: the engine's.
         :param complaints: take what is wrong with POSTs.
         """
         self._complaints = complaints
         self.receiver = None
         self._generation = generation
+        self.encoding = encoding
         self._options = options
         self._post: Exchange | None = None
         self._held = self._feeding = self._gone = False
+
+    def post(self, exchange: Exchange) -> None:
+        """
+        Take a POST in the encoding that the session's client has begun with.
+
+        :param exchange: a POST.
+        """
+        self.take_post(exchange, self.encoding)
 
     def take_post(self, exchange: Exchange, encoding: PollEncoding) -> None:
         """
@@ -71,7 +98,8 @@ class PostReceiver:
             exchange.answer(413)
             return
         try:
-            packets = self._decode(encoding.read(body), exchange.content_type())
+            content_type = exchange.content_type()
+            packets = self._decode(encoding.read(body), content_type)
         except ProtocolError as error:
             # Its text: an observer that keeps events would keep the session by the exception's traceback.
             sid, text = self.receiver.sid[:6], "session {sid} ends: its client posted {reason}"
@@ -83,7 +111,7 @@ class PostReceiver:
         self._feed(packets)
         if self._post is exchange:
             if self._held:
-                exchange.watch(self._post_lost)
+                exchange.lost = self._post_lost
             else:
                 self._answer_post()
 

@@ -35,11 +35,9 @@ NOOP: Final = 6
 class PollingTransport(PostReceiver):
     """
     Carry one session over GETs and POSTs.
-
-    :ivar encoding: what is wrapped around payloads.
     """
 
-    __slots__ = ("_answers", "_clock", "_closing", "_container", "_farewell", "_flush_due", "_poll", "encoding", "wire")
+    __slots__ = ("_answers", "_clock", "_closing", "_container", "_farewell", "_flush_due", "_poll", "wire")
 
     name = "polling"
     streaming = False
@@ -61,10 +59,9 @@ class PollingTransport(PostReceiver):
         :param answers: writes the answers of polls.
         :param clock: joins what one reactor turn sends.
         """
-        super().__init__(generation, options, answers.complaints)
+        super().__init__(generation, encoding, options, answers.complaints)
         self.wire: IWire = generation.wires[container]
         self._container = container
-        self.encoding = encoding
         self._answers = answers
         self._clock = clock
         self._poll: Any = None
@@ -91,15 +88,7 @@ class PollingTransport(PostReceiver):
             if self._poll is exchange and self.receiver.upgrading:
                 self._answer_poll(self.wire.control(NOOP, b""))
             if self._poll is exchange:
-                exchange.watch(self._poll_lost)
-
-    def post(self, exchange: Exchange) -> None:
-        """
-        Take a POST: give its packets to the session, then answer it.
-
-        :param exchange: a POST.
-        """
-        self.take_post(exchange, self.encoding)
+                exchange.lost = self._poll_lost
 
     # ITransport.
 
