@@ -22,7 +22,9 @@ from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
+from txsocketio.support.private_names import require
 from txsocketio.support.slices import RoundRobin
+from txsocketio.transports.self_test import channel_fits
 from txsocketio.transports.websocket import reader as fastreader
 from txsocketio.transports.websocket import upgrade as websocket_takeover
 from txsocketio.transports.websocket.autobahn import NORMAL, OPEN, OUR_FAULT, LeanParser, lean_options
@@ -115,6 +117,7 @@ class WebSocketUpgrades:
         :param complaints: take what is wrong with handshakes, frames and connections.
         :param round_robin: the engine's, with which its sessions share the turns of the reactor.
         """
+        require()
         self._complaints = complaints
         self._options = options
         self._get_clock = get_clock
@@ -167,6 +170,8 @@ class WebSocketUpgrades:
         if channel is None:
             return NOT_DONE_YET
         try:
+            if not channel_fits():
+                raise websocket_takeover.BadHandshake(426, "The installed Twisted does not let go of connections")
             if not isinstance(channel, HTTPChannel):
                 raise websocket_takeover.BadHandshake(426, "WebSocket needs HTTP/1.1")
             agreed = self.agree(request, headers)
