@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
-from txsocketio.errors import UnsupportedLibrary
-
 
 @dataclass(frozen=True, slots=True)
 class PrivateName:
@@ -49,15 +47,15 @@ class PrivateName:
         :raises AttributeError: where the class is.
         """
         module, _, last = self.owner.rpartition(".")
-        return getattr(import_module(module), last) if last[:1].isupper() else import_module(self.owner)
+        return getattr(import_module(module), last) if last.lstrip("_")[:1].isupper() else import_module(self.owner)
 
 
 _CHANNEL: Final = "twisted.web.http.HTTPChannel"
 _SITE: Final = "twisted.web.server.Site"
-_PROTOCOL: Final = "autobahn.websocket.protocol.WebSocketProtocol"
+_PROTOCOL: Final = "autobahn.twisted.websocket.WebSocketServerProtocol"
 
 _STATE: Final = "to know whether the connection is between two requests, and to leave it in the state of a waiting one"
-_SLOW: Final = "polls and posts take twisted.web's way, and WebSockets that twisted.web has seen are refused with a text"
+_SLOW: Final = "polls take twisted.web's way, and WebSockets that twisted.web has seen are refused with a text"
 _HOOK: Final = "Autobahn calls it while it parses; ours does what a transport needs"
 _NO_SERVER: Final = "refused in words at the start"
 
@@ -78,7 +76,7 @@ PRIVATE_NAMES: Final = (
         "_respondToBadRequestAndDisconnect",
     ),
     *_of_channel("to know the target while the body comes", "every request is bounded", "_command", "_path"),
-    PrivateName(_CHANNEL, "_log", "replaced, so that what anybody can cause is bounded in the log", "it is not bounded"),
+    PrivateName(_CHANNEL, "_log", "replaced, so that what anybody can cause is logged within bounds", "without bounds"),
     PrivateName(
         "twisted.web.http._GenericHTTPChannelProtocol",
         "_channel",
@@ -100,14 +98,13 @@ PRIVATE_NAMES: Final = (
         "twisted.internet.tcp.Connection",
         "_tempDataLen",
         "to count what a closing server still has to send",
-        "less is counted: the end may come before all is sent",
+        "less is counted, and the end may come before all is sent",
     ),
     PrivateName(
         "twisted.internet.tcp.Connection",
         "_tempDataBuffer",
         "to hand a connection to another worker with what it has to send",
-        _NO_SERVER,
-        needed=False,
+        "the client loses its connection, and comes back",
     ),
     PrivateName(
         "twisted.internet.tcp.Connection",
@@ -169,8 +166,9 @@ def require() -> None:
     """
     Look for the names without which there is no server.
 
-    :raises UnsupportedLibrary: for the first that is not there.
+    :raises ImportError: for the first that is not there.
     """
     for one in PRIVATE_NAMES:
         if one.needed and not hasattr(one.find(), one.name):
-            raise UnsupportedLibrary(one.library, f"{one.owner}.{one.name}")
+            wanted = f"{one.owner}.{one.name}"
+            raise ImportError(f"txsocketio needs {wanted}, which the installed {one.library} does not have")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
@@ -50,6 +50,12 @@ from txsocketio.transports.polling.jsonp import Bare, Script
 from txsocketio.transports.polling.transport import PollingTransport
 from txsocketio.transports.websocket.transport import WebSocketUpgrades
 
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+    from twisted.web.server import Request
+
+    from txsocketio.interfaces import ISessionListener
+
 _log = Logger()
 
 
@@ -82,7 +88,9 @@ class EngineResource(Resource):
 
     isLeaf = True
 
-    def __init__(self, on_session: Callable[[Any], Any], *, clock: Any = None, **options: Any) -> None:
+    def __init__(
+        self, on_session: Callable[[Session], ISessionListener], *, clock: IReactorTime | None = None, **options: object
+    ) -> None:
         """
         :param on_session: called with each ISession; returns its ISessionListener.
         :param clock: an IReactorTime; None for the global reactor, asked for when the first request comes.
@@ -130,7 +138,7 @@ class EngineResource(Resource):
             "": (self._open_path, paths.refuse_handshake),
         }
 
-    def offer_unknown(self, take: Callable[[Any, str, Callable[[], int]], int]) -> None:
+    def offer_unknown(self, take: Callable[[Request, str, Callable[[], int]], int]) -> None:
         """
         Have every request for a session that is unknown here offered to somebody else before it is refused.
 
@@ -141,7 +149,7 @@ class EngineResource(Resource):
             self._deciders[kind] = partial(_offer, take, self._deciders[kind])
 
     @plain
-    def render(self, request: Any) -> int:
+    def render(self, request: Request) -> int:
         """
         Answer a request, now or later.
 
@@ -173,7 +181,7 @@ class EngineResource(Resource):
         decision = decide(facts, self.engine.generations, self._options.transports, self.engine.find)
         return self._deciders[type(decision)](request, facts, decision)
 
-    def broken_off(self, request: Any, target: bytes) -> None:
+    def broken_off(self, request: Request, target: bytes) -> None:
         """
         End the session of a POST whose client has gone in the middle of its body.
 
@@ -185,20 +193,20 @@ class EngineResource(Resource):
             transport.abort()
 
     @staticmethod
-    def _add_headers(request: Any, headers: list[tuple[bytes, bytes]]) -> None:
+    def _add_headers(request: Request, headers: list[tuple[bytes, bytes]]) -> None:
         for name, value in headers:
             add_header(request, name, value)
 
-    def _reject(self, request: Any, facts: RequestFacts, decision: Reject) -> int:
+    def _reject(self, request: Request, facts: RequestFacts, decision: Reject) -> int:
         return self._refuse(request, facts, decision.error)
 
-    def _refuse(self, request: Any, facts: RequestFacts, error: HandshakeError) -> int:
+    def _refuse(self, request: Request, facts: RequestFacts, error: HandshakeError) -> int:
         # The application chooses the words of its own refusals.
         text = "refused a request (code {code}): {reason}"
         self.engine.complaints.info(_log, text, code=error.code, reason=error.message)
         return answer_error(request, error, facts.upgrade and request.clientproto.startswith(b"HTTP/1"))
 
-    def _resume(self, request: Any, facts: RequestFacts, decision: Resume) -> int:
+    def _resume(self, request: Request, facts: RequestFacts, decision: Resume) -> int:
         transport = decision.session.transport
         generation = decision.session.generation
         if generation.script_parameter in facts.query or transport.encoding.readable:
@@ -207,7 +215,7 @@ class EngineResource(Resource):
                 return self._refuse(request, facts, refusal)
         return serve(request, transport.get, transport.post, self.engine.complaints)
 
-    def _probe(self, request: Any, facts: RequestFacts, decision: TryUpgrade) -> int:
+    def _probe(self, request: Request, facts: RequestFacts, decision: TryUpgrade) -> int:
         session = decision.session
         if not origin_allowed(self._options, origin_of(request), request, self.engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
@@ -218,7 +226,7 @@ class EngineResource(Resource):
             only_text=only_text(facts.query),
         )
 
-    def _open(self, request: Any, facts: RequestFacts, decision: Open) -> int:
+    def _open(self, request: Request, facts: RequestFacts, decision: Open) -> int:
         opener, deny = self._openers[decision.transport]
         snapshot = HandshakeRequest.from_request(request)
         origin, complaints = origin_of(request), self.engine.complaints
@@ -244,7 +252,7 @@ class EngineResource(Resource):
         return NOT_DONE_YET
 
     def _open_polling(
-        self, request: Any, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
+        self, request: Request, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
     ) -> int:
         index = facts.query.get("j")
         wants_text = index is not None or only_text(facts.query)
@@ -260,18 +268,22 @@ class EngineResource(Resource):
         transport.get(WebExchange(request))
         return NOT_DONE_YET
 
-    def _open_path(self, request: Any, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest) -> int:
+    def _open_path(
+        self, request: Request, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
+    ) -> int:
         session = self._begin(request, generation, self._paths.waiting(generation), snapshot)
         return self._paths.greet(request, facts, session)
 
-    def _begin(self, request: Any, generation: Generation, transport: Any, snapshot: HandshakeRequest) -> Session:
+    def _begin(
+        self, request: Request, generation: Generation, transport: PollingTransport, snapshot: HandshakeRequest
+    ) -> Session:
         session = self.engine.open(generation, transport, snapshot)
         if self._cookie is not None:
             request.setHeader(b"Set-Cookie", self._cookie.header(session.sid))
         return session
 
     def _open_websocket(
-        self, request: Any, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
+        self, request: Request, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
     ) -> int:
         return self._upgrades.accept(
             request,
@@ -281,7 +293,7 @@ class EngineResource(Resource):
         )
 
 
-def _close_after(request: Any) -> None:
+def _close_after(request: Request) -> None:
     # An Upgrade that is not used is answered as if it were not there; but what follows may be another protocol.
     if request.clientproto.startswith(b"HTTP/1"):
         request.channel.persistent = False
@@ -293,9 +305,9 @@ _UNKNOWN = 1
 
 
 def _offer(
-    take: Callable[[Any, str, Callable[[], int]], int],
+    take: Callable[[Request, str, Callable[[], int]], int],
     refuse: Callable[..., int],
-    request: Any,
+    request: Request,
     facts: RequestFacts,
     decision: Reject | RejectInShape,
 ) -> int:

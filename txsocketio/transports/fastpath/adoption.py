@@ -12,7 +12,6 @@ with every poll whether it is still so.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,6 +20,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request, Site
 
 from txsocketio.support.steady import unwatched
+from txsocketio.support.types import Function
 from txsocketio.transports.fastpath.channel import BoundedFastChannel, FastChannel
 from txsocketio.transports.fastpath.polls import FastPolls
 from txsocketio.transports.http.site import BoundedRequest
@@ -49,7 +49,7 @@ _SETTINGS: Final = {
 _log = Logger()
 
 
-_Render = TypeVar("_Render", bound=Callable[..., Any])
+_Render = TypeVar("_Render", bound=Function)
 
 
 def plain(render: _Render) -> _Render:
@@ -78,7 +78,7 @@ class Adoption:
         #: None for a site in which there is no fast path.
         self._polls: WeakKeyDictionary[Site, FastPolls | None] = WeakKeyDictionary()
 
-    def adopt(self, request: Any) -> None:
+    def adopt(self, request: Request) -> None:
         """
         Let the connection of a request take the fast path from its next request on, if it may.
 
@@ -104,8 +104,8 @@ class Adoption:
                 FastChannel.become(channel, unwatched(site.reactor))
             channel.polls = polls
 
-    def _polls_of(self, site: Any, request: Any) -> FastPolls | None:
-        path = b"".join([b"/" + segment for segment in request.prepath])
+    def _polls_of(self, site: Site, request: Request) -> FastPolls | None:
+        path = b"".join([b"/" + segment for segment in request.prepath or ()])
         undisturbed = (
             _untouched(site, Site, "getResourceFor", "log")
             and _is_plain_request(type(request))
@@ -119,15 +119,15 @@ class Adoption:
             _log.warn("the installed Twisted is unknown to the fast polling: every poll takes the long way")
             return None
         target = site.resource
-        for segment in request.prepath:
+        for segment in request.prepath or ():
             target = getattr(target, "children", {}).get(segment)
         if not getattr(getattr(type(target), "render", None), "plain", False):
             return None
-        polls = FastPolls(self._engine, target, request.prepath)
+        polls = FastPolls(self._engine, target, request.prepath or ())
         return polls if target.isLeaf and "render" not in vars(target) and polls.leads_there(site) else None
 
 
-def _untouched(thing: Any, base: type, *methods: str) -> bool:
+def _untouched(thing: object, base: type, *methods: str) -> bool:
     """
     Say whether an object has the methods of one class.
     """

@@ -25,6 +25,9 @@ from txsocketio.transports.http.exchange import Extra, Lost
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
+    from twisted.web.server import Site
+
+    from txsocketio.transports.polling.transport import PollingTransport
 
 _FAILED: Final = (
     b"<html><head><title>Processing Failed</title></head><body><b>Processing Failed</b></body></html>",
@@ -111,7 +114,7 @@ class Logged:
 
     clientproto = b"HTTP/1.1"
 
-    def __init__(self, method: bytes, uri: bytes, code: int, length: int, headers: dict[bytes, bytes], address: Any):
+    def __init__(self, method: bytes, uri: bytes, code: int, length: int, headers: dict[bytes, bytes], address: object):
         """
         :param method: see the class.
         :param uri: see the class.
@@ -133,7 +136,7 @@ class Logged:
         """
         return self._headers.get(name)
 
-    def getClientAddress(self) -> Any:
+    def getClientAddress(self) -> object:
         """
         Give the address of the client.
         """
@@ -196,7 +199,7 @@ class FastExchange:
                 channel.factory.log(Logged(self.method, self._uri, status, len(body), terms.logged, peer))
             channel.finish(self)
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         """
         Learn from the channel that the client has gone.
 
@@ -217,7 +220,7 @@ class FastChannel(HTTPChannel):
 
     polls: FastPolls | None = None
     transport: Any
-    site: Any
+    site: Site
     timeOut: float | None  # type: ignore[assignment]
 
     _HTTPChannel__first_line: int
@@ -227,7 +230,7 @@ class FastChannel(HTTPChannel):
     _partial: bytearray | None = None
     _missing = 0
     #: Whom it is for.
-    _addressee: Any = None
+    _addressee: PollingTransport | None = None
     #: Whether the transport has had enough since it last took all.
     _throttled = False
     _timer: IDelayedCall | None = None
@@ -322,7 +325,7 @@ class FastChannel(HTTPChannel):
                 self._post_terms = terms
         return terms
 
-    def _hand_over(self, polls: FastPolls, transport: Any, exchange: FastExchange) -> None:
+    def _hand_over(self, polls: FastPolls, transport: PollingTransport, exchange: FastExchange) -> None:
         # What HTTPChannel.allContentReceived() does.
         self.requests.append(exchange)
         self._handlingRequest = True
@@ -345,7 +348,7 @@ class FastChannel(HTTPChannel):
         if self._partial is not None and self.polls is not None:
             self._partial = None
             self.polls.unfinished.stop(self)
-            if getattr(self.site, "engine_resource", None) is not None:
+            if self._addressee is not None and getattr(self.site, "engine_resource", None) is not None:
                 # Elsewhere a POST that goes the long way could not be noticed.
                 self._addressee.abort()
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.interfaces import IProtocol, ISSLTransport
 from twisted.logger import Logger
@@ -31,9 +31,13 @@ from txsocketio.transports.http.snapshot import HandshakeRequest, peer_certifica
 from txsocketio.transports.websocket.upgrade import BadHandshake, replace
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress, ITCPTransport, ITransport
+    from twisted.python.failure import Failure
+
     from txsocketio.engine.engine import Engine
+    from txsocketio.engine.session import Session
     from txsocketio.protocol.generations import Generation
-    from txsocketio.transports.websocket.transport import WebSocketUpgrades
+    from txsocketio.transports.websocket.transport import WebSocketTransport, WebSocketUpgrades
 
 _PLAIN_PATH: Final = re.compile(r"/[\w.~/-]+", re.ASCII).fullmatch
 _WEBSOCKET: Final = b"transport=websocket"
@@ -88,7 +92,9 @@ class FastHandshake:
             return False
         if isinstance(decision, Open):
             generation = decision.generation
-            on_open = self._opening(sniffer.transport, request[1], request[3], head, generation)
+            on_open: Callable[[WebSocketTransport], object] = self._opening(
+                sniffer.transport, request[1], request[3], head, generation
+            )
         else:
             generation = decision.session.generation
             on_open = partial(self._engine.probe, decision.session)
@@ -98,7 +104,9 @@ class FastHandshake:
         transport.dataReceived(data[request.end() :])
         return True
 
-    def _opening(self, connection: Any, uri: bytes, lines: bytes, head: RequestHead, generation: Generation) -> Any:
+    def _opening(
+        self, connection: ITCPTransport, uri: bytes, lines: bytes, head: RequestHead, generation: Generation
+    ) -> Callable[[WebSocketTransport], Session]:
         secure = head.isSecure()
         certificate = peer_certificate(connection) if secure else None
         peer, host = connection.getPeer(), connection.getHost()
@@ -117,13 +125,13 @@ class ProtocolSniffer:
     :ivar transport: of the connection.
     """
 
-    transport: Any = None
+    transport: ITCPTransport
 
     def __init__(
         self,
         take: Callable[[ProtocolSniffer, bytes], bool],
-        build_channel: Callable[[Any], Any],
-        address: Any,
+        build_channel: Callable[[IAddress | None], IProtocol | None],
+        address: IAddress | None,
         deadlines: Deadlines[ProtocolSniffer],
         complaints: Complaints = UNLIMITED,
     ) -> None:
@@ -140,13 +148,14 @@ class ProtocolSniffer:
         self._address = address
         self._deadlines = deadlines
 
-    def makeConnection(self, transport: Any) -> None:
+    def makeConnection(self, transport: ITransport) -> None:
         """
         Begin to wait.
 
         :param transport: of the connection.
         """
-        self.transport = transport
+        # What a site listens on is TCP, a UNIX socket, or TLS over one of the two.
+        self.transport = transport  # type: ignore[assignment]
         self.connectionMade()
 
     def connectionMade(self) -> None:
@@ -169,7 +178,7 @@ class ProtocolSniffer:
                 self.give_way(channel)
                 channel.dataReceived(data)
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         """
         Forget a client that went without a word.
 
@@ -177,7 +186,7 @@ class ProtocolSniffer:
         """
         self._deadlines.stop(self)
 
-    def give_way(self, protocol: Any) -> None:
+    def give_way(self, protocol: IProtocol) -> None:
         """
         Put a protocol in this one's place.
 

@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.web.http import combinedLogFormatter
 from twisted.web.resource import Resource
 
 from txsocketio.support.deadlines import Deadlines
+from txsocketio.support.options import time_for
 from txsocketio.transports.fastpath.head import FIELD, HeadFields, RequestHead, read_head
 from txsocketio.transports.http.cors import cors_headers, origin_of, screen
 from txsocketio.transports.http.exchange import Extra, essence, is_old_explorer
 from txsocketio.transports.http.request import SessionLookup
 
 if TYPE_CHECKING:
+    from twisted.web.server import Site
+
     from txsocketio.engine.engine import Engine
+    from txsocketio.transports.fastpath.channel import FastChannel
 
 #: Bytes of a body; longer ones go where they do not stay in memory.
 _LONGEST_BODY: Final = 65_536
@@ -81,7 +85,7 @@ class FastPolls:
 
     __slots__ = ("_longest", "_options", "_segments", "complaints", "match", "target", "transport_of", "unfinished")
 
-    def __init__(self, engine: Engine, target: Any, segments: Sequence[bytes]) -> None:
+    def __init__(self, engine: Engine, target: Resource, segments: Sequence[bytes]) -> None:
         """
         :param engine: with its sessions and options.
         :param target: see the class.
@@ -93,12 +97,14 @@ class FastPolls:
         self.complaints = engine.complaints
         self.target = target
         self.transport_of = SessionLookup(engine).of_query
-        patience: Any = options.request_timeout
-        self.unfinished: Deadlines[Any] = Deadlines(lambda: engine.clock, patience, lambda channel: channel.expire())
+        patience = options.request_timeout or time_for(options.max_http_buffer_size)
+        self.unfinished: Deadlines[FastChannel] = Deadlines(
+            lambda: engine.clock, patience, lambda channel: channel.expire()
+        )
         path = b"".join([b"/" + segment for segment in segments])
         self.match = re.compile(rb"(GET|POST) (%b/?\?([!-~]*)) HTTP/1\.1\r\n" % re.escape(path)).match
 
-    def leads_there(self, site: Any) -> bool:
+    def leads_there(self, site: Site) -> bool:
         """
         Say whether a request would come straight to the resource now, and an access log show it as ours does.
 

@@ -18,6 +18,8 @@ from txsocketio.transports.http.exchange import headers_before
 from txsocketio.transports.http.request import has_token
 
 if TYPE_CHECKING:
+    from twisted.web.server import Request, Site
+
     from txsocketio.support.deadlines import Deadlines
 
 _BAD_REQUEST: Final = 400
@@ -33,7 +35,7 @@ class BoundedChannel(HTTPChannel):
 
     unfinished: Deadlines[BoundedChannel]
 
-    site: Any
+    site: Site
     transport: Any
     _HTTPChannel__first_line: int
     _HTTPChannel__header: bytes
@@ -103,7 +105,7 @@ class BoundedChannel(HTTPChannel):
             self._say(_TIMED_OUT)
             self.timeoutConnection()
 
-    def checkPersistence(self, request: Any, version: bytes) -> bool:
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
         """
         Say whether the connection stays; ``close`` counts wherever in the list it stands.
 

@@ -38,7 +38,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from io import SEEK_END
 from math import inf
-from typing import Any, Final, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
@@ -49,6 +49,9 @@ from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.compression import choose_coding, compress
 from txsocketio.transports.http.cors import cors_headers, origin_of
 from txsocketio.transports.polling.batching import EndOfTurn
+
+if TYPE_CHECKING:
+    from twisted.web.server import Request
 
 #: More headers of one answer: names and values.
 Extra = Sequence[tuple[bytes, bytes]]
@@ -120,7 +123,7 @@ def is_old_explorer(agent: bytes) -> bool:
     return b"MSIE" in agent or b"Trident/" in agent
 
 
-def add_header(request: Any, name: bytes, value: bytes) -> None:
+def add_header(request: Request, name: bytes, value: bytes) -> None:
     """
     Set a header of the answer, or add to the list it holds.
 
@@ -141,7 +144,7 @@ class WebExchange:
 
     __slots__ = ("request",)
 
-    def __init__(self, request: Any) -> None:
+    def __init__(self, request: Request) -> None:
         """
         :param request: twisted.web's.
         """
@@ -159,7 +162,7 @@ class WebExchange:
         """
         See Exchange.
         """
-        content = self.request.content
+        content: IO[bytes] = self.request.content  # type: ignore[assignment]
         if content.seek(0, SEEK_END) > limit:
             return None
         content.seek(0)
@@ -225,7 +228,7 @@ _VARY: Final[Extra] = ((b"Vary", b"Accept-Encoding"),)
 _log = Logger()
 
 
-def answer(request: Any, status: int, body: bytes = b"", content_type: bytes | None = None) -> int:
+def answer(request: Request, status: int, body: bytes = b"", content_type: bytes | None = None) -> int:
     """
     Write a whole answer and finish the request.
 
@@ -239,7 +242,7 @@ def answer(request: Any, status: int, body: bytes = b"", content_type: bytes | N
     return NOT_DONE_YET
 
 
-def headers_before(site: Any, request: Any) -> list[tuple[bytes, bytes]]:
+def headers_before(site: object, request: Request | None) -> list[tuple[bytes, bytes]]:
     """
     Give the headers of an answer that is made before the resource is reached, which are those of its own answers.
 
@@ -252,10 +255,12 @@ def headers_before(site: Any, request: Any) -> list[tuple[bytes, bytes]]:
         return [NO_STORE]
     origin = None if request is None else origin_of(request)
     engine = resource.engine
-    return [*cors_headers(engine.options, origin, request, engine.complaints), NO_STORE]
+    # Where there is no request there is no Origin, and then it is not asked.
+    asked: Request = request  # type: ignore[assignment]
+    return [*cors_headers(engine.options, origin, asked, engine.complaints), NO_STORE]
 
 
-def begin_stream(request: Any, head: bytes, content_type: bytes) -> None:
+def begin_stream(request: Request, head: bytes, content_type: bytes) -> None:
     """
     Write the beginning of an answer whose end is not in sight.
 
@@ -267,18 +272,18 @@ def begin_stream(request: Any, head: bytes, content_type: bytes) -> None:
     request.write(head)
 
 
-def drop_connection(request: Any) -> None:
+def drop_connection(request: Request) -> None:
     """
     Drop the connection of a request, or its stream of one, without sending what waits.
 
     :param request: twisted.web's, whose client is still there.
     """
-    channel = request.channel
+    channel: Any = request.channel
     (channel.transport if request.clientproto.startswith(b"HTTP/1") else channel).abortConnection()
 
 
 def serve(
-    request: Any,
+    request: Request,
     get: Callable[[WebExchange], object],
     post: Callable[[WebExchange], object],
     complaints: Complaints = UNLIMITED,
@@ -302,7 +307,7 @@ def serve(
     return NOT_DONE_YET
 
 
-def refuse(request: Any, status: int, why: str, complaints: Complaints = UNLIMITED) -> int:
+def refuse(request: Request, status: int, why: str, complaints: Complaints = UNLIMITED) -> int:
     """
     Refuse a request with a status alone, and log why.
 
@@ -316,7 +321,7 @@ def refuse(request: Any, status: int, why: str, complaints: Complaints = UNLIMIT
     return answer(request, status)
 
 
-def answer_error(request: Any, error: HandshakeError, upgrade: bool = False) -> int:
+def answer_error(request: Request, error: HandshakeError, upgrade: bool = False) -> int:
     """
     Refuse a request with a code of the handshake.
 

@@ -8,7 +8,7 @@ whole decision of txsocketio.protocol.handshake is made, which comes to the same
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from txsocketio.protocol.engineio_legacy import TRANSPORTS
@@ -16,10 +16,15 @@ from txsocketio.protocol.generations import REVISION_PARAMETER
 from txsocketio.protocol.handshake import RequestFacts
 
 if TYPE_CHECKING:
+    from twisted.web.http_headers import Headers
+    from twisted.web.server import Request
+
     from txsocketio.engine.engine import Engine
+    from txsocketio.transports.fastpath.head import HeadFields
+    from txsocketio.transports.polling.transport import PollingTransport
 
 
-def facts_of(request: Any) -> RequestFacts:
+def facts_of(request: Request) -> RequestFacts:
     """
     Reduce a request to what the handshake decides upon.
 
@@ -66,7 +71,7 @@ def only_text(query: Mapping[str, str]) -> bool:
     return bool(query.get("b64"))
 
 
-def wants_websocket(headers: Any) -> bool:
+def wants_websocket(headers: Headers | HeadFields) -> bool:
     """
     Say whether a request of HTTP/1 asks for a WebSocket.
 
@@ -116,7 +121,7 @@ class SessionLookup:
         self._find = engine.find
         self._served = "polling" in engine.options.transports
 
-    def of_request(self, request: Any) -> Any:
+    def of_request(self, request: Request) -> PollingTransport | None:
         """
         Find the transport for a request of twisted.web's.
 
@@ -129,7 +134,7 @@ class SessionLookup:
             return None
         return self.of_query(request.uri.partition(b"?")[2])
 
-    def of_query(self, query: bytes) -> Any:
+    def of_query(self, query: bytes) -> PollingTransport | None:
         """
         Find the transport that a query names.
 
@@ -157,5 +162,6 @@ class SessionLookup:
         found = session.transport
         if found is None or found.name != "polling":
             return None
-        polled: Any = found
+        # A transport of this name is one.
+        polled: PollingTransport = found  # type: ignore[assignment]
         return None if polled.encoding.readable else polled

@@ -37,16 +37,20 @@ from txsocketio.transports.polling.posts import PostReceiver
 from txsocketio.transports.websocket.transport import WebSocketUpgrades
 
 if TYPE_CHECKING:
+    from twisted.web.server import Request
+
     from txsocketio.engine.engine import Engine
     from txsocketio.engine.session import Session
+    from txsocketio.interfaces import ITransport
     from txsocketio.protocol.generations import Generation
     from txsocketio.protocol.handshake import Attach, RejectInShape, RequestFacts
+    from txsocketio.transports.websocket.transport import WebSocketTransport
 
 _SCRIPT: Final = b"application/javascript"
 #: The name of polls that scripts answer.
 _SCRIPTS: Final = "jsonp-polling"
 
-Refuse = Callable[[Any, "RequestFacts", HandshakeError], int]
+Refuse = Callable[["Request", "RequestFacts", HandshakeError], int]
 
 
 class LegacyPaths:
@@ -69,7 +73,7 @@ class LegacyPaths:
         #: What the path must not name.
         served = engine.generations.by_name.values()
         self._barred = () if all(one.takes_scripts for one in served if one.path_transports) else (_SCRIPTS,)
-        self._entrances: dict[str, Callable[[Any, RequestFacts, Session, str], int]] = {
+        self._entrances: dict[str, Callable[[Request, RequestFacts, Session, str], int]] = {
             "websocket": self._websocket,
             "xhr-polling": self._polls,
             _SCRIPTS: self._polls,
@@ -87,7 +91,7 @@ class LegacyPaths:
         """
         return LegacyPolling(generation, self._options, self._answers, self._engine.clock)
 
-    def greet(self, request: Any, facts: RequestFacts, session: Session) -> int:
+    def greet(self, request: Request, facts: RequestFacts, session: Session) -> int:
         """
         Answer the handshake: the session's id, the timeouts in whole seconds, and what the client may choose from.
 
@@ -108,7 +112,7 @@ class LegacyPaths:
             return answer(request, 200, body, TEXT_PLAIN)
         return answer(request, 200, jsonp.wrap_legacy(jsonp.index(index), body), _SCRIPT)
 
-    def refuse_handshake(self, request: Any, facts: RequestFacts, error: HandshakeError) -> int:
+    def refuse_handshake(self, request: Request, facts: RequestFacts, error: HandshakeError) -> int:
         """
         Refuse a handshake: clients show the text in their ``error`` event.
 
@@ -125,7 +129,7 @@ class LegacyPaths:
 
     # A request of a session.
 
-    def attach(self, request: Any, facts: RequestFacts, decision: Attach) -> int:
+    def attach(self, request: Request, facts: RequestFacts, decision: Attach) -> int:
         """
         Go on with a session.
 
@@ -140,7 +144,7 @@ class LegacyPaths:
             return _disconnect(request, decision.session)
         return self._entrances[decision.name](request, facts, decision.session, decision.name)
 
-    def _polls(self, request: Any, facts: RequestFacts, session: Session, name: str) -> int:
+    def _polls(self, request: Request, facts: RequestFacts, session: Session, name: str) -> int:
         encoding = _encoding_of(facts, name)
         if encoding.readable and not page_allowed(self._options, request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
@@ -162,7 +166,7 @@ class LegacyPaths:
         # Who posts has given up its WebSocket.
         (transport if isinstance(transport, PostReceiver) else self._polled(session)).take_post(exchange, encoding)
 
-    def _stream(self, request: Any, facts: RequestFacts, session: Session, name: str) -> int:
+    def _stream(self, request: Request, facts: RequestFacts, session: Session, name: str) -> int:
         # A frame is asked for without an Origin.
         if not page_allowed(self._options, request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
@@ -173,20 +177,20 @@ class LegacyPaths:
             self._engine.complaints,
         )
 
-    def _begin_stream(self, request: Any, session: Session, form: Form) -> None:
+    def _begin_stream(self, request: Request, session: Session, form: Form) -> None:
         transport = StreamTransport(session.generation, form, self._options, self._engine.complaints)
         transport.begin(request)
         session.attach(transport)
 
-    def _websocket(self, request: Any, facts: RequestFacts, session: Session, name: str) -> int:
+    def _websocket(self, request: Request, facts: RequestFacts, session: Session, name: str) -> int:
         if not origin_allowed(self._options, origin_of(request), request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
         return self._upgrades.accept(request, session.generation, session.attach)
 
-    def _nothing(self, request: Any, facts: RequestFacts, session: Session, name: str) -> int:
+    def _nothing(self, request: Request, facts: RequestFacts, session: Session, name: str) -> int:
         return self._refuse(request, facts, HandshakeError(3))
 
-    def reject(self, request: Any, facts: RequestFacts, decision: RejectInShape) -> int:
+    def reject(self, request: Request, facts: RequestFacts, decision: RejectInShape) -> int:
         """
         Refuse a request with an error packet, in the encoding of the transport that the path names.
 
@@ -204,7 +208,7 @@ class LegacyPaths:
         if generation is None or "websocket" not in self._options.transports:
             return self._refuse(request, facts, decision.error)
 
-        def say(transport: Any) -> None:
+        def say(transport: WebSocketTransport) -> None:
             transport.receiver = _DEAF
             transport.send(EncodedMessage(packet)[transport.wire])
             transport.close()
@@ -221,7 +225,7 @@ def _whole(facts: RequestFacts, name: str, packet: bytes) -> tuple[bytes, bytes]
     return _encoding_of(facts, name).wrap(packet, TEXT_PLAIN) if form is None else form.whole(packet)
 
 
-def _disconnect(request: Any, session: Session) -> int:
+def _disconnect(request: Request, session: Session) -> int:
     # Whatever waits in either direction: the page is gone.
     transport = session.transport
     session.transport_closed(transport, TRANSPORT_CLOSE)
@@ -253,17 +257,17 @@ class _Deaf:
         Ignore a message.
         """
 
-    def transport_closed(self, transport: Any, reason: str) -> None:
+    def transport_closed(self, transport: ITransport, reason: str) -> None:
         """
         Ignore the end.
         """
 
-    def transport_full(self, transport: Any) -> None:
+    def transport_full(self, transport: ITransport) -> None:
         """
         Do nothing: all has been sent.
         """
 
-    def transport_drained(self, transport: Any) -> None:
+    def transport_drained(self, transport: ITransport) -> None:
         """
         Do nothing, likewise.
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from zope.interface import implementer
 
@@ -20,6 +20,8 @@ from txsocketio.transports.legacy.polling import BARE, THANKS
 from txsocketio.transports.polling.posts import PostReceiver
 
 if TYPE_CHECKING:
+    from twisted.web.server import Request
+
     from txsocketio.interfaces import IWire
     from txsocketio.protocol.generations import Generation
 
@@ -97,9 +99,9 @@ class StreamTransport(PostReceiver):
         self.wire: IWire = generation.wires["polling"]
         self.writable = True
         self._form = form
-        self._request: Any = None
+        self._request: Request | None = None
 
-    def begin(self, request: Any) -> None:
+    def begin(self, request: Request) -> None:
         """
         Begin the answer.
 
@@ -112,7 +114,7 @@ class StreamTransport(PostReceiver):
         # A connection that an earlier answer has filled does not say so again, with TLS not even when written to.
         self.writable = not getattr(request.channel, "_waitingForTransport", False)
 
-    def send(self, rendered: Any) -> None:
+    def send(self, rendered: list[bytes]) -> None:
         """
         See ITransport.
         """
@@ -169,7 +171,7 @@ class StreamTransport(PostReceiver):
         self._request = None
         self.close()
 
-    def _take_request(self) -> Any:
+    def _take_request(self) -> Request | None:
         request, self._request = self._request, None
         if request is not None:
             request.unregisterProducer()

@@ -168,7 +168,7 @@ class PollingTransport(PostReceiver):
         if self._closing and not self._gone and not self.receiver.queued:
             self._end(TRANSPORT_CLOSE)
 
-    def _answer_poll(self, pieces: Any) -> None:
+    def _answer_poll(self, pieces: list[bytes]) -> None:
         # finish() may bring in the next request of the connection before it returns.
         exchange, self._poll = self._poll, None
         if self._flush_due:

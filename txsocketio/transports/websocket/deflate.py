@@ -63,7 +63,7 @@ def fits() -> bool:
     return known and inflated == b"a"
 
 
-def negotiate(offers: list[tuple[str, dict[str, list[Any]]]], limit: int) -> tuple[BoundedDeflate, str] | None:
+def negotiate(offers: list[tuple[str, dict[str, list[object]]]], limit: int) -> tuple[BoundedDeflate, str] | None:
     """
     Accept the first offer of permessage-deflate.
 

@@ -20,13 +20,18 @@ TLS, and what else is no plain socket, gets each frame by write(), and pushes ba
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime, ISSLTransport
 from twisted.internet.tcp import Server as TCPServer
 from twisted.logger import Logger
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from txsocketio.interfaces import ITransportReceiver
 
 _log = Logger()
 
@@ -37,13 +42,13 @@ _MOST_FRAMES: Final = 32
 _LONG_FRAME: Final = 2048
 
 
-def discard(*_: Any, **__: Any) -> None:
+def discard(*_: object, **__: object) -> None:
     """
     Do nothing: what the callables of a transport become when it ends.
     """
 
 
-def pauses(transport: Any) -> bool:
+def pauses(transport: object) -> bool:
     """
     Say whether a connection can be told to stop reading, and tells when it is full.
 
@@ -52,7 +57,7 @@ def pauses(transport: Any) -> bool:
     return bool(IPushProducer.providedBy(transport))
 
 
-def is_plain(transport: Any) -> bool:
+def is_plain(transport: object) -> bool:
     """
     Say whether what is given to a connection's socket is what its write() would have sent.
 
@@ -133,12 +138,12 @@ class Output:
     """
 
     transport: Any = None
-    receiver: Any
-    send: Any
+    receiver: ITransportReceiver
+    send: Callable[[Any], None]
     streaming = True
     writable = True
 
-    _write: Any
+    _write: Callable[[Any], None]
     _write_batch: WriteBatch
     _socket: Any = None
     #: Bytes that are known to be in Twisted's buffer.
@@ -248,7 +253,7 @@ class Output:
             # Somebody else has closed the connection, which a pull producer would keep open.
             self.transport.unregisterProducer()
 
-    def _rebind(self, write: Any) -> None:
+    def _rebind(self, write: Callable[[Any], None]) -> None:
         if self.send == self._write:
             self.send = write
         self._write = write

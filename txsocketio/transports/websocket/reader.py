@@ -12,7 +12,7 @@ method of the class.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
@@ -82,7 +82,7 @@ _LENGTH_FOLLOWS: Final = 126
 _from_bytes: Final = int.from_bytes
 
 
-def text_reader(limit: int) -> Callable[[Any, bytes], bytes]:
+def text_reader(limit: int) -> Callable[[WebSocketTransport, bytes], bytes]:
     """
     Make a function that reads texts.
 
@@ -125,7 +125,7 @@ def text_reader(limit: int) -> Callable[[Any, bytes], bytes]:
                     break
                 packet = _unmask(data, start, stop)
             # Looked up each time: what one packet does may rebind it for the next.
-            take = self.receiver.receive_raw
+            take: Callable[[bytes | bytearray], bool] = self.receiver.receive_raw  # type: ignore[assignment]
             if not take(packet) and not _taken_as_text(self, packet):
                 break
             position = stop
@@ -227,7 +227,7 @@ def _is_apart(self: WebSocketTransport) -> bool:
     return self.current_frame is None and not self.inside_message and self.state == _OPEN
 
 
-def fits(transport_class: type[Any]) -> bool:
+def fits(transport_class: type[WebSocketTransport]) -> bool:
     """
     Try out whether the installed Autobahn keeps its state where it is looked for here.
 
@@ -257,7 +257,7 @@ class _Collector:
         self.receive_text = texts.append
 
 
-def _walk(transport_class: type[Any], texts: list[str]) -> Any:
+def _walk(transport_class: type[Any], texts: list[str]) -> Iterator[tuple[object, ...]]:
     """
     Feed Autobahn's parser with a text and a fragmented text in pieces, and give its state after each.
     """

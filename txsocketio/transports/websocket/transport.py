@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -32,11 +32,16 @@ from txsocketio.transports.websocket.deflate import negotiate
 from txsocketio.transports.websocket.output import discard
 
 if TYPE_CHECKING:
+    from twisted.web.server import Request
+
+    from txsocketio.interfaces import IEngineCodec, IWire
     from txsocketio.protocol.generations import Generation
     from txsocketio.support.options import EngineOptions
+    from txsocketio.transports.fastpath.head import RequestHead
+    from txsocketio.transports.websocket.deflate import BoundedDeflate
 
 #: The codec of permessage-deflate or None, and the head of the 101.
-Agreed: TypeAlias = tuple[Any, bytes]
+Agreed: TypeAlias = tuple["BoundedDeflate | None", bytes]
 
 #: How connections end that are not broken by TLS.
 _CLOSED: Final = (ConnectionDone, ConnectionLost, ConnectionAborted)
@@ -52,7 +57,7 @@ class WebSocketTransport(LeanParser):
 
     name = "websocket"
 
-    def __init__(self, wire: Any, codec: Any, deflate: Any = None) -> None:
+    def __init__(self, wire: IWire, codec: IEngineCodec, deflate: BoundedDeflate | None = None) -> None:
         """
         :param wire: the IWire of what send() will get.
         :param codec: the generation's IEngineCodec.
@@ -139,17 +144,17 @@ class WebSocketUpgrades:
             "_round_robin": self._round_robin,
             "_seconds": clock.seconds,
         }
-        made: Any = type("WebSocketTransport", (WebSocketTransport,), attributes)
+        made: type[WebSocketTransport] = type("WebSocketTransport", (WebSocketTransport,), attributes)
         if options.fast_reader:
             if fastreader.fits(made):
                 made.dataReceived = fastreader.data_receiver(options.max_http_buffer_size)
             else:
                 _log.warn("the installed Autobahn is unknown to the fast reader: every frame takes the long way")
-        return made  # type: ignore[no-any-return]
+        return made
 
     def accept(
         self,
-        request: Any,
+        request: Request,
         generation: Generation,
         on_open: Callable[[WebSocketTransport], object],
         headers: Iterable[tuple[str | bytes, str | bytes]] = (),
@@ -191,7 +196,7 @@ class WebSocketUpgrades:
             transport.dataReceived(rest)
         return NOT_DONE_YET
 
-    def agree(self, request: Any, headers: Iterable[tuple[str | bytes, str | bytes]] = ()) -> Agreed:
+    def agree(self, request: Request | RequestHead, headers: Iterable[tuple[str | bytes, str | bytes]] = ()) -> Agreed:
         """
         Check a handshake, and choose from what it offers.
 
@@ -239,7 +244,7 @@ class WebSocketUpgrades:
             self._complaints.failure(_log, "opening a WebSocket failed")
             transport.fail(OUR_FAULT, "internal error", TRANSPORT_ERROR)
 
-    def _negotiate(self, request: Any) -> tuple[Any, str]:
+    def _negotiate(self, request: Request | RequestHead) -> tuple[BoundedDeflate | None, str]:
         offers = request.requestHeaders.getRawHeaders(b"sec-websocket-extensions", ())
         if not self._options.per_message_deflate or not offers:
             return None, ""
