@@ -91,8 +91,6 @@ UNIMPLEMENTED: dict[str, str] = {
     "redis/cluster/requests.py: time_out": "",
     "testing/network.py: _split": "",
     "testing/network.py: send": "polls fetch: no session calls it",
-    "transports/polling/posts.py: _end": "",
-    "transports/polling/transport.py: send": "polls fetch: no session calls it",
 }
 
 #: Where the numbers of protocol revisions may stand.
