@@ -26,7 +26,7 @@ LAYERS = {
     "transports": 3,
     **dict.fromkeys(("core", "mixins", "namespace", "packet", "virtsocket"), 4),
     **dict.fromkeys(("__init__", "server"), 5),
-    **dict.fromkeys(("demo", "redis", "tap", "testing", "server.workers", "server.listening", "server.loading"), 6),
+    **dict.fromkeys(("demo", "redis", "tap", "testing", "server.workers", "server.loading"), 6),
 }
 
 #: The layers that a layer may import: transports and core are siblings over the engine.

@@ -32,21 +32,21 @@ class SecondSignal:
     The third one kills the process: its reactor may be busy with something that does not end.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: IReactorCore) -> None:
         """
         :param reactor: an IReactorCore.
         """
         # The table of these is keyed by it, weakly.
         self._reactor = proxy(reactor)
-        self._hurried: list[Callable[[], Any]] = []
+        self._hurried: list[Callable[[], object]] = []
         #: Whether a signal has come, or the reactor stops already; and whether it does.
         self._told = self._stopping = False
         self._taken: dict[int, Any] = {}
         reactor.addSystemEventTrigger("before", "shutdown", self._stops)
 
-    def add(self, hurry: Callable[[], Any]) -> None:
+    def add(self, hurry: Callable[[], object]) -> None:
         """
-        Take one more who waits.
+        Have one more callable called when the second signal comes.
 
         :param hurry: called in the reactor's thread.
         """
@@ -55,9 +55,10 @@ class SecondSignal:
         # The reactor installs its own handlers when it begins to run.
         self._reactor.callWhenRunning(self._take)
 
-    def discard(self, hurry: Callable[[], Any]) -> None:
+    def discard(self, hurry: Callable[[], object]) -> None:
         """
-        Let one go; with the last one the reactor gets its handlers back, unless it is stopping.
+        Have a callable not called any more; with the last one the reactor gets its handlers back, unless it is
+        stopping.
 
         :param hurry: as given to add().
         """
@@ -106,9 +107,9 @@ class SecondSignal:
 _WATCHED: WeakKeyDictionary[Any, SecondSignal] = WeakKeyDictionary()
 
 
-def watch(reactor: Any, hurry: Callable[[], Any]) -> None:
+def watch(reactor: Any, hurry: Callable[[], object]) -> None:
     """
-    Have somebody hurried by the second signal, while the reactor stops.
+    Have a callable called when a second signal comes while the reactor stops.
 
     :param reactor: any; one that handles no signals hurries nobody.
     :param hurry: called in the reactor's thread.
@@ -120,9 +121,9 @@ def watch(reactor: Any, hurry: Callable[[], Any]) -> None:
         watched.add(hurry)
 
 
-def forget(reactor: Any, hurry: Callable[[], Any]) -> None:
+def forget(reactor: Any, hurry: Callable[[], object]) -> None:
     """
-    Let go whoever was given to watch().
+    Have a callable, given to watch() before, not called any more.
 
     :param reactor: the same.
     :param hurry: the same.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
@@ -20,7 +20,7 @@ from txsocketio.errors import HandshakeError
 from txsocketio.protocol.generations import Generation
 from txsocketio.protocol.handshake import Attach, Open, Reject, RejectInShape, RequestFacts, Resume, TryUpgrade, decide
 from txsocketio.support.clock import global_reactor
-from txsocketio.support.options import EngineOptions, make_options
+from txsocketio.support.options import EngineArguments, EngineOptions, make_options
 from txsocketio.transports.fastpath.adoption import Adoption, plain
 from txsocketio.transports.fastpath.handshake import FastHandshake
 from txsocketio.transports.http.allow_request import ask
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
     from twisted.web.server import Request
 
-    from txsocketio.interfaces import ISessionListener
+    from txsocketio.interfaces import ISession, ISessionListener
 
 _log = Logger()
 
@@ -89,12 +89,16 @@ class EngineResource(Resource):
     isLeaf = True
 
     def __init__(
-        self, on_session: Callable[[Session], ISessionListener], *, clock: IReactorTime | None = None, **options: object
+        self,
+        on_session: Callable[[ISession], ISessionListener],
+        *,
+        clock: IReactorTime | None = None,
+        **options: Unpack[EngineArguments],
     ) -> None:
         """
         :param on_session: called with each ISession; returns its ISessionListener.
         :param clock: an IReactorTime; None for the global reactor, asked for when the first request comes.
-        :param options: see EngineOptions.
+        :param options: the fields of EngineOptions.
         :raises OptionError: for an option with a wrong name or value.
         """
         get_clock = global_reactor if clock is None else lambda: clock

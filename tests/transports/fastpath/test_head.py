@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
@@ -29,6 +29,7 @@ class HeadTests(SynchronousTestCase):
     One grammar for polls and handshakes.
     """
 
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(FIELDS)
     def test_fields_are_what_twisted_makes_of_them(self, fields: list[tuple[bytes, bytes]]) -> None:
         lines = lines_of(fields)

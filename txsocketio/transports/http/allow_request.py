@@ -14,10 +14,11 @@ from twisted.python.failure import Failure
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import HandshakeError
-from txsocketio.interfaces import IHandshakeRequest
 
 if TYPE_CHECKING:
     from twisted.web.server import Request
+
+    from txsocketio.transports.http.snapshot import HandshakeRequest
 
 _log = Logger()
 
@@ -45,8 +46,8 @@ def _raised(failure: Failure, complaints: Complaints) -> HandshakeError:
 
 
 def ask(
-    allow_request: Callable[[IHandshakeRequest], object],
-    snapshot: IHandshakeRequest,
+    allow_request: Callable[[HandshakeRequest], object],
+    snapshot: HandshakeRequest,
     request: Request,
     decided: Callable[[HandshakeError | None], object],
     complaints: Complaints = UNLIMITED,
