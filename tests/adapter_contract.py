@@ -83,10 +83,10 @@ class Member:
     def disconnect(self, silent=False):
         self.ended.append("namespace")
 
-    def _acks_due(self):
+    def acks_due(self):
         return self.acks
 
-    def _described(self, rooms):
+    def describe(self, rooms):
         return RemoteSocket(self.sid, HANDSHAKE, rooms, dict(self.data))
 
     # A member with an equality of its own must not be taken for another.

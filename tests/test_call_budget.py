@@ -45,7 +45,7 @@ class Room(RoomsMixin, BaseNamespace):
 class Budget(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = Reactor()
-        server = SocketIOServer({"/": Room}, reactor=self.reactor)
+        server = SocketIOServer({"/": Room, "/chat": Room}, reactor=self.reactor)
         root = Resource()
         root.putChild(b"socket.io", server.resource())
         self.site = Site(root, reactor=self.reactor)
@@ -56,8 +56,10 @@ class Budget(SynchronousTestCase):
         self.addCleanup(peer.end)
         peer.say(handshake())
         peer.read_on()
-        peer.say(text("40"))
-        self.assertIn(b'40{"sid"', peer.read_on())
+        peer.say(text("40") + text("40/chat,"))
+        joined = peer.read_on()
+        self.assertIn(b'40{"sid"', joined)
+        self.assertIn(b'40/chat,{"sid"', joined)
         return peer
 
     def calls(self, *events: str) -> list[str]:
@@ -96,6 +98,13 @@ class Budget(SynchronousTestCase):
         """
         one, many = self.calls('42["take",1]'), self.calls(*['42["take",1]'] * 11)
         self.assertBudget(10 * 2, many[len(one) :])
+
+    def test_an_event_costs_the_same_in_every_namespace(self) -> None:
+        """
+        Not a call more, with an id or without.
+        """
+        for root, chat in (('42["take",1]', '42/chat,["take",1]'), ('427["take",1]', '42/chat,7["take",1]')):
+            self.assertEqual(self.calls(*[root] * 10), self.calls(*[chat] * 10))
 
     def test_an_acknowledgement_costs_five(self) -> None:
         """
@@ -161,4 +170,4 @@ class Budget(SynchronousTestCase):
 
 
 #: What is called once for each recipient.
-DELIVERY = {"Sending._deliver_now", "StreamSender._send", "Output._join", "WriteBatch.add"}
+DELIVERY = {"Member.deliver_now", "StreamSender._send", "Output._join", "WriteBatch.add"}

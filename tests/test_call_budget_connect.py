@@ -22,7 +22,7 @@ from txsocketio.server.service import PathResource
 from txsocketio.transports.http.site import BoundedSite
 
 #: What comes, and how many calls it may take.
-BUDGET = {"accept": 7, "handshake": 100, "namespace": 54, "close": 62}
+BUDGET = {"accept": 7, "handshake": 100, "namespace": 35, "close": 45}
 #: Sixteen more than it was: Host and Origin are looked at on every way in, and a request has a deadline as a whole.
 LONG_HANDSHAKE = 256
 

@@ -19,9 +19,9 @@ from tests.transports.http_kit import Response
 from txsocketio import BaseNamespace, SocketIOServer
 
 #: Of txsocketio by the fast path.
-SHORT = 83
+SHORT = 77
 #: Of txsocketio through twisted.web.
-LONG = 78
+LONG = 74
 
 
 class Echo(BaseNamespace):

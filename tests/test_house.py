@@ -78,19 +78,10 @@ CIRCLES: list[list[str]] = []
 TWINS: set[str] = {"Connection", "Ending", "Head", "RemoteSocket", "Session"}
 #: Where NotImplementedError may be raised, and why; those without a reason are to go.
 UNIMPLEMENTED: dict[str, str] = {
-    "core/routing.py: _join": "",
-    "core/sending.py: writable": "",
-    "protocol/encoded.py: parts": "",
-    "protocol/socketio_text.py: _decode_connect": "",
-    "protocol/socketio_text.py: _encode_connect": "",
-    "protocol/socketio_text.py: _encode_error": "",
-    "protocol/wires.py: message": "",
     "redis/cluster/requests.py: _look": "",
     "redis/cluster/requests.py: answers": "",
     "redis/cluster/requests.py: take": "",
     "redis/cluster/requests.py: time_out": "",
-    "testing/network.py: _split": "",
-    "testing/network.py: send": "polls fetch: no session calls it",
 }
 
 #: Where the numbers of protocol revisions may stand.

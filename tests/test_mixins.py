@@ -19,7 +19,9 @@ class Member(RoomsMixin, BroadcastMixin):
     writable = True
 
     def __init__(self, mount, sid):
-        self._mount = mount
+        self._member = self
+        self.mount = mount
+        self.last_rooms = None
         self.sid = sid
         self.got = []
         mount.adapter.add(self)

@@ -9,7 +9,6 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface, implementer
 
-from txsocketio.core.acl import AccessMixin
 from txsocketio.core.handlers import NO_ACK
 from txsocketio.errors import UsageError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
@@ -146,7 +145,6 @@ class Documented(SynchronousTestCase):
         self.assertIs(namespace.reactor, client.clock)
         self.assertEqual(namespace.sid, client.sid)
         self.assertIsNone(namespace.close_reason)
-        self.assertIsInstance(namespace, AccessMixin)
 
     def test_jobs(self):
         namespace = self.connect(Root).namespace

@@ -47,9 +47,9 @@ class Chat(RoomsMixin, BroadcastMixin, BaseNamespace):
         return path.decode()
 
     def on_mistake(self) -> None:
-        self.server.emitt("news")  # error to come: attr-defined
-        self.reactor.callLate(1.0, print)  # error to come: attr-defined
-        print(self.request.headers)  # error to come: attr-defined
+        self.server.emitt("news")  # error: attr-defined
+        self.reactor.callLate(1.0, print)  # error: attr-defined
+        print(self.request.headers)  # error: attr-defined
 
     def on_look_up(self, name: str) -> Deferred[str]:
         looked_up: Deferred[str] = Deferred()

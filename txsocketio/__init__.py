@@ -6,6 +6,8 @@ What most applications need is here; :mod:`txsocketio.errors`, :mod:`txsocketio.
 """
 
 from txsocketio.core.handlers import NO_ACK, event
+from txsocketio.core.operators import Operator
+from txsocketio.core.targets import RemoteSocket
 from txsocketio.errors import (
     AckDisconnected,
     AckError,
@@ -22,6 +24,8 @@ from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
 from txsocketio.server.resource import SocketIOResource, socketio_manage
 from txsocketio.server.server import SocketIOServer
+from txsocketio.transports.http.site import BoundedRequest, BoundedSite
+from txsocketio.transports.http.snapshot import HandshakeRequest
 from txsocketio.transports.resource import EngineResource
 from txsocketio.virtsocket import GLOBAL_NS, Socket
 
@@ -35,12 +39,17 @@ __all__ = [
     "AckTimeout",
     "AdapterError",
     "BaseNamespace",
+    "BoundedRequest",
+    "BoundedSite",
     "BroadcastMixin",
     "BroadcastTimeout",
     "ConnectionRefused",
     "EncodeError",
     "EngineResource",
+    "HandshakeRequest",
+    "Operator",
     "OptionError",
+    "RemoteSocket",
     "RoomsMixin",
     "Socket",
     "SocketIOError",

@@ -7,10 +7,26 @@ read in one place, and nothing here runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, AnyStr
 
 from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+    from twisted.internet.interfaces import IAddress
+    from twisted.internet.ssl import Certificate
+    from twisted.web.http_headers import Headers
+
+    from txsocketio.core.acks import AckTable, BroadcastAcks
+    from txsocketio.core.targets import AdapterState, RemoteSocket, Target
+    from txsocketio.protocol.encoded import EncodedPacket
+    from txsocketio.protocol.generations import Generation
+    from txsocketio.protocol.packet import Packet
+    from txsocketio.protocol.text import Parts
+    from txsocketio.server.server import SocketIOServer
+    from txsocketio.support.types import Arguments, Rendered, Value
+    from txsocketio.virtsocket import Socket
 
 
 class IJSON(Interface):
@@ -18,7 +34,7 @@ class IJSON(Interface):
     Turn values into JSON and back; what the option ``json`` takes.
     """
 
-    def dumps(value: Any, default: Any) -> bytes:
+    def dumps(value: Value, default: Callable[[Value], Value]) -> bytes:
         """
         Encode a value.
 
@@ -29,7 +45,7 @@ class IJSON(Interface):
         :raises UnencodableValue: when it cannot be done.
         """
 
-    def loads(text: str) -> Any:
+    def loads(text: str) -> Value:
         """
         Decode a text.
 
@@ -37,14 +53,14 @@ class IJSON(Interface):
         :raises PacketError: for anything that is not JSON, too deep, or not a number Python can hold.
         """
 
-    def quick_dumps(value: Any) -> bytes:
+    def quick_dumps(value: Value) -> bytes:
         """
         Encode a value that JSON has forms for throughout, as dumps() would.
 
         :raises TypeError: for a value that dumps() must be asked for.
         """
 
-    def quick_loads(text: str | bytes) -> Any:
+    def quick_loads(text: str | bytes) -> Value:
         """
         Decode a text, as loads() would.
 
@@ -59,9 +75,9 @@ class IParser(Interface):
     Turn Socket.IO packets into engine messages and back, for one protocol revision; stateless.
     """
 
-    json = Attribute("The IJSON in use.")
+    json: IJSON = Attribute("The IJSON in use.")
 
-    def encode(packet: Any) -> Any:
+    def encode(packet: Packet) -> Parts:
         """
         Encode a packet.
 
@@ -70,7 +86,7 @@ class IParser(Interface):
         :raises EncodeError: see there.
         """
 
-    def encode_ack(namespace: str, id: int, args: list[Any]) -> Any:
+    def encode_ack(namespace: str, id: int, args: Arguments) -> bytes | None:
         """
         Encode an acknowledgement that is a single text, as nearly all are, with less ado than encode().
 
@@ -81,7 +97,18 @@ class IParser(Interface):
         :raises EncodeError: as encode().
         """
 
-    def decode(text: str) -> Any:
+    def encode_control(kind: int, namespace: str, content: Value) -> bytes:
+        """
+        Encode a packet that has the state of a namespace as its subject, with less ado than encode().
+
+        :param kind: CONNECT, DISCONNECT or CONNECT_ERROR.
+        :param namespace: of the packet.
+        :param content: its data.
+        :return: the text, UTF-8.
+        :raises EncodeError: as encode().
+        """
+
+    def decode(text: str) -> tuple[Packet, int]:
         """
         Decode the text of one engine message.
 
@@ -90,12 +117,30 @@ class IParser(Interface):
         """
 
 
+class IRawParser(IParser):
+    """
+    A parser whose plain events, those without attachments, have the head that ``protocol.event_head`` reads.
+
+    Another parser leaves this out, and is asked about each packet.
+    """
+
+    def event_loads(text: bytes) -> Value:
+        """
+        Decode what comes behind the head of a plain event.
+
+        :param text: JSON that begins with a bracket, not known to be UTF-8.
+        :return: the name of the event and its arguments, not checked yet.
+        :raises ValueError: for what decode() must be asked for.
+        :raises PacketError: likewise.
+        """
+
+
 class IEngineCodec(Interface):
     """
     Split what a client posts into engine packets, for one engine revision; stateless.
     """
 
-    translate = Attribute(
+    translate: Callable[[str], str] | None = Attribute(
         "None where incoming packets begin with their engine type; else a callable(str) -> str that gives an incoming"
         " packet that form: 0.9's heartbeat becomes '3', its noop '6', its root disconnect '1', all else '4' + packet."
     )
@@ -148,10 +193,10 @@ class IWire(Interface):
     Render parts for one generation and one kind of transport; a record shared by all connections of a server.
     """
 
-    name = Attribute("For people: ``eio4-websocket``.")
-    parser = Attribute("The IParser that makes the parts.")
+    name: str = Attribute("For people: ``eio4-websocket``.")
+    parser: IParser = Attribute("The IParser that makes the parts.")
 
-    def message(parts: Any) -> Any:
+    def message(parts: Parts) -> Rendered:
         """
         Render the parts of one message.
 
@@ -161,7 +206,7 @@ class IWire(Interface):
             bytes, one for each engine packet.
         """
 
-    def text(text: bytes) -> Any:
+    def text(text: bytes) -> Rendered:
         """
         Render a message that is a single text.
 
@@ -169,7 +214,7 @@ class IWire(Interface):
         :return: as message().
         """
 
-    def control(type: int, data: bytes) -> Any:
+    def control(type: int, data: bytes) -> Rendered:
         """
         Render an engine packet that is no message.
 
@@ -178,7 +223,7 @@ class IWire(Interface):
         :return: as message().
         """
 
-    def join(pieces: Any) -> bytes:
+    def join(pieces: Sequence[bytes]) -> bytes:
         """
         Polling only: join rendered engine packets into the body of one answer.
 
@@ -196,21 +241,21 @@ class IEncoded(Interface):
     Something to send, encoded once for each wire that asks.
     """
 
-    def __getitem__(wire: Any) -> Any:
+    def __getitem__(wire: IWire) -> Rendered:
         """
         Render for a wire, once.
 
         :raises EncodeError: when this wire cannot carry it.
         """
 
-    def parts(parser: Any) -> Any:
+    def parts(parser: IParser) -> Parts:
         """
         Give the parts for a parser, encoded once.
 
         :raises EncodeError: when this parser cannot carry it.
         """
 
-    def size(parser: Any) -> int:
+    def size(parser: IParser) -> int:
         """
         Give the bytes that it holds while it waits in a queue: the sum of its parts.
         """
@@ -221,14 +266,14 @@ class IHandshakeRequest(Interface):
     An immutable snapshot of the request that opened a session, with twisted.web's names and types.
     """
 
-    method = Attribute("bytes")
-    uri = Attribute("bytes")
-    path = Attribute("bytes")
-    args = Attribute("A read-only mapping of bytes to tuples of bytes: the query.")
-    requestHeaders = Attribute("A copy of the request's twisted.web.http_headers.Headers.")
-    environ = Attribute("A WSGI-like dict, built when first asked for.")
+    method: bytes = Attribute("``GET``, or what a stream came with.")
+    uri: bytes = Attribute("Path and query, as they came.")
+    path: bytes = Attribute("The path, as it came.")
+    args: Mapping[bytes, Sequence[bytes]] = Attribute("A read-only mapping of bytes to tuples of bytes: the query.")
+    requestHeaders: Headers = Attribute("A copy of the request's twisted.web.http_headers.Headers.")
+    environ: dict[str, Value] = Attribute("A WSGI-like dict, built when first asked for.")
 
-    def getHeader(name: Any) -> Any:
+    def getHeader(name: AnyStr) -> AnyStr | None:
         """
         Give the last value of a header, as it was asked for: str for str, bytes for bytes; None when absent.
         """
@@ -238,7 +283,7 @@ class IHandshakeRequest(Interface):
         Give the value of a cookie, or None.
         """
 
-    def getClientAddress() -> Any:
+    def getClientAddress() -> IAddress:
         """
         Give the IAddress of the peer.
         """
@@ -258,7 +303,7 @@ class IHandshakeRequest(Interface):
         Give the password of HTTP Basic, or ``b""``.
         """
 
-    def getPeerCertificate() -> Any:
+    def getPeerCertificate() -> Certificate | None:
         """
         Give the TLS peer certificate as twisted.internet.ssl.Certificate, or None.
         """
@@ -269,16 +314,16 @@ class ISession(Interface):
     One Engine.IO connection, whatever its transport; all that the core sees of the engine.
     """
 
-    sid = Attribute("The engine id, str.")
-    generation = Attribute("The Generation record.")
-    request = Attribute("The IHandshakeRequest.")
-    transport = Attribute("The ITransport in use, or None when it is gone.")
-    listener = Attribute("The ISessionListener.")
-    writable = Attribute("Whether what is sent now leaves at once; volatile packets are dropped otherwise.")
-    closed = Attribute("Whether close() was called or the transport was lost.")
-    reason = Attribute("Why it has ended, from txsocketio.reasons, or None while it has not.")
+    sid: str = Attribute("The engine id, str.")
+    generation: Generation = Attribute("The Generation record.")
+    request: IHandshakeRequest = Attribute("The IHandshakeRequest.")
+    transport: ITransport | None = Attribute("The ITransport in use, or None when it is gone.")
+    listener: ISessionListener = Attribute("The ISessionListener.")
+    writable: bool = Attribute("Whether what is sent now leaves at once; volatile packets are dropped otherwise.")
+    closed: bool = Attribute("Whether close() was called or the transport was lost.")
+    reason: str | None = Attribute("Why it has ended, from txsocketio.reasons, or None while it has not.")
 
-    def deliver(encoded: Any) -> None:
+    def deliver(encoded: IEncoded) -> None:
         """
         Send something encoded: at once, or queued within the limit; nothing after the end.
 
@@ -296,7 +341,7 @@ class ISession(Interface):
         :param text: UTF-8, without the engine's type character.
         """
 
-    def send(data: Any) -> None:
+    def send(data: str | bytes) -> None:
         """
         Send one engine message.
 
@@ -310,7 +355,7 @@ class ISession(Interface):
         :param reason: from txsocketio.reasons.
         """
 
-    def when_closed() -> Any:
+    def when_closed() -> Deferred[str]:
         """
         Give a Deferred that fires with the reason when the session has left every table and its transport is gone.
         """
@@ -382,7 +427,7 @@ class ITransportReceiver(Interface):
     message.
     """
 
-    heard = Attribute("Set to True by the transport once for each read, before its packets are given: the peer lives.")
+    heard: bool = Attribute("Set to True by the transport at each read, before its packets are given: the peer lives.")
 
     def receive_raw(packet: bytes) -> bool:
         """
@@ -402,7 +447,7 @@ class ITransportReceiver(Interface):
         Take one binary message. Never raises.
         """
 
-    def transport_closed(transport: Any, reason: str) -> None:
+    def transport_closed(transport: ITransport, reason: str) -> None:
         """
         Learn that a transport is gone, in any state, perhaps more than once.
 
@@ -410,12 +455,12 @@ class ITransportReceiver(Interface):
         :param reason: transport close, transport error or parse error.
         """
 
-    def transport_full(transport: Any) -> None:
+    def transport_full(transport: ITransport) -> None:
         """
         Learn that the transport's own buffer is full: send nothing until transport_drained().
         """
 
-    def transport_drained(transport: Any) -> None:
+    def transport_drained(transport: ITransport) -> None:
         """
         Learn that the transport takes data again; queued packets are sent before this returns.
         """
@@ -426,9 +471,11 @@ class IPolledSession(Interface):
     What a session offers, besides ITransportReceiver, to a transport that is not streaming.
     """
 
-    queued = Attribute("How many messages wait in the session's queue, the close packet included.")
-    upgrading = Attribute("Whether a WebSocket has been probed and may take over any moment.")
-    misused = Attribute("Whether the client has ended it with what is no packet of the engine's: its POST is refused.")
+    queued: int = Attribute("How many messages wait in the session's queue, the close packet included.")
+    upgrading: bool = Attribute("Whether a WebSocket has been probed and may take over any moment.")
+    misused: bool = Attribute(
+        "Whether the client has ended it with what is no packet of the engine's: its POST is refused."
+    )
 
     def receive_all(packets: Sequence[str | bytes]) -> None:
         """
@@ -438,7 +485,7 @@ class IPolledSession(Interface):
         :param packets: a str is a packet with its type character; bytes are a binary message.
         """
 
-    def take(limit: int, wire: Any) -> list[bytes]:
+    def take(limit: int, wire: IWire) -> list[bytes]:
         """
         Take rendered engine packets from the head of the queue; none when a streaming transport has taken over.
 
@@ -454,19 +501,21 @@ class ITransport(Interface):
     One way of carrying a session's packets: a WebSocket, or a series of polls.
     """
 
-    name = Attribute("``polling`` or ``websocket``; for streams over HTTP what their clients call them.")
-    wire = Attribute("The IWire to render for.")
-    receiver = Attribute("The ITransportReceiver; assigned anew when a probe becomes a session's transport.")
-    streaming = Attribute(
+    name: str = Attribute("``polling`` or ``websocket``; for streams over HTTP what their clients call them.")
+    wire: IWire = Attribute("The IWire to render for.")
+    receiver: ITransportReceiver = Attribute(
+        "The ITransportReceiver; another one when a probe becomes a session's transport."
+    )
+    streaming: bool = Attribute(
         "True: send() may be called whenever the transport is not full. False: the session queues and calls"
         " data_queued(); the transport fetches with session.take() when a poll is there."
     )
-    writable = Attribute(
+    writable: bool = Attribute(
         "Not streaming: whether a poll is waiting, whatever waits for it. Streaming: not full. Sessions know whether"
         " anything is queued before."
     )
 
-    def send(rendered: Any) -> None:
+    def send(rendered: Rendered) -> None:
         """
         Streaming only: send what the wire rendered.
         """
@@ -542,17 +591,14 @@ class IHeartbeat(Interface):
 
 class IMember(Interface):
     """
-    What an adapter keeps in rooms: a namespace instance.
-
-    What adapters need besides gevent-socketio's API has names that begin with an underscore: an application's class
-    is free to use any other.
+    One client in one namespace, as adapters keep it in rooms; not the instance that the application sees.
     """
 
-    sid = Attribute("The Socket.IO id; unique in the namespace.")
-    socket = Attribute("What all namespaces of this client share; it has disconnect(), too.")
-    writable = Attribute("Whether a volatile packet would leave at once.")
+    sid: str = Attribute("The Socket.IO id; unique in the namespace.")
+    socket: Socket = Attribute("What all namespaces of this client share; it has disconnect(), too.")
+    writable: bool = Attribute("Whether a volatile packet would leave at once.")
 
-    def deliver(encoded: Any) -> None:
+    def deliver(encoded: IEncoded) -> None:
         """
         Send something encoded to this member: now, or after its CONNECT answer; nothing after the end.
         """
@@ -562,12 +608,12 @@ class IMember(Interface):
         Close this namespace; the client is told.
         """
 
-    def _acks_due() -> Any:
+    def acks_due() -> AckTable:
         """
         Give the AckTable of this member.
         """
 
-    def _described(rooms: frozenset[str]) -> Any:
+    def describe(rooms: frozenset[str]) -> RemoteSocket | None:
         """
         Give the RemoteSocket of this member, or None while it has not been accepted.
 
@@ -583,34 +629,34 @@ class IAdapter(Interface):
     A Target says whom an operation is for. Names of rooms are str and have been checked.
     """
 
-    name = Attribute("The namespace: the empty text for the root, else as ``/chat``.")
+    name: str = Attribute("The namespace: the empty text for the root, else as ``/chat``.")
 
-    def add(member: Any) -> None:
+    def add(member: IMember) -> None:
         """
         Admit a member that is connecting or connected.
         """
 
-    def remove(member: Any) -> None:
+    def remove(member: IMember) -> None:
         """
         Forget a member and every room it is in; costs what it is in, not what the server holds.
         """
 
-    def join(member: Any, room: str) -> None:
+    def join(member: IMember, room: str) -> None:
         """
         Put a member in a room.
         """
 
-    def leave(member: Any, room: str) -> None:
+    def leave(member: IMember, room: str) -> None:
         """
         Take a member out of a room; nothing happens when it is not there.
         """
 
-    def rooms_of(member: Any) -> frozenset[str]:
+    def rooms_of(member: IMember) -> frozenset[str]:
         """
         Give the rooms a member is in.
         """
 
-    def broadcast(packet: Any, target: Any) -> None:
+    def broadcast(packet: Packet, target: Target) -> None:
         """
         Send a packet to each socket of a target once.
 
@@ -618,7 +664,7 @@ class IAdapter(Interface):
         :raises UnencodableValue: before anybody has got anything.
         """
 
-    def broadcast_call(packet: Any, target: Any, timeout: float) -> Any:
+    def broadcast_call(packet: Packet, target: Target, timeout: float) -> Deferred[list[Value]]:
         """
         Send a packet to each socket of a target once, and collect what they acknowledge.
 
@@ -629,24 +675,24 @@ class IAdapter(Interface):
         :raises UnencodableValue: before anybody has got anything.
         """
 
-    def sockets_join(target: Any, rooms: frozenset[str]) -> None:
+    def sockets_join(target: Target, rooms: frozenset[str]) -> None:
         """
         Put the sockets of a target in rooms.
         """
 
-    def sockets_leave(target: Any, rooms: frozenset[str]) -> None:
+    def sockets_leave(target: Target, rooms: frozenset[str]) -> None:
         """
         Take the sockets of a target out of rooms.
         """
 
-    def disconnect_sockets(target: Any, close: bool) -> None:
+    def disconnect_sockets(target: Target, close: bool) -> None:
         """
         Close the namespaces of a target.
 
         :param close: the whole connections.
         """
 
-    def fetch_sockets(target: Any, timeout: float) -> Any:
+    def fetch_sockets(target: Target, timeout: float) -> Deferred[list[RemoteSocket]]:
         """
         Describe the sockets of a target.
 
@@ -654,7 +700,7 @@ class IAdapter(Interface):
         :return: a Deferred with a list of RemoteSocket; it fails with AdapterError, which has the ``answers`` so far.
         """
 
-    def all_rooms(timeout: float) -> Any:
+    def all_rooms(timeout: float) -> Deferred[frozenset[str]]:
         """
         Collect the names of the rooms.
 
@@ -662,21 +708,21 @@ class IAdapter(Interface):
         :return: a Deferred with a frozenset; it fails with AdapterError.
         """
 
-    def server_count() -> Any:
+    def server_count() -> Deferred[int]:
         """
         Count the processes that serve this namespace.
 
         :return: a Deferred with the number, this one included.
         """
 
-    def server_side_emit(args: list[Any]) -> None:
+    def server_side_emit(args: Arguments) -> None:
         """
         Send an event to the other processes.
 
         :param args: its name and its arguments.
         """
 
-    def server_side_call(args: list[Any], timeout: float) -> Any:
+    def server_side_call(args: Arguments, timeout: float) -> Deferred[list[Value]]:
         """
         Send an event to the other processes and collect their answers.
 
@@ -687,24 +733,71 @@ class IAdapter(Interface):
         """
 
 
+class ILocalAdapter(IAdapter):
+    """
+    The adapter of the members in this process, with what one of a cluster needs to be made of it.
+    """
+
+    members: Mapping[str, IMember] = Attribute("Who is connecting or connected, by sid.")
+    rooms: Mapping[str, Mapping[str, IMember]] = Attribute("For each room who is in it, by sid.")
+
+    def select(target: Target) -> list[IMember]:
+        """
+        Find the members of a target, each once.
+        """
+
+    def encode(packet: Packet) -> EncodedPacket:
+        """
+        Encode a packet for all.
+
+        :raises UnencodableValue: when nobody can be sent it.
+        """
+
+    def broadcast_encoded(encoded: EncodedPacket, target: Target) -> None:
+        """
+        Send something encoded to the members of a target, each once.
+        """
+
+    def ask(packet: Packet, target: Target, on_answer: Callable[[Value], Value], timeout: float) -> BroadcastAcks:
+        """
+        Send a packet to the members of a target, and hand on each acknowledgement as it comes.
+
+        :param on_answer: called with each: None, the value or a tuple for zero, one or several arguments.
+        :param timeout: seconds.
+        """
+
+    def describe(target: Target) -> list[RemoteSocket]:
+        """
+        Describe the members of a target.
+        """
+
+    def server_side_received(args: Arguments, answer: Callable[[Value], Value] | None = None) -> None:
+        """
+        Hand an event of another process to those who listen to it.
+
+        :param args: its name and its arguments.
+        :param answer: called once with what the first listener to have an answer gives; None where none is wanted.
+        """
+
+
 class ICluster(Interface):
     """
     What the option ``adapter`` takes: it makes one server of several processes.
     """
 
-    state = Attribute("The AdapterState.")
+    state: AdapterState = Attribute("The AdapterState.")
 
-    def attach(server: Any) -> None:
+    def attach(server: SocketIOServer) -> None:
         """
         Learn which SocketIOServer it is for; called once, when that is made. Opens nothing.
         """
 
-    def adapter_for(name: str, local: Any) -> Any:
+    def adapter_for(name: str, local: ILocalAdapter) -> IAdapter:
         """
         Make the adapter of a namespace; called once for each, when the server is made.
 
         :param name: the empty text for the root, else as ``/chat``.
-        :param local: the MemoryAdapter with the members in this process.
+        :param local: the one of the members in this process.
         :return: an IAdapter.
         """
 
@@ -714,7 +807,7 @@ class ICluster(Interface):
         again after a stop() whose Deferred has fired, it connects again, which members and operations must not do.
         """
 
-    def stop() -> Any:
+    def stop() -> Deferred[None]:
         """
         Disconnect; called when the sessions have been closed. A second call does nothing.
 

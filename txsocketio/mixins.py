@@ -4,15 +4,18 @@ gevent-socketio's mix-ins for namespaces: rooms, and events to everybody.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from txsocketio.core.broadcast import broadcast_event
+from txsocketio.core.handlers import ours
+from txsocketio.core.operators import broadcast_event
 from txsocketio.core.targets import Target, check_rooms
+from txsocketio.support.types import Value
 
 if TYPE_CHECKING:
-    from txsocketio.core.mounts import MountedNamespace
+    from txsocketio.core.member import Member
 
 
+@ours
 class RoomsMixin:
     """
     Let a namespace put its client in rooms and send to those who are there.
@@ -22,9 +25,7 @@ class RoomsMixin:
     """
 
     sid: str
-    _mount: MountedNamespace
-    #: Set when the namespace closes: the rooms it was in.
-    _last_rooms: frozenset[str] | None = None
+    _member: Member
 
     def join(self, room: str) -> None:
         """
@@ -33,7 +34,7 @@ class RoomsMixin:
         :param room: the name.
         :raises UsageError: for a room that is not named by a str.
         """
-        self._mount.adapter.join(self, room)
+        self._member.mount.adapter.join(self._member, room)
 
     def leave(self, room: str) -> None:
         """
@@ -42,17 +43,20 @@ class RoomsMixin:
         :param room: the name.
         :raises UsageError: for a room that is not named by a str.
         """
-        self._mount.adapter.leave(self, room)
+        self._member.mount.adapter.leave(self._member, room)
 
     @property
     def rooms(self) -> frozenset[str]:
         """
         The rooms this client is in; after the namespace has closed, those it was in.
         """
-        rooms: frozenset[str] = self._mount.adapter.rooms_of(self) if self._last_rooms is None else self._last_rooms
+        member = self._member
+        rooms: frozenset[str] = (
+            member.mount.adapter.rooms_of(member) if member.last_rooms is None else member.last_rooms
+        )
         return rooms
 
-    def emit_to_room(self, room: Any, event: str, *args: Any) -> None:
+    def emit_to_room(self, room: Value, event: str, *args: Value) -> None:
         """
         Send an event to everyone in a room except this client, which need not be in it.
 
@@ -63,18 +67,19 @@ class RoomsMixin:
         :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
         """
         others = frozenset((self.sid,))
-        broadcast_event(self._mount, event, args, Target(frozenset(check_rooms(room)), others))
+        broadcast_event(self._member.mount, event, args, Target(frozenset(check_rooms(room)), others))
 
 
+@ours
 class BroadcastMixin:
     """
     Let a namespace send to everybody in it.
     """
 
     sid: str
-    _mount: MountedNamespace
+    _member: Member
 
-    def broadcast_event(self, event: str, *args: Any) -> None:
+    def broadcast_event(self, event: str, *args: Value) -> None:
         """
         Send an event to everyone in this namespace, this client included.
 
@@ -83,9 +88,9 @@ class BroadcastMixin:
         :raises UsageError: for a reserved event.
         :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
         """
-        broadcast_event(self._mount, event, args)
+        broadcast_event(self._member.mount, event, args)
 
-    def broadcast_event_not_me(self, event: str, *args: Any) -> None:
+    def broadcast_event_not_me(self, event: str, *args: Value) -> None:
         """
         Send an event to everyone in this namespace except this client.
 
@@ -94,4 +99,4 @@ class BroadcastMixin:
         :raises UsageError: for a reserved event.
         :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
         """
-        broadcast_event(self._mount, event, args, Target(None, frozenset((self.sid,))))
+        broadcast_event(self._member.mount, event, args, Target(None, frozenset((self.sid,))))

@@ -5,7 +5,7 @@ Packets under gevent-socketio's module name: the Packet itself, and its view as 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from txsocketio.errors import UsageError
 from txsocketio.interfaces import IParser
@@ -22,6 +22,9 @@ from txsocketio.protocol.packet import (
     Packet,
 )
 from txsocketio.protocol.socketio_v5 import ParserV5
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
 
 __all__ = [
     "ACK",
@@ -49,7 +52,7 @@ _TYPES = {
 }
 
 
-def as_packet(packet: Packet | Mapping[str, Any]) -> Packet:
+def as_packet(packet: Packet | Mapping[str, Value]) -> Packet:
     """
     Make a Packet of its dict view.
 
@@ -73,7 +76,7 @@ def as_packet(packet: Packet | Mapping[str, Any]) -> Packet:
     return Packet(kind, "" if endpoint == "/" else endpoint, id, _data(kind, packet), plain)
 
 
-def _data(kind: int, packet: Mapping[str, Any]) -> Any:
+def _data(kind: int, packet: Mapping[str, Value]) -> Value:
     if kind == EVENT:
         return [packet["name"], *packet.get("args", ())]
     if kind == ACK:
@@ -84,7 +87,7 @@ def _data(kind: int, packet: Mapping[str, Any]) -> Any:
     return packet.get("data")
 
 
-def encode(packet: Packet | Mapping[str, Any], parser: IParser | None = None) -> str:
+def encode(packet: Packet | Mapping[str, Value], parser: IParser | None = None) -> str:
     """
     Write a packet as text.
 
@@ -101,7 +104,7 @@ def encode(packet: Packet | Mapping[str, Any], parser: IParser | None = None) ->
     return text.decode()
 
 
-def decode(text: str, parser: IParser | None = None) -> dict[str, Any]:
+def decode(text: str, parser: IParser | None = None) -> dict[str, Value]:
     """
     Read the text of a packet.
 

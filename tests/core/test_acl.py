@@ -5,7 +5,7 @@ Access lists: names, Interfaces, what a grant and its taking back do, and what i
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface, implementer
 
-from txsocketio.core.acl import AccessMixin, access_interfaces, verify_access
+from txsocketio.core.acl import access_interfaces, verify_access
 from txsocketio.errors import ConnectionRefused, UsageError
 from txsocketio.interfaces import IMember as LibraryInterface
 from txsocketio.namespace import BaseNamespace
@@ -58,12 +58,8 @@ class Foreign(Interface):
 
 
 @implementer(IGuest, IModerator, IUnrelated)
-class Chat(AccessMixin):
+class Talk(BaseNamespace):
     initial = None
-
-    def __init__(self, *initial):
-        self.initial = initial if initial != (None,) else None
-        self.reset_acl()
 
     def get_initial_acl(self):
         return self.initial
@@ -87,31 +83,47 @@ class Chat(AccessMixin):
         pass
 
 
+def namespace_of(cls):
+    """
+    Give the instance of a class for a client that has just connected.
+    """
+    clients = []
+    connect(cls).addCallback(clients.append)
+    return clients[0].namespace
+
+
+def chat_with(*initial):
+    """
+    Give a Talk that began with an access list; None for one that is open.
+    """
+    return namespace_of(type("Chat", (Talk,), {"initial": None if initial == (None,) else initial}))
+
+
 class Names(SynchronousTestCase):
     def test_none_opens_everything_and_an_empty_list_nothing(self):
-        self.assertIsNone(Chat(None).allowed_methods)
-        self.assertTrue(Chat(None).is_method_allowed("on_say"))
-        self.assertEqual(Chat().allowed_methods, set())
-        self.assertFalse(Chat().is_method_allowed("on_say"))
+        self.assertIsNone(chat_with(None).allowed_methods)
+        self.assertTrue(chat_with(None).is_method_allowed("on_say"))
+        self.assertEqual(chat_with().allowed_methods, set())
+        self.assertFalse(chat_with().is_method_allowed("on_say"))
 
     def test_the_default_is_open(self):
-        access = AccessMixin()
+        access = namespace_of(BaseNamespace)
         access.reset_acl()
         self.assertIsNone(access.allowed_methods)
 
     def test_adding_to_a_list_keeps_its_other_entries(self):
-        chat = Chat("on_say", "recv_message")
+        chat = chat_with("on_say", "recv_message")
         chat.add_acl_method("on_look")
         self.assertEqual(chat.allowed_methods, {"on_say", "recv_message", "on_look"})
 
     def test_deleting_and_deleting_again(self):
-        chat = Chat("on_say", "on_look")
+        chat = chat_with("on_say", "on_look")
         chat.del_acl_method("on_say")
         chat.del_acl_method("on_say")
         self.assertEqual(chat.allowed_methods, {"on_look"})
 
     def test_lists_sets_generators_and_single_entries_are_taken(self):
-        chat = Chat()
+        chat = chat_with()
         for granted in (["on_say"], {"on_say"}, (name for name in ["on_say"]), "on_say", frozenset({"on_say"})):
             chat.allowed_methods = granted
             self.assertEqual(chat.allowed_methods, {"on_say"})
@@ -119,74 +131,74 @@ class Names(SynchronousTestCase):
         self.assertEqual(chat.allowed_methods, {"on_say", "on_leave"})
 
     def test_lifting_and_resetting(self):
-        chat = Chat("on_say")
+        chat = chat_with("on_say")
         chat.lift_acl_restrictions()
         self.assertTrue(chat.is_method_allowed("on_kick"))
         chat.reset_acl()
         self.assertEqual(chat.allowed_methods, {"on_say"})
 
     def test_the_collection_that_was_read_cannot_be_changed_behind_our_back(self):
-        self.assertRaises(AttributeError, lambda: Chat("on_say").allowed_methods.add("on_kick"))
+        self.assertRaises(AttributeError, lambda: chat_with("on_say").allowed_methods.add("on_kick"))
 
     def test_a_list_given_is_copied(self):
         given = ["on_say"]
-        chat = Chat()
+        chat = chat_with()
         chat.allowed_methods = given
         given.append("on_kick")
         self.assertFalse(chat.is_method_allowed("on_kick"))
 
     def test_a_method_added_to_the_instance_can_be_granted(self):
-        chat = Chat()
+        chat = chat_with()
         chat.on_late = lambda: None
         chat.grant("on_late")
         self.assertTrue(chat.is_method_allowed("on_late"))
 
     def test_instances_do_not_share_grants(self):
-        first, second = Chat(), Chat()
+        first, second = chat_with(), chat_with()
         first.grant(IMember)
         self.assertEqual(second.allowed_methods, set())
 
 
 class Interfaces(SynchronousTestCase):
     def test_an_interface_grants_its_methods_and_those_of_its_bases(self):
-        self.assertEqual(Chat(IModerator).allowed_methods, {"on_kick", "on_say", "on_leave"})
+        self.assertEqual(chat_with(IModerator).allowed_methods, {"on_kick", "on_say", "on_leave"})
 
     def test_names_and_interfaces_mix(self):
-        self.assertEqual(Chat(IMember, "on_other").allowed_methods, {"on_say", "on_leave", "on_other"})
+        self.assertEqual(chat_with(IMember, "on_other").allowed_methods, {"on_say", "on_leave", "on_other"})
 
     def test_a_method_of_two_interfaces_stays_until_both_are_revoked(self):
-        chat = Chat(IGuest, IMember)
+        chat = chat_with(IGuest, IMember)
         chat.revoke(IMember)
         self.assertEqual(chat.allowed_methods, {"on_say", "on_look"})
         chat.revoke(IGuest)
         self.assertEqual(chat.allowed_methods, set())
 
     def test_granting_twice_is_revoked_once(self):
-        chat = Chat(IMember)
+        chat = chat_with(IMember)
         chat.grant(IMember)
         chat.revoke(IMember)
         self.assertEqual(chat.allowed_methods, set())
 
     def test_a_method_granted_by_name_survives_its_interface(self):
-        chat = Chat(IMember, "on_say")
+        chat = chat_with(IMember, "on_say")
         chat.revoke(IMember)
         self.assertEqual(chat.allowed_methods, {"on_say"})
 
     def test_deleting_a_name_removes_it_whoever_gave_it(self):
-        chat = Chat(IGuest, IMember, "on_say")
+        chat = chat_with(IGuest, IMember, "on_say")
         chat.del_acl_method("on_say")
         self.assertEqual(chat.allowed_methods, {"on_look", "on_leave"})
         chat.revoke(IGuest)
         self.assertEqual(chat.allowed_methods, {"on_leave"})
 
     def test_granting_an_interface_again_brings_a_deleted_method_back(self):
-        chat = Chat(IMember)
+        chat = chat_with(IMember)
         chat.del_acl_method("on_say")
         chat.grant(IMember)
         self.assertTrue(chat.is_method_allowed("on_say"))
 
     def test_the_old_words_take_interfaces_too(self):
-        chat = Chat()
+        chat = chat_with()
         chat.add_acl_method(IMember)
         self.assertTrue(chat.is_method_allowed(IMember))
         self.assertFalse(chat.is_method_allowed(IModerator))
@@ -194,20 +206,20 @@ class Interfaces(SynchronousTestCase):
         self.assertFalse(chat.is_method_allowed(IMember))
 
     def test_several_at_once(self):
-        chat = Chat()
+        chat = chat_with()
         chat.grant(IGuest, "on_other")
         self.assertEqual(chat.allowed_methods, {"on_look", "on_say", "on_other"})
         chat.revoke(IGuest, "on_other")
         self.assertEqual(chat.allowed_methods, set())
 
     def test_assigning_replaces_all_that_was_granted(self):
-        chat = Chat(IGuest, IMember)
+        chat = chat_with(IGuest, IMember)
         chat.allowed_methods = [IMember]
         chat.revoke(IMember)
         self.assertEqual(chat.allowed_methods, set())
 
     def test_resetting_replaces_it_too(self):
-        chat = Chat(IGuest)
+        chat = chat_with(IGuest)
         chat.grant(IMember, "on_other")
         chat.reset_acl()
         self.assertEqual(chat.allowed_methods, {"on_look", "on_say"})
@@ -220,7 +232,7 @@ class Refusals(SynchronousTestCase):
         self.assertIn(text, str(self.assertRaises(UsageError, call, *args)))
 
     def test_granting_and_revoking_on_an_open_namespace(self):
-        chat = Chat(None)
+        chat = chat_with(None)
         self.refused("is open", chat.grant, IMember)
         self.refused("is open", chat.revoke, IMember)
         self.refused("is open", chat.add_acl_method, "on_say")
@@ -228,7 +240,7 @@ class Refusals(SynchronousTestCase):
         self.assertIsNone(chat.allowed_methods)
 
     def test_what_the_class_lacks(self):
-        chat = Chat("on_say")
+        chat = chat_with("on_say")
         self.refused("no method 'on_sya'", chat.grant, "on_sya")
         self.refused("no method 'on_sya'", chat.revoke, "on_sya")
         self.refused("no method 'initial'", chat.grant, "initial")
@@ -237,13 +249,15 @@ class Refusals(SynchronousTestCase):
         self.assertEqual(chat.allowed_methods, {"on_say"})
 
     def test_assigning_what_the_class_lacks_changes_nothing(self):
-        chat = Chat("on_say")
+        chat = chat_with("on_say")
         self.refused("no method", setattr, chat, "allowed_methods", ["on_look", "on_sya"])
         self.refused("None or a collection", setattr, chat, "allowed_methods", 7)
         self.assertEqual(chat.allowed_methods, {"on_say"})
 
     def test_an_initial_list_that_names_what_the_class_lacks(self):
-        self.refused("no method 'nowhere'", Chat, "nowhere")
+        chat = chat_with()
+        chat.initial = ["nowhere"]
+        self.refused("no method 'nowhere'", chat.reset_acl)
 
 
 class AtMount(SynchronousTestCase):
@@ -253,35 +267,35 @@ class AtMount(SynchronousTestCase):
             self.assertIn(text, message)
 
     def test_only_interfaces_of_handlers_count(self):
-        self.assertEqual(set(access_interfaces(Chat)), {IGuest, IMember, IModerator})
-        verify_access(Chat)
+        self.assertEqual(set(access_interfaces(Talk)), {IGuest, IMember, IModerator})
+        verify_access(Talk)
 
     def test_a_class_without_interfaces_may_be_open(self):
-        verify_access(AccessMixin)
+        verify_access(BaseNamespace)
 
     def test_the_interfaces_of_the_library_do_not_count(self):
         @implementer(LibraryInterface)
-        class Odd(AccessMixin):
+        class Odd(BaseNamespace):
             pass
 
         verify_access(Odd)
 
     def test_an_interface_for_something_else_does_not_count(self):
         @implementer(IUnrelated)
-        class Odd(AccessMixin):
+        class Odd(BaseNamespace):
             pass
 
         verify_access(Odd)
 
     def test_a_missing_method_names_both_sides(self):
         @implementer(Foreign)
-        class Lacking(Chat):
+        class Lacking(Talk):
             pass
 
         self.refused(Lacking, "Lacking", "Foreign", "on_else")
 
     def test_a_wrong_signature_names_both_sides(self):
-        class Greedy(Chat):
+        class Greedy(Talk):
             def on_say(self, text, loud):
                 pass
 
@@ -289,7 +303,7 @@ class AtMount(SynchronousTestCase):
 
     def test_a_missing_get_initial_acl_is_not_left_open(self):
         @implementer(IMember)
-        class Forgetful(AccessMixin):
+        class Forgetful(BaseNamespace):
             def on_say(self, text):
                 pass
 
@@ -299,7 +313,7 @@ class AtMount(SynchronousTestCase):
         self.refused(Forgetful, "Forgetful", "IMember", "get_initial_acl")
 
     def test_an_inherited_get_initial_acl_is_enough(self):
-        class Child(Chat):
+        class Child(Talk):
             pass
 
         verify_access(Child)
@@ -316,7 +330,7 @@ class AtMount(SynchronousTestCase):
             return function
 
         @implementer(IBuyer)
-        class Shop(AccessMixin):
+        class Shop(BaseNamespace):
             @bound
             def buy(self, what):
                 pass

@@ -133,7 +133,7 @@ class Broadcasts(AdapterCase):
             packet = Packet(EVENT, "", None, ["said", value])
             self.assertRaises(OutgoingTooLarge, adapter.broadcast, packet)
             self.assertRaises(OutgoingTooLarge, adapter.broadcast_call, packet, EVERYBODY, 1)
-            self.assertEqual((ann.got, len(ann._acks_due())), ([], 0))
+            self.assertEqual((ann.got, len(ann.acks_due())), ([], 0))
 
     def test_what_is_too_large_for_one_client_only_the_others_get(self):
         def refuse(encoded):
@@ -190,7 +190,7 @@ class Calls(AdapterCase):
                 member.acknowledge()
         self.assertEqual(len(self.successResultOf(asking)), 303)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertEqual(self.adapter._questions, set())
+        self.assertEqual(self.adapter._waiting, set())
 
     def test_ids_are_never_used_twice(self):
         for _ in range(3):
@@ -249,26 +249,26 @@ class Calls(AdapterCase):
         self.adapter.ask(PACKET, EVERYBODY, take, 5)
         for member in (self.ann, self.bob, self.cy):
             self.assertRaises(RuntimeError, member.acks.resolve, member.ids[-1], [1])
-        self.assertEqual((answers, self.adapter._questions, self.clock.getDelayedCalls()), ([1, 1, 1], set(), []))
+        self.assertEqual((answers, self.adapter._waiting, self.clock.getDelayedCalls()), ([1, 1, 1], set(), []))
 
     def test_closing_ends_what_waits(self):
         self.bob.answer = NO_ACK
         asking = self.ask()
         self.adapter.close()
         self.assertEqual(self.failureResultOf(asking, BroadcastTimeout).value.answers, ["ann", "cy"])
-        self.assertEqual((self.clock.getDelayedCalls(), self.adapter._questions), ([], set()))
+        self.assertEqual((self.clock.getDelayedCalls(), self.adapter._waiting), ([], set()))
 
     def test_giving_up_forgets_everything(self):
         self.bob.answer = NO_ACK
         asking = self.ask()
         asking.addErrback(lambda _: None)
         asking.cancel()
-        self.assertEqual((self.clock.getDelayedCalls(), self.adapter._questions, self.bob.debt), ([], set(), [0]))
+        self.assertEqual((self.clock.getDelayedCalls(), self.adapter._waiting, self.bob.debt), ([], set(), [0]))
 
 
 class Operations(AdapterCase):
-    def test_who_has_not_been_accepted_is_not_described(self):
-        self.bob._described = lambda rooms: None
+    def test_who_has_not_been_accepted_is_notdescribe(self):
+        self.bob.describe = lambda rooms: None
         self.assertEqual([socket.sid for socket in self.adapter.describe(EVERYBODY)], ["ann", "cy"])
 
     def test_one_that_cannot_be_disconnected_does_not_keep_the_others(self):

@@ -10,8 +10,6 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface, implementer
 
-from txsocketio.core.acl import AccessMixin
-from txsocketio.core.credentials import CredentialsMixin
 from txsocketio.errors import ConnectionRefused, UsageError
 from txsocketio.namespace import BaseNamespace
 from txsocketio.server.server import SocketIOServer
@@ -71,19 +69,9 @@ class Realm:
         return self.waiting.addCallback(lambda _: result)
 
 
-class Server:
-    portal = None
-    complaints = None
-
-
 @implementer(IModerator)
-class Chat(CredentialsMixin, AccessMixin):
+class Chat(BaseNamespace):
     initial = ()
-
-    def __init__(self, server, socket):
-        self.server = server
-        self.socket = socket
-        self.reset_acl()
 
     def get_initial_acl(self):
         return self.initial
@@ -107,9 +95,16 @@ class LoginCase(SynchronousTestCase):
     def setUp(self):
         self.realm = Realm()
         users = InMemoryUsernamePasswordDatabaseDontUse(ann=b"secret", mod=b"secret", plain=b"secret")
-        self.server = Server()
-        self.server.portal = Portal(self.realm, [users])
-        self.chat = Chat(self.server, "socket")
+        classes = {"/chat": Chat, "/other": Chat, "/third": Chat, "/open": OpenChat, "/member": MemberFirst}
+        self.server = SocketIOServer(classes, portal=Portal(self.realm, [users]), reactor=Clock())
+        self.client = self.successResultOf(connect(server=self.server, namespace="/chat"))
+        self.chat = self.client.namespace
+
+    def join(self, name):
+        """
+        Give the same client's instance of another namespace.
+        """
+        return self.successResultOf(self.client.connect(name)).namespace
 
     def login(self, name, password="secret", interface=IMember, chat=None):
         return (chat or self.chat).login(UsernamePassword(name.encode(), password.encode()), interface)
@@ -142,7 +137,7 @@ class LoggingIn(LoginCase):
         self.assertEqual(self.chat.allowed_methods, set())
 
     def test_an_open_namespace_stays_open(self):
-        chat = OpenChat(self.server, "socket")
+        chat = self.join("/open")
         self.login("ann", chat=chat)
         self.assertIsNone(chat.allowed_methods)
 
@@ -153,7 +148,7 @@ class LoggingIn(LoginCase):
         self.assertEqual(self.realm.inside, [avatar])
 
     def test_a_second_login_leaves_what_was_granted_otherwise(self):
-        chat = MemberFirst(self.server, "socket")
+        chat = self.join("/member")
         self.login("mod", chat=chat)
         self.login("plain", interface=IElsewhere, chat=chat)
         self.assertEqual(chat.allowed_methods, {"on_say"})
@@ -166,8 +161,8 @@ class LoggingIn(LoginCase):
         self.assertEqual(self.realm.inside, [avatar])
 
     def test_without_a_portal(self):
-        self.server.portal = None
-        self.assertIn("portal", str(self.assertRaises(UsageError, self.login, "ann")))
+        chat = self.successResultOf(connect(Chat)).namespace
+        self.assertIn("portal", str(self.assertRaises(UsageError, self.login, "ann", chat=chat)))
 
     def test_without_an_interface(self):
         self.assertRaises(UsageError, self.chat.login, UsernamePassword(b"ann", b"secret"))
@@ -211,17 +206,17 @@ class Refusing(LoginCase):
 class LoggingOut(LoginCase):
     def test_logout_once(self):
         self.login("ann")
-        self.chat._logout()
+        self.chat._member.logout()
         self.assertEqual(self.realm.inside, [])
-        self.chat._logout()
+        self.chat._member.logout()
 
     def test_without_a_login_nothing_happens(self):
-        self.chat._logout()
+        self.chat._member.logout()
 
     def test_a_login_that_is_finished_after_the_close_is_logged_out_at_once(self):
         waiting = self.realm.waiting = Deferred()
         login = self.login("ann")
-        self.chat._logout()
+        self.chat._member.logout()
         waiting.callback(None)
         self.failureResultOf(login, ConnectionRefused)
         self.assertEqual(self.realm.inside, [])
@@ -231,14 +226,14 @@ class LoggingOut(LoginCase):
     def test_a_logout_that_fails_is_logged(self):
         self.login("ann")
         self.realm.inside.clear()
-        self.chat._logout()
+        self.chat._member.logout()
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
 
 class Sharing(LoginCase):
     def setUp(self):
         super().setUp()
-        self.other = Chat(self.server, "socket")
+        self.other = self.join("/other")
 
     def test_the_other_namespace_gets_avatar_and_grants(self):
         avatar = self.successResultOf(self.login("ann"))
@@ -248,12 +243,12 @@ class Sharing(LoginCase):
 
     def test_the_last_one_logs_out(self):
         for first, last in ((self.chat, self.other), (self.other, self.chat)):
-            first._logged_out = last._logged_out = False
+            first._member.logged_out = last._member.logged_out = False
             avatar = self.successResultOf(self.login("ann"))
             self.chat.share_avatar(self.other)
-            first._logout()
+            first._member.logout()
             self.assertEqual(self.realm.inside, [avatar])
-            last._logout()
+            last._member.logout()
             self.assertEqual(self.realm.inside, [])
 
     def test_sharing_twice_counts_once(self):
@@ -261,27 +256,27 @@ class Sharing(LoginCase):
         self.chat.share_avatar(self.other)
         self.chat.share_avatar(self.other)
         self.chat.share_avatar(self.chat)
-        self.chat._logout()
-        self.other._logout()
+        self.chat._member.logout()
+        self.other._member.logout()
         self.assertEqual(self.realm.inside, [])
 
     def test_it_can_be_passed_on(self):
         self.login("ann")
         self.chat.share_avatar(self.other)
-        self.chat._logout()
-        third = Chat(self.server, "socket")
+        self.chat._member.logout()
+        third = self.join("/third")
         self.other.share_avatar(third)
-        self.other._logout()
+        self.other._member.logout()
         self.assertEqual(len(self.realm.inside), 1)
-        third._logout()
+        third._member.logout()
         self.assertEqual(self.realm.inside, [])
 
     def test_a_closed_namespace_is_left_alone(self):
         self.login("ann")
-        self.other._logout()
+        self.other._member.logout()
         self.chat.share_avatar(self.other)
         self.assertIsNone(self.other.avatar)
-        self.chat._logout()
+        self.chat._member.logout()
         self.assertEqual(self.realm.inside, [])
 
     def test_nothing_to_share(self):
@@ -289,7 +284,8 @@ class Sharing(LoginCase):
 
     def test_another_socket(self):
         self.login("ann")
-        self.assertRaises(UsageError, self.chat.share_avatar, Chat(self.server, "another socket"))
+        other = self.successResultOf(connect(server=self.server, namespace="/chat")).namespace
+        self.assertRaises(UsageError, self.chat.share_avatar, other)
 
 
 class IEverybody(Interface):

@@ -169,7 +169,7 @@ class Results(Case):
         namespace = client.namespace
         client.disconnect()
         namespace.waiting["a"].callback(1)
-        self.assertEqual(namespace._jobs.calls, {})
+        self.assertEqual(namespace._member.jobs.calls, {})
 
     def test_a_handler_may_leave_its_namespace(self):
         client = self.connect()

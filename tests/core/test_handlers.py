@@ -219,16 +219,16 @@ class Reading(SynchronousTestCase):
 
 class TakenNames(SynchronousTestCase):
     def test_names_that_base_namespace_keeps_for_itself_are_refused(self):
-        for name in ("_jobs", "_send", "_login", "_take_event", "_mount", "deliver", "server", "auth"):
+        for name in ("_member", "_table", "server", "auth", "sid", "close_reason"):
             with self.assertRaisesRegex(UsageError, rf"Clash\.{name} cannot be"):
                 type("Clash", (BaseNamespace,), {name: None})
 
     def test_also_where_a_mixin_has_them(self):
-        class Queued:
-            _queue = ()
+        class Listed:
+            _table = ()
 
-        with self.assertRaisesRegex(UsageError, "Queued._queue"):
-            type("Clash", (Queued, BaseNamespace), {})
+        with self.assertRaisesRegex(UsageError, "Listed._table"):
+            type("Clash", (Listed, BaseNamespace), {})
 
     def test_others_are_the_applications(self):
         members = {"_mine": 1, "__slots__": (), "_Chat__secret": 2, "log": 3, "login": 4, "jobs": 5, "avatar": None}

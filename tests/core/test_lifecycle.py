@@ -6,6 +6,7 @@ from twisted.internet import task
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
+from txsocketio.core.credentials import Login
 from txsocketio.core.dispatch import INTERNAL_ERROR
 from txsocketio.errors import AckDisconnected, ConnectionRefused
 from txsocketio.mixins import RoomsMixin
@@ -63,7 +64,7 @@ class Joining(Case):
     def test_what_is_sent_meanwhile_follows_the_answer(self):
         joining, namespace = self.knock()
         self.assertNoResult(joining)
-        namespace._mount.adapter.broadcast(_event("to all"))
+        namespace._member.mount.adapter.broadcast(_event("to all"))
         namespace.open.callback(None)
         client = self.successResultOf(joining)
         self.assertEqual(client.received, [("early", (1,)), ("to all", ())])
@@ -91,8 +92,8 @@ class Joining(Case):
         namespace.open.errback(ConnectionRefused("full", {"in": 5}))
         refusal = self.failureResultOf(joining, ConnectionRefused).value
         self.assertEqual((refusal.message, refusal.data), ("full", {"in": 5}))
-        self.assertEqual(namespace._mount.adapter.members, {})
-        self.assertEqual(namespace._mount.adapter.rooms, {})
+        self.assertEqual(namespace._member.mount.adapter.members, {})
+        self.assertEqual(namespace._member.mount.adapter.rooms, {})
         self.assertEqual(namespace.rooms, {"hall"})
         self.assertEqual(namespace.seen, [])
         namespace.emit("late")
@@ -123,7 +124,7 @@ class Joining(Case):
                 namespace.socket.disconnect()
                 return ()
 
-        namespace.deliver(Last())
+        namespace._member.deliver(Last())
         namespace.socket.message_received('2["say","a"]')
         namespace.open.callback(None)
         self.assertEqual(namespace.seen, ["bye"])
@@ -386,9 +387,10 @@ class Leaving(Case):
 
         client = self.connect(Stepping)
         namespace = client.namespace
-        adapter = namespace._mount.adapter
+        adapter = namespace._member.mount.adapter
         namespace.call("x").addErrback(lambda failure: steps.append(("acks", failure.type, adapter.members)))
-        namespace._logout = lambda: steps.append(("logout", list(namespace._jobs.spawned)))
+        member = namespace._member
+        member.login = Login(None, None, None, lambda: steps.append(("logout", list(member.jobs.spawned))))
         Stepping.on_late = lambda self: steps.append("never")
         job = namespace.spawn(Deferred)
         job.addCallback(lambda _: steps.append("job"))
@@ -488,13 +490,13 @@ class Leaving(Case):
 
         client = self.connect(Broken)
         namespace = client.namespace
-        namespace._logout = broken
+        namespace._member.login = Login(None, None, None, broken)
         call = namespace.call("x")
         client.lose()
         self.failureResultOf(call, AckDisconnected)
         self.assertEqual(self.successResultOf(namespace.socket.whenClosed()), "transport close")
         self.assertEqual([failure.type for failure in self.flushLoggedErrors()], [ValueError, KeyError])
-        self.assertEqual(namespace._mount.adapter.members, {})
+        self.assertEqual(namespace._member.mount.adapter.members, {})
 
 
 class Gate2(Gate):

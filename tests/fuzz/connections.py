@@ -17,6 +17,7 @@ from tests.limits.stack import Stack
 from tests.transports.websocket.test_fast_events import ODD, SOUND, Both, Heard
 from tests.transports.websocket_kit import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, frames, handshake
 from txsocketio.errors import ProtocolError
+from txsocketio.protocol.packet import EVENT
 
 #: What a piece of a script begins with, and which frame it makes of the rest.
 _FRAMES: dict[bytes, Any] = {
@@ -127,9 +128,11 @@ def _one_way(stack: Stack, way: str, packet: bytes) -> Any:
     try:
         if way == "raw":
             outcome = socket.raw_received(packet)
+        elif way == "text":
+            socket.message_received(packet[1:].decode())
         else:
-            text = packet[1:].decode()
-            (socket.message_received if way == "quick" else socket._receive)(text)
+            found, attachments = socket.engine_session.generation.parser.decode(packet[1:].decode())
+            outcome = (found.type, found.namespace, found.id, found.data, attachments)
     except ProtocolError as error:
         outcome = type(error).__name__
     stack.turn()
@@ -142,7 +145,7 @@ def _one_way(stack: Stack, way: str, packet: bytes) -> Any:
 @target("pair-event-ways", lambda: [*SOUND, *ODD], calls=12_000, calls_per_byte=100, share=250)
 def event_ways(data: bytes) -> Any:
     """
-    Take an event from bytes, from its text by the fast path, and by the parser.
+    Take an event from bytes, from its text, and by the parser alone.
     """
     stack = _stack()
     with Watched():
@@ -157,11 +160,21 @@ def event_ways(data: bytes) -> Any:
         if data[:1] != b"4":
             hold(not taken, "only messages are taken", data)
             return "no message"
-        quick = _one_way(stack, "quick", data)
-        same("the parser's way", _one_way(stack, "slow", data), quick)
+        text = _one_way(stack, "text", data)
+        parsed = _one_way(stack, "parser", data)[0]
+        if isinstance(parsed, str):
+            hold(not taken and text[0] is not None, "what the parser refuses is refused", taken, text[0], parsed)
         if taken:
-            same("the bytes' way", (None, seen, sent), quick)
-    return taken, quick[0], len(quick[1]), len(quick[2])
+            same("the bytes' way", (None, seen, sent), text)
+            kind, namespace, id, event, attachments = parsed
+            hold((kind, attachments) == (EVENT, 0), "only plain events are taken", kind, attachments)
+            _, reader = _joined(stack)
+            found: list[Any] = []
+            reader.active_ns[namespace]._member.take = lambda data, id: found.append((id, data))
+            reader.raw_received(data)
+            stack.lines.clear()
+            same("what is read", repr(found), repr([(id, event)]))
+    return taken, text[0], len(text[1]), len(text[2])
 
 
 @target(

@@ -9,7 +9,7 @@ def attributes(namespace):
     """
     Give every name by which Python could find something on a namespace, its class or what belongs to them.
     """
-    names = {*dir(namespace), *vars(namespace), *dir(type(namespace))}
+    names = {*dir(namespace), *vars(namespace), *dir(type(namespace)), *dir(namespace._member)}
     for cls in type(namespace).__mro__:
         names.update(vars(cls), getattr(cls, "__annotations__", {}))
     return names

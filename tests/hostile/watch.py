@@ -8,10 +8,8 @@ from cProfile import Profile
 from tests.hostile import application
 from tests.hostile.application import ALLOWED, OPEN, codes_of
 from txsocketio import BaseNamespace, BroadcastMixin, RoomsMixin
-from txsocketio.core.decorated import DecoratedCall
-from txsocketio.core.dispatch import Calls
+from txsocketio.core.dispatch import DecoratedCall, call_method, invoke, run_flat
 from txsocketio.core.handlers import Handler
-from txsocketio.core.hooks import Hooks
 
 
 def _codes_in(code):
@@ -27,7 +25,7 @@ def _own_codes():
 
 
 #: From where a handler is called.
-DISPATCHERS = codes_of([Calls._run_flat, Calls._invoke, DecoratedCall._watch, Hooks.call_method]) | {
+DISPATCHERS = codes_of([run_flat, invoke, DecoratedCall._watch, call_method]) | {
     code for code in _codes_in(Handler.__init__.__code__) if code.co_name == "<lambda>"
 }
 

@@ -11,7 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.protocol.kit import TABLE, Capture, captures
-from txsocketio.errors import EncodeError, OptionError, OutgoingTooLarge, PacketError, UnsupportedByGeneration
+from txsocketio.errors import (
+    EncodeError,
+    OptionError,
+    OutgoingTooLarge,
+    PacketError,
+    UnencodableValue,
+    UnsupportedByGeneration,
+)
 from txsocketio.interfaces import IEngineCodec, IParser, IWire
 from txsocketio.protocol import jsonp
 from txsocketio.protocol.attachments import restore
@@ -212,6 +219,21 @@ class BoundTests(SynchronousTestCase):
             self.assertIsNotNone(record.parser.encode_ack("", 7, ["x" * 90]))
             self.assertIsNone(record.parser.encode_ack("", 7, ["x" * 100]))
         self.assertRaises(OutgoingTooLarge, legacy.parser.encode_ack, "", 7, ["x" * 100])
+
+    def test_the_packets_of_a_namespaces_state_are_one_text(self) -> None:
+        content = {"message": "no", "data": {"n": 1}}
+        for record in self.records:
+            for name in ("", "/chät"):
+                for kind, data in ((CONNECT, {"sid": "x"}), (DISCONNECT, None), (CONNECT_ERROR, content)):
+                    ((_, text),) = record.parser.encode(Packet(kind, name, None, data))
+                    self.assertEqual(record.parser.encode_control(kind, name, data), text)
+
+    def test_such_a_text_has_its_bound_and_takes_no_bytes(self) -> None:
+        eio4, eio3, _ = self.records
+        for record in (eio4, eio3):
+            encode = record.parser.encode_control
+            self.assertRaises(OutgoingTooLarge, encode, CONNECT_ERROR, "", {"message": "x" * 200})
+            self.assertRaises(UnencodableValue, encode, CONNECT_ERROR, "", {"message": b"x"})
 
     def test_what_only_0_9_escapes_is_not_counted(self) -> None:
         packet = Packet(EVENT, "", None, ["a", "\u2028" * 20])

@@ -8,28 +8,38 @@ socket; it is logged out once, when the last of them closes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
-from txsocketio.core.acl import AccessMixin, access_interfaces
+from txsocketio.core.acl import access_interfaces, is_granted
 from txsocketio.core.jobs import log_failure
 from txsocketio.errors import ConnectionRefused, UsageError
+from txsocketio.support.types import Value
 
 if TYPE_CHECKING:
     from zope.interface.interface import InterfaceClass
 
+    from txsocketio.core.jobs import FailureLog
+    from txsocketio.core.member import Member
 
-class _Login:
+
+class Login:
     """
     Hold one avatar and those who share it.
     """
 
     __slots__ = ("_complaints", "avatar", "holders", "interface", "logout")
 
-    def __init__(self, complaints: Any, interface: Any, avatar: Any, logout: Callable[[], Any]) -> None:
+    def __init__(self, complaints: FailureLog, interface: Value, avatar: Value, logout: Callable[[], Value]) -> None:
+        """
+        :param complaints: the server's, by which a logout that fails is logged.
+        :param interface: that the realm has answered with.
+        :param avatar: as the realm gave it.
+        :param logout: called when nobody shares it any longer.
+        """
         self._complaints = complaints
         self.interface = interface
         self.avatar = avatar
@@ -48,111 +58,81 @@ class _Login:
         log_failure(self._complaints, "logging out failed", failure)
 
 
-class CredentialsMixin:
+def log_in(member: Member, credentials: Value, interfaces: tuple[InterfaceClass, ...]) -> Deferred[Value]:
     """
-    Let a namespace log its client in and keep the avatar.
-
-    :ivar avatar: what the realm gave at the last successful login, or None; it stays readable after the namespace
-        has closed.
+    Log a client in through the server's portal; see BaseNamespace.login.
     """
+    portal = member.socket.server.portal
+    if portal is None:
+        raise UsageError("login() asks the server's portal: give one, SocketIOServer(..., portal=Portal(realm, ...))")
+    if not interfaces:
+        raise UsageError("login() needs at least one Interface that the avatar shall provide")
+    # Not the portal's own Deferred: cancelled half way, a realm could lose the avatar that it must log out.
+    answer: Deferred[Value] = Deferred()
+    asked: Deferred[Value] = maybeDeferred(portal.login, credentials, member.namespace, *interfaces)
+    asked.addCallback(_logged_in, member, answer).addErrback(_login_failed, member, answer)
+    return answer
 
-    avatar: Any = None
 
-    server: Any
-    socket: Any
-    _login: _Login | None = None
-    #: The interfaces that the login granted, to be taken back by the next one.
-    _login_grants: tuple[InterfaceClass, ...] = ()
-    _logged_out = False
+def share(member: Member, other: Member) -> None:
+    """
+    Hand the avatar to another namespace of the same socket; see BaseNamespace.share_avatar.
+    """
+    login = member.login
+    if login is None:
+        raise UsageError("there is no avatar to share: log in first, and share before this namespace closes")
+    if other.socket is not member.socket:
+        raise UsageError("an avatar can only be shared between the namespaces of one socket, which are one client")
+    if other is not member and not other.logged_out:
+        _adopt(other, login)
 
-    def login(self, credentials: Any, *interfaces: InterfaceClass) -> Deferred[Any]:
-        """
-        Log the client in through the server's portal.
 
-        The avatar becomes ``self.avatar``, and those of the class's access Interfaces that the avatar provides (and
-        the one the realm answered with) are granted. When the namespace closes, the realm's logout is called, once;
-        a login that is finished after that is logged out at once. A second login replaces the first when it
-        succeeds, and leaves it when it fails.
+def log_out(member: Member) -> None:
+    """
+    Give the avatar up: the namespace closes. A second call does nothing.
 
-        :param credentials: what one of the portal's checkers takes, as ``UsernamePassword("ann", "secret")``.
-        :param interfaces: what kinds of avatar will do, first choice first. The realm gets this namespace as the mind.
-        :return: a Deferred that fires with the avatar. It fails with ConnectionRefused, in the same words whatever
-            was wrong, so that raised out of ``recv_connect`` it refuses the client without telling whether there is
-            such a user. What is no wrong password but a fault (a checker that breaks, or that is missing) is logged.
-            Cancelling it gives up waiting; a login that succeeds nevertheless is logged out at once.
-        :raises UsageError: when the server has no portal, or no interface is given.
-        """
-        portal = self.server.portal
-        if portal is None:
-            raise UsageError(
-                "login() asks the server's portal: give one, SocketIOServer(..., portal=Portal(realm, ...))"
-            )
-        if not interfaces:
-            raise UsageError("login() needs at least one Interface that the avatar shall provide")
-        # Not the portal's own Deferred: cancelled half way, a realm could lose the avatar that it must log out.
-        answer: Deferred[Any] = Deferred()
-        asked: Deferred[Any] = maybeDeferred(portal.login, credentials, self, *interfaces)
-        asked.addCallback(self._logged_in, answer).addErrback(self._login_failed, answer)
-        return answer
+    :param member: the client in the namespace.
+    """
+    member.logged_out = True
+    login, member.login = member.login, None
+    if login is not None:
+        login.release()
 
-    def share_avatar(self, namespace: CredentialsMixin) -> None:
-        """
-        Hand the avatar to another namespace of the same socket: ``self.share_avatar(self.socket["/admin"])``.
 
-        It becomes that namespace's ``avatar`` (instead of one it may have had), the access Interfaces of that
-        namespace's class that it provides are granted there, and the realm's logout waits until both have closed.
-        A namespace that is closed already is left alone.
+def _logged_in(result: tuple[Value, Value, Callable[[], Value]], member: Member, answer: Deferred[Value]) -> None:
+    login = Login(member.socket.server.complaints, *result)
+    if member.logged_out or answer.called:
+        login.release()
+        raise ConnectionRefused()
+    _adopt(member, login)
+    answer.callback(login.avatar)
 
-        :param namespace: the instance to give it to.
-        :raises UsageError: when there is no avatar, or the namespace belongs to another socket.
-        """
-        if self._login is None:
-            raise UsageError("there is no avatar to share: log in first, and share before this namespace closes")
-        if namespace.socket is not self.socket:
-            raise UsageError("an avatar can only be shared between the namespaces of one socket, which are one client")
-        if namespace is not self and not namespace._logged_out:
-            namespace._adopt(self._login)
 
-    def _logged_in(self, result: tuple[Any, Any, Callable[[], Any]], answer: Deferred[Any]) -> None:
-        login = _Login(self.server.complaints, *result)
-        if self._logged_out or answer.called:
-            login.release()
-            raise ConnectionRefused()
-        self._adopt(login)
-        answer.callback(login.avatar)
+def _login_failed(failure: Failure, member: Member, answer: Deferred[Value]) -> None:
+    error = failure.value
+    if not isinstance(error, LoginFailed | ConnectionRefused) or isinstance(error, UnhandledCredentials):
+        log_failure(member.socket.server.complaints, "a login could not be decided", failure)
+    if not answer.called:
+        answer.errback(ConnectionRefused())
 
-    def _login_failed(self, failure: Failure, answer: Deferred[Any]) -> None:
-        if not isinstance(failure.value, LoginFailed | ConnectionRefused) or isinstance(
-            failure.value, UnhandledCredentials
-        ):
-            log_failure(self.server.complaints, "a login could not be decided", failure)
-        if not answer.called:
-            answer.errback(ConnectionRefused())
 
-    def _adopt(self, login: _Login) -> None:
-        login.holders += 1
-        previous, self._login = self._login, login
-        self.avatar = login.avatar
-        self._change_grants(login)
-        if previous is not None:
-            previous.release()
+def _adopt(member: Member, login: Login) -> None:
+    login.holders += 1
+    previous, member.login = member.login, login
+    member.namespace.avatar = login.avatar
+    _change_grants(member, login)
+    if previous is not None:
+        previous.release()
 
-    def _change_grants(self, login: _Login) -> None:
-        if not isinstance(self, AccessMixin) or self._allowed is None:
-            return
-        self.revoke(*self._login_grants)
-        self._login_grants = tuple(
-            interface
-            for interface in access_interfaces(type(self))
-            if (interface.providedBy(login.avatar) or interface is login.interface) and not self._granted(interface)
-        )
-        self.grant(*self._login_grants)
 
-    def _logout(self) -> None:
-        """
-        Give the avatar up: the namespace closes. A second call does nothing.
-        """
-        self._logged_out = True
-        login, self._login = self._login, None
-        if login is not None:
-            login.release()
+def _change_grants(member: Member, login: Login) -> None:
+    namespace = member.namespace
+    if member.allowed is None:
+        return
+    namespace.revoke(*member.login_grants)
+    member.login_grants = tuple(
+        interface
+        for interface in access_interfaces(type(namespace))
+        if (interface.providedBy(login.avatar) or interface is login.interface) and not is_granted(member, interface)
+    )
+    namespace.grant(*member.login_grants)

@@ -1,26 +1,37 @@
 """
 Running handlers: from an event's data to a call and its acknowledgement, flat or along gevent-socketio's hooks.
+
+A class that overrides no hook is dispatched to flat: the handler is looked up, checked and called, and no dict is made.
+A class that overrides one gets its packets as dicts, along the documented chain ``process_packet``, ``process_event``,
+``call_method_with_acl``, ``call_method``; what the overriding method returns is what is acknowledged. Both ways tell
+the client of the same faults in the same words.
+
+The functions that take a member are methods of Member, which names them in its class; those that take a namespace are
+the hooks themselves.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from txsocketio.core.decorated import DecoratedCall
-from txsocketio.core.handlers import NO_ACK, Handler, HandlerTable
-from txsocketio.core.jobs import Jobs, as_deferred, log_failure
+from txsocketio.core.acks import as_arguments
+from txsocketio.core.handlers import NO_ACK, Handler
+from txsocketio.core.jobs import as_deferred, jobs_of, log_failure
 from txsocketio.errors import EncodeError
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import ACK, CONNECT_ERROR, EVENT, JSON, MESSAGE, RESERVED_EVENTS, Packet
+from txsocketio.support.types import Arguments, Function, Value
 
 if TYPE_CHECKING:
-    from txsocketio.virtsocket import Socket
+    from txsocketio.core.member import Member
+    from txsocketio.namespace import BaseNamespace
 
 _log = Logger()
 
@@ -31,6 +42,14 @@ INTERNAL_ERROR = "an internal error occurred"
 #: Characters that clients are told of an exception, and of a name that a peer chose.
 _LONGEST_TEXT: Final = 1_000
 _LONGEST_NAME: Final = 80
+
+#: What clients are told of an event that no handler is called for, by the name of the error.
+_FAULTS: Final = {
+    "unallowed_event_name": "{event} cannot be the name of an event",
+    "no_such_method": "nothing here takes the event {event}",
+    "method_access_denied": "you do not have access to the event {event}",
+    "invalid_method_args": "the event {event} does not take {count} arguments",
+}
 
 #: Methods that run whatever the access list says: they are not the client's to call.
 UNGATED = frozenset({"initialize", "recv_connect", "recv_disconnect"})
@@ -44,283 +63,442 @@ _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict,
 _SINGLE = _PLAIN - {type(None), tuple, type(NO_ACK)}
 
 
-class Calls:
+def run_flat(
+    member: Member, data: Arguments, id: int | None = None, plain: bool = False, packet: Packet | None = None
+) -> None:
     """
-    Run the handlers of one namespace instance; the part of BaseNamespace that knows how.
+    Run an event where no hook is overridden: nearly always.
 
-    ``_take_event(data, id, plain, packet)`` is rebound as the namespace's state changes: held while it is joining,
-    run while it is connected, dropped afterwards. ``data`` is ``[name, *args]``; ``packet`` is None for events and
-    the Packet for 0.9's messages, JSON messages and errors.
+    :param member: whose client has sent it.
+    :param data: the name and the arguments.
+    :param id: of the acknowledgement that the client wants, or None.
+    :param plain: whether that acknowledgement has no arguments.
+    :param packet: None for an event; the packet for 0.9's messages, JSON messages and errors.
     """
-
-    _table: HandlerTable
-    #: Those of the table, nearer: what stands in the class is looked for in the instance first.
-    _events: dict[str, Handler]
-    _allowed: frozenset[str] | None
-    ns_name: str
-    socket: Socket
-    server: Any
-    deliver: Callable[[Any], None]
-    error: Callable[..., Any]
-    exception_handler_decorator: Any
-    process_packet: Callable[[dict[str, Any]], Any]
-    ordered: bool
-    _take_event: Callable[..., None]
-    _acknowledged: Callable[[int, list[Any]], None]
-    _joining: Any
-    close_reason: str | None
-    _jobs: Jobs
-    #: Events that wait for their turn where the class is ``ordered``.
-    _queue: deque[tuple[Any, ...]] | None = None
-    _busy = False
-
-    def _run_flat(self, data: list[Any], id: int | None = None, plain: bool = False, packet: Any = None) -> None:
-        """
-        Run an event where no hook is overridden: nearly always.
-        """
-        try:
-            handler = self._events[data[0]]
-        except (KeyError, TypeError):
-            handler = None
-        if handler is None or packet is not None:
-            handler = self._search(data, id, packet)
-            if handler is None:
-                return
-        if self._allowed is not None and handler.name not in self._allowed:
-            self._deny(data, id)
-            return
-        given = self._give_more(handler, data, id, plain, packet) if handler.takes_more else data
-        count = len(given) - 1
-        if not handler.least <= count <= handler.most:
-            self._misfit(data, id)
-            return
-        function = handler.function
-        try:
-            # One argument is what most events have; unpacking a list costs more than the call itself.
-            result = function(self, given[1]) if count == 1 else function(self, *given[1:])
-        except BaseException as error:  # As Deferreds do: not even a SystemExit may take the connection down.
-            self._failed(error, handler.name, id)
-            return
-        if id is None or plain or result.__class__ not in _SINGLE:
-            if id is not None or result.__class__ not in _PLAIN:
-                self._finish(result, id, plain, handler.name)
-        else:
-            self._acknowledge(id, [result], handler.name)
-
-    def _give_more(self, handler: Handler, data: list[Any], id: int | None, plain: bool, packet: Any) -> list[Any]:
-        """
-        Give what a handler gets that takes more than the arguments: from the second item on, as those stand in data.
-        """
-        if handler.takes_packet:
-            return [None, (packet or Packet(EVENT, self.ns_name, id, data, plain)).as_dict()]
-        return [None, *data]
-
-    def _search(self, data: list[Any], id: int | None, packet: Packet | None) -> Handler | None:
-        """
-        Find the handler of what the table does not lead to at once; None when there is nothing to call.
-        """
-        if packet is not None:
-            handler: Handler | None = self._table.methods.get(_RECV[packet.type])
-        elif not isinstance(data[0], str) or data[0] in RESERVED_EVENTS:
-            self._report("unallowed_event_name", f"{shown(data[0])} cannot be the name of an event", id)
-            return None
-        else:
-            handler = self._table.find(self, data)
+    try:
+        handler = member.events[data[0]]
+    except (KeyError, TypeError):
+        handler = None
+    if handler is None or packet is not None:
+        handler = _search(member, data, id, packet)
         if handler is None:
-            self._missing(data, id)
-        elif handler.inherited and (self._allowed is None or handler.name in self._allowed):
-            return None
-        return handler
-
-    def _missing(self, data: list[Any], id: int | None) -> None:
-        if self._allowed is not None:
-            self._deny(data, id)
-        else:
-            self._report("no_such_method", f"nothing here takes the event {shown(data[0])}", id)
-
-    def _deny(self, data: list[Any], id: int | None) -> None:
-        self._report("method_access_denied", f"you do not have access to the event {shown(data[0])}", id)
-
-    def _misfit(self, data: list[Any], id: int | None) -> None:
-        self._report("invalid_method_args", f"the event {shown(data[0])} does not take {len(data) - 1} arguments", id)
-
-    def _report(self, name: str, message: str, id: int | None) -> None:
-        try:
-            self.error(name, message, msg_id=id)
-        except BaseException:
-            log_failure(self.server.complaints, "telling of an error failed")
-
-    def _failed(self, error: Any, label: str, id: int | None, failure: Failure | None = None) -> None:
-        """
-        Take the failure of a handler: log it, tell the client.
-
-        :param error: what it raised; being handled now, unless there is a failure.
-        :param failure: what its Deferred failed with.
-        """
-        if self.close_reason is not None and isinstance(error, CancelledError):
             return
-        server = self.server
-        complaints, cls, where = server.complaints, type(self).__qualname__, self.ns_name or "/"
-        if complaints.permits((LogLevel.critical, _FAILED, type(error), cls, label, where), again=True):
-            sid = self.socket.engine_session.sid[:6]
-            complaints.write_failure(_log, _FAILED, failure, cls=cls, handler=label, namespace=where, sid=sid)
-        self._report("handler_error", error_text(error) if server.options.debug else INTERNAL_ERROR, id)
+    if member.allowed is not None and handler.name not in member.allowed:
+        tell_fault(member, "method_access_denied", data[0], id)
+        return
+    given = _give_more(member, handler, data, id, plain, packet) if handler.takes_more else data
+    count = len(given) - 1
+    if not handler.least <= count <= handler.most:
+        tell_fault(member, "invalid_method_args", data[0], id, len(data) - 1)
+        return
+    function = handler.function
+    try:
+        # One argument is what most events have; unpacking a list costs more than the call itself.
+        result = function(member.namespace, given[1]) if count == 1 else function(member.namespace, *given[1:])
+    except BaseException as error:  # As Deferreds do: not even a SystemExit may take the connection down.
+        failed(member, error, handler.name, id)
+        return
+    if id is None or plain or result.__class__ not in _SINGLE:
+        if id is not None or result.__class__ not in _PLAIN:
+            finish(member, result, id, plain, handler.name)
+    else:
+        acknowledge(member, id, [result], handler.name)
 
-    def _finish(self, result: Any, id: int | None, plain: bool, label: str) -> None:
-        """
-        Acknowledge a result, or follow the Deferred that will bring it.
-        """
-        running = None if result.__class__ in _PLAIN else as_deferred(result)
-        if running is not None:
-            self._follow(running, id, plain, label)
-        elif id is not None and result is not NO_ACK:
-            if result is None or plain:
-                args: list[Any] = []
-            else:
-                args = list(result) if isinstance(result, tuple) else [result]
-            self._acknowledge(id, args, label)
 
-    def _acknowledge(self, id: int, args: list[Any], label: str) -> None:
-        if self.close_reason is not None:
-            return
-        session = self.socket.engine_session
-        try:
-            text = session.generation.parser.encode_ack(self.ns_name, id, args)
-            if text is None:
-                session.deliver(EncodedPacket(Packet(ACK, self.ns_name, id, args)))
-            else:
-                deliver = session.deliver_text
-                deliver(text)
-        except EncodeError as error:
-            self._failed(error, label, id)
+def _give_more(
+    member: Member, handler: Handler, data: Arguments, id: int | None, plain: bool, packet: Packet | None
+) -> Arguments:
+    """
+    Give what a handler gets that takes more than the arguments: from the second item on, as those stand in data.
+    """
+    if handler.takes_packet:
+        return [None, (packet or Packet(EVENT, member.name, id, data, plain)).as_dict()]
+    return [None, *data]
 
-    def _follow(self, deferred: Deferred[Any], id: int | None, plain: bool, label: str) -> None:
-        if plain and id is not None:
-            # The client's library asked whether the event has arrived, not what comes of it.
-            self._finish(None, id, plain, label)
-            id = None
-        unfinished: bool | None = None
 
-        def done(result: Any) -> None:
-            nonlocal unfinished
-            if isinstance(result, Failure):
-                self._failed(result.value, label, id, result)
-            else:
-                self._finish(result, id, plain, label)
-            if unfinished:
-                self._jobs.forget(deferred)
-                self.socket.handler_finished()
-                self._busy = False
-                if self._queue:
-                    self.socket.engine_session.serve(self._run_queue(self._queue))
-            unfinished = False
+def _search(member: Member, data: Arguments, id: int | None, packet: Packet | None) -> Handler | None:
+    """
+    Find the handler of what the table does not lead to at once; None when there is nothing to call.
+    """
+    if packet is not None:
+        handler: Handler | None = member.table.methods.get(_RECV[packet.type])
+    elif not isinstance(data[0], str) or data[0] in RESERVED_EVENTS:
+        tell_fault(member, "unallowed_event_name", data[0], id)
+        return None
+    else:
+        handler = member.table.find(member.namespace, data)
+    if handler is None:
+        tell_fault(member, "no_such_method" if member.allowed is None else "method_access_denied", data[0], id)
+    elif handler.inherited and (member.allowed is None or handler.name in member.allowed):
+        return None
+    return handler
 
-        deferred.addBoth(done)
-        if unfinished is None:
-            unfinished = True
-            self._busy = True
-            self.socket.handler_started()
-            self._jobs.started(deferred)
 
-    def _run_in_order(self, *item: Any) -> None:
-        """
-        Run an event, or let it wait for the one that has not finished; for classes that are ``ordered``.
-        """
-        queue = self._queue
-        if queue is None:
-            queue = self._queue = deque()
-        if self._busy or queue:
-            queue.append(item)
-            self.socket.handler_started()
+def tell_fault(member: Member, fault: str, event: object, id: int | None, count: int = 0) -> None:
+    """
+    Tell of an event that no handler is called for, in the one text that the fault has.
+
+    :param member: whose client has sent it.
+    :param fault: the name of the error.
+    :param event: the name of the event, whatever the client gave as one.
+    :param id: of the acknowledgement that the client wants, or None.
+    :param count: how many arguments came.
+    """
+    _report(member, fault, _FAULTS[fault].format(event=shown(event), count=count), id)
+
+
+def _report(member: Member, name: str, message: str, id: int | None) -> None:
+    try:
+        member.namespace.error(name, message, msg_id=id)
+    except BaseException:
+        log_failure(member.socket.server.complaints, "telling of an error failed")
+
+
+def failed(
+    member: Member, error: BaseException | None, label: str, id: int | None, failure: Failure | None = None
+) -> None:
+    """
+    Take the failure of a handler: log it, tell the client.
+
+    :param member: whose handler it was.
+    :param error: what it raised; being handled now, unless there is a failure.
+    :param label: what the log calls the handler.
+    :param id: of the acknowledgement that the client wants, or None.
+    :param failure: what its Deferred failed with.
+    """
+    namespace = member.namespace
+    if namespace.close_reason is not None and isinstance(error, CancelledError):
+        return
+    server = member.socket.server
+    complaints, cls, where = server.complaints, type(namespace).__qualname__, member.name or "/"
+    if complaints.permits((LogLevel.critical, _FAILED, type(error), cls, label, where), again=True):
+        sid = member.socket.engine_session.sid[:6]
+        complaints.write_failure(_log, _FAILED, failure, cls=cls, handler=label, namespace=where, sid=sid)
+    _report(member, "handler_error", error_text(error) if server.options.debug else INTERNAL_ERROR, id)
+
+
+def finish(member: Member, result: Value, id: int | None, plain: bool, label: str) -> None:
+    """
+    Acknowledge a result, or follow the Deferred that will bring it.
+
+    :param member: whose handler gave it.
+    :param result: a value, a Deferred or a coroutine.
+    :param id: of the acknowledgement that the client wants, or None.
+    :param plain: whether that acknowledgement has no arguments.
+    :param label: what the log calls the handler.
+    """
+    running = None if result.__class__ in _PLAIN else as_deferred(result)
+    if running is not None:
+        _follow(member, running, id, plain, label)
+    elif id is not None and result is not NO_ACK:
+        acknowledge(member, id, [] if plain else as_arguments(result), label)
+
+
+def acknowledge(member: Member, id: int, args: Arguments, label: str) -> None:
+    """
+    Send an acknowledgement, without making a packet where the parser can do without.
+
+    :param member: whose client waits for it.
+    :param id: as the client gave it.
+    :param args: its arguments.
+    :param label: what the log calls the handler that gave them.
+    """
+    if member.namespace.close_reason is not None:
+        return
+    session = member.socket.engine_session
+    try:
+        text = session.generation.parser.encode_ack(member.name, id, args)
+        if text is None:
+            session.deliver(EncodedPacket(Packet(ACK, member.name, id, args)))
         else:
-            self._run(*item)
+            deliver = session.deliver_text
+            deliver(text)
+    except EncodeError as error:
+        failed(member, error, label, id)
 
-    def _run_queue(self, queue: deque[tuple[Any, ...]]) -> Iterator[None]:
-        while queue and not self._busy:
-            self._run(*queue[0])
-            # Counted off last: it may let the session read on, and what comes then belongs behind.
-            if queue:
-                queue.popleft()
-                self.socket.handler_finished()
-            yield
 
-    def _drop_queue(self) -> None:
-        queue = self._queue
-        while queue:
+def _follow(member: Member, deferred: Deferred[Value], id: int | None, plain: bool, label: str) -> None:
+    if plain and id is not None:
+        # The client's library asked whether the event has arrived, not what comes of it.
+        finish(member, None, id, plain, label)
+        id = None
+    unfinished: bool | None = None
+
+    def done(result: Value) -> None:
+        nonlocal unfinished
+        if isinstance(result, Failure):
+            failed(member, result.value, label, id, result)
+        else:
+            finish(member, result, id, plain, label)
+        if unfinished:
+            jobs_of(member).forget(deferred)
+            member.socket.handler_finished()
+            member.busy = False
+            if member.queue:
+                member.socket.engine_session.serve(_run_queue(member, member.queue))
+        unfinished = False
+
+    deferred.addBoth(done)
+    if unfinished is None:
+        unfinished = True
+        member.busy = True
+        member.socket.handler_started()
+        jobs_of(member).started(deferred)
+
+
+def run_in_order(member: Member, *item: Value) -> None:
+    """
+    Run an event, or let it wait for the one that has not finished; for classes that are ``ordered``.
+
+    :param member: whose client has sent it.
+    :param item: what ``run_flat`` takes.
+    """
+    queue = member.queue
+    if queue is None:
+        queue = member.queue = deque()
+    if member.busy or queue:
+        queue.append(item)
+        member.socket.handler_started()
+    else:
+        member.run(*item)
+
+
+def _run_queue(member: Member, queue: deque[tuple[Value, ...]]) -> Iterator[None]:
+    while queue and not member.busy:
+        member.run(*queue[0])
+        # Counted off last: it may let the session read on, and what comes then belongs behind.
+        if queue:
             queue.popleft()
-            self.socket.handler_finished()
+            member.socket.handler_finished()
+        yield
 
-    @property
-    def _run(self) -> Callable[..., None]:
-        return self._run_flat if self._table.flat else self._run_chain
 
-    def _running(self) -> Callable[..., None]:
-        """
-        Give what ``_take_event`` is while the namespace is connected.
-        """
-        self._events = self._table.events
-        return self._run_in_order if self.ordered else self._run
+def drop_queue(member: Member) -> None:
+    """
+    Forget the events that wait for their turn.
 
-    def _run_chain(self, data: list[Any], id: int | None = None, plain: bool = False, packet: Any = None) -> None:
+    :param member: which is closing.
+    """
+    queue = member.queue
+    while queue:
+        queue.popleft()
+        member.socket.handler_finished()
+
+
+def run_chain(
+    member: Member, data: Arguments, id: int | None = None, plain: bool = False, packet: Packet | None = None
+) -> None:
+    """
+    Run an event along the hooks of gevent-socketio; takes what ``run_flat`` takes.
+    """
+    if packet is None:
+        packet = Packet(EVENT, member.name, id, data, plain)
+    try:
+        result = member.namespace.process_packet(packet.as_dict())
+    except BaseException as error:
+        failed(member, error, _label_of(member, packet), id)
+        return
+    finish(member, result, id, plain, "process_packet" if result.__class__ in _PLAIN else _label_of(member, packet))
+
+
+def _label_of(member: Member, packet: Packet) -> str:
+    """
+    Name, for the log, what runs for a packet along the hooks: the method for its event, where there is one.
+    """
+    name = packet.data[0] if packet.type == EVENT else None
+    handler = member.table.events.get(name) if isinstance(name, str) else None
+    return "process_packet" if handler is None else handler.name
+
+
+def take_packet(member: Member, packet: Packet) -> None:
+    """
+    Take any packet but a CONNECT. A DISCONNECT is only shown to the hooks; the socket closes the namespace.
+
+    :param member: whose client has sent it.
+    :param packet: for this namespace.
+    """
+    kind = packet.type
+    if kind == EVENT:
+        member.take(packet.data, packet.id, packet.plain_ack)
+    elif kind in _RECV:
+        data = ["error"] if kind == CONNECT_ERROR else ["message", packet.data]
+        member.take(data, packet.id, packet.plain_ack, packet)
+    elif member.connecting is None and not member.table.flat:
+        run_chain(member, [], None, False, packet)
+    elif kind == ACK and packet.id is not None:
+        member.acknowledged(packet.id, packet.data)
+
+
+def call_recv_connect(member: Member, packet: Packet) -> Value:
+    """
+    Ask the application whether a client may join.
+
+    :param member: being made.
+    :param packet: the client's CONNECT.
+    :return: what it returned; a coroutine or Deferred is not waited for. NO_ACK refuses.
+    """
+    if not member.table.flat:
+        return member.namespace.process_packet(packet.as_dict())
+    # Nor is it decorated: that is one of the hooks, too.
+    handler = member.table.methods["recv_connect"]
+    function = handler.function
+    return function(member.namespace, packet.as_dict()) if handler.takes_packet else function(member.namespace)
+
+
+def invoke(member: Member, handler: Handler, args: Sequence[Value]) -> Value:
+    """
+    Call a handler, through ``exception_handler_decorator`` where the class has one.
+
+    :param member: whose it is.
+    :param handler: which.
+    :param args: what it gets.
+    :return: what it returned; a coroutine or Deferred is not waited for.
+    """
+    namespace = member.namespace
+    if not member.table.decorated:
+        return handler.function(namespace, *args)
+    return DecoratedCall(namespace.exception_handler_decorator, getattr(namespace, handler.name))(*args)
+
+
+# The hooks.
+
+
+def process_packet(namespace: BaseNamespace, packet: dict[str, Value]) -> Value:
+    """
+    Dispatch a packet by its type; see BaseNamespace.process_packet.
+    """
+    kind = packet["type"]
+    if kind == "event":
+        return namespace.process_event(packet)
+    if kind == "ack":
+        namespace._member.acknowledged(packet["ackId"], packet["args"])
+    elif kind in ("message", "json"):
+        return namespace.call_method_with_acl(f"recv_{kind}", packet, packet.get("data"))
+    elif kind in ("connect", "error"):
+        return namespace.call_method_with_acl(f"recv_{kind}", packet)
+    return NO_ACK
+
+
+def process_event(namespace: BaseNamespace, packet: dict[str, Value]) -> Value:
+    """
+    Find the method for an event and have it called; see BaseNamespace.process_event.
+    """
+    name, args = packet["name"], packet["args"]
+    member = namespace._member
+    if not isinstance(name, str) or name in RESERVED_EVENTS:
+        tell_fault(member, "unallowed_event_name", name, packet.get("id"))
+        return NO_ACK
+    handler = member.table.events.get(name) or member.table.find(namespace, [name, *args])
+    if handler is None:
+        return namespace.call_method_with_acl(f"on_{name.replace(' ', '_')}", packet, *args)
+    return namespace.call_method_with_acl(handler.name, packet, *((name, *args) if handler.catch_all else args))
+
+
+def call_method_with_acl(
+    namespace: BaseNamespace, method_name: str, packet: Mapping[str, Value], args: Sequence[Value]
+) -> Value:
+    """
+    Have a method called if the access list allows it; see BaseNamespace.call_method_with_acl.
+    """
+    if method_name not in UNGATED and not namespace.is_method_allowed(method_name):
+        _tell_of(namespace, "method_access_denied", packet)
+        return NO_ACK
+    return namespace.call_method(method_name, packet, *args)
+
+
+def call_method(
+    namespace: BaseNamespace, method_name: str, packet: Mapping[str, Value], args: Sequence[Value]
+) -> Value:
+    """
+    Call a method without asking the access list; see BaseNamespace.call_method.
+    """
+    member = namespace._member
+    handler = member.table.method(namespace, method_name)
+    if handler is None:
+        _tell_of(namespace, "no_such_method", packet)
+        return NO_ACK
+    if handler.inherited:
+        return NO_ACK if packet["type"] in ("event", "message", "json") else None
+    given: Sequence[Value] = [packet] if handler.takes_packet else args
+    if not handler.least <= len(given) <= handler.most:
+        _tell_of(namespace, "invalid_method_args", packet, len(args))
+        return NO_ACK
+    return invoke(member, handler, given)
+
+
+def _tell_of(namespace: BaseNamespace, fault: str, packet: Mapping[str, Value], count: int = 0) -> None:
+    tell_fault(namespace._member, fault, packet.get("name", packet["type"]), packet.get("id"), count)
+
+
+class DecoratedCall:
+    """
+    Call one function through ``exception_handler_decorator``, and find out whether that swallowed its exception: one
+    try/except in the decorator serves for what is raised and for what fails later.
+    """
+
+    __slots__ = ("_decorator", "_deferred", "_failed", "_function")
+
+    def __init__(self, decorator: Callable[[Function], Function], function: Function) -> None:
         """
-        Run an event along the hooks of gevent-socketio.
+        :param decorator: the namespace's, bound.
+        :param function: what to call; the decorator sees its ``__name__``.
         """
-        if packet is None:
-            packet = Packet(EVENT, self.ns_name, id, data, plain)
+        self._decorator = decorator
+        self._function = function
+        self._failed = False
+        self._deferred: Deferred[Value] | None = None
+
+    def __call__(self, *args: Value, **kwargs: Value) -> Value:
+        """
+        Call the function.
+
+        :param args: for it.
+        :param kwargs: for it.
+        :return: its value, or a Deferred with it; NO_ACK when the decorator swallowed an exception.
+        """
+
+        @wraps(self._function)
+        def watched(*args: Value, **kwargs: Value) -> Value:
+            return self._watch(args, kwargs)
+
+        result = self._decorator(watched)(*args, **kwargs)
+        outcome = as_deferred(result)
+        if outcome is None:
+            return NO_ACK if self._failed else result
+        if outcome is self._deferred:
+            outcome.addErrback(self._again, args, kwargs)
+        # A decorator that waits for the result itself has seen the failure already.
+        return outcome.addCallback(lambda value: NO_ACK if self._failed else value)
+
+    def _watch(self, args: tuple[Value, ...], kwargs: dict[str, Value]) -> Value:
+        self._failed = False
         try:
-            result = self.process_packet(packet.as_dict())
-        except BaseException as error:
-            self._failed(error, self._label_of(packet), id)
-            return
-        self._finish(result, id, plain, "process_packet" if result.__class__ in _PLAIN else self._label_of(packet))
+            result = self._function(*args, **kwargs)
+        except BaseException:
+            self._failed = True
+            raise
+        self._deferred = as_deferred(result)
+        if self._deferred is None:
+            return result
+        return self._deferred.addErrback(self._mark)
 
-    def _label_of(self, packet: Packet) -> str:
-        """
-        Name, for the log, what runs for a packet along the hooks: the method for its event, where there is one.
-        """
-        name = packet.data[0] if packet.type == EVENT else None
-        handler = self._table.events.get(name) if isinstance(name, str) else None
-        return "process_packet" if handler is None else handler.name
+    def _mark(self, failure: Failure) -> Failure:
+        self._failed = True
+        return failure
 
-    def _call_recv_connect(self, packet: Packet) -> Any:
-        """
-        Ask the application whether the client may join.
+    def _again(self, failure: Failure, args: tuple[Value, ...], kwargs: dict[str, Value]) -> Value:
+        # A namespace that closes cancels what runs; that is nobody's mistake and not for the decorator to report.
+        if failure.check(CancelledError):
+            return failure
 
-        :param packet: the CONNECT.
-        :return: what it returned; a coroutine or Deferred is not waited for. NO_ACK refuses.
-        """
-        if not self._table.flat:
-            return self.process_packet(packet.as_dict())
-        handler = self._table.methods["recv_connect"]
-        return self._invoke(handler, [packet.as_dict()] if handler.takes_packet else [])
+        @wraps(self._function)
+        def failing(*args: Value, **kwargs: Value) -> Value:
+            failure.raiseException()
 
-    def _take_packet(self, packet: Packet) -> None:
-        """
-        Take any packet but a CONNECT. A DISCONNECT is only shown to the hooks; the socket closes the namespace.
-        """
-        kind = packet.type
-        if kind == EVENT:
-            self._take_event(packet.data, packet.id, packet.plain_ack)
-        elif kind in _RECV:
-            data = ["error"] if kind == CONNECT_ERROR else ["message", packet.data]
-            self._take_event(data, packet.id, packet.plain_ack, packet)
-        elif self._joining is None and not self._table.flat:
-            self._run_chain([], None, False, packet)
-        elif kind == ACK and packet.id is not None:
-            self._acknowledged(packet.id, packet.data)
-
-    def _invoke(self, handler: Handler, args: Any) -> Any:
-        """
-        Call a handler, through ``exception_handler_decorator`` where the class has one.
-
-        :return: what it returned; a coroutine or Deferred is not waited for.
-        """
-        if not self._table.decorated:
-            return handler.function(self, *args)
-        return DecoratedCall(self.exception_handler_decorator, getattr(self, handler.name))(*args)
+        return self._decorator(failing)(*args, **kwargs)
 
 
-def error_text(error: BaseException) -> str:
+def error_text(error: BaseException | None) -> str:
     """
     Give what a client is told of an exception where the option ``debug`` is on.
 
@@ -331,7 +509,7 @@ def error_text(error: BaseException) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
 
 
-def shown(name: Any) -> str:
+def shown(name: object) -> str:
     """
     Give what an error message and a log line may tell of a name that a peer chose.
 

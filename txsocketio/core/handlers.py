@@ -8,12 +8,14 @@ import inspect
 import math
 from collections.abc import Callable, Iterator
 from types import FunctionType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from txsocketio.errors import ReservedEvent, UsageError
 from txsocketio.protocol.packet import RESERVED_EVENTS
+from txsocketio.support.types import Function, Value
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Class = TypeVar("_Class")
+_Function = TypeVar("_Function", bound=Function)
 
 
 class _NoAck:
@@ -44,25 +46,37 @@ HOOKS: Final = (
 )
 
 #: Attributes of every instance that gevent-socketio did not have. A method of such a name could not be reached.
-_INSTANCE_NAMES: Final = frozenset({"auth", "close_reason", "deliver", "server", "sid"})
+_INSTANCE_NAMES: Final = frozenset({"auth", "close_reason", "server", "sid"})
 
-#: Where what namespaces inherit from us is defined. Nothing of it is reached by a name that a client chooses.
-_OWN_MODULES: Final = frozenset(
-    f"txsocketio.{name}"
-    for name in (
-        "namespace",
-        "mixins",
-        "core.hooks",
-        "core.sending",
-        "core.dispatch",
-        "core.acl",
-        "core.credentials",
-        "core.addressing",
-    )
-)
+#: The names that BaseNamespace keeps for itself: one on each instance, one on each class.
+_PRIVATE_NAMES: Final = frozenset({"_member", "_table"})
 
-#: Where names are defined that an application may give another meaning, and bind to events.
-_FREE_MODULES: Final = frozenset({"txsocketio.core.addressing"})
+#: Names of ours that gevent-socketio did not have: an application may give them another meaning, and bind events to
+#: methods of these names.
+FREE_NAMES: Final = ("to", "except_", "broadcast", "volatile", "timeout", "data")
+
+#: The classes that namespaces inherit from us. Nothing of them is reached by a name that a client chooses.
+_OURS: set[type] = {object}
+
+
+def ours(cls: type[_Class]) -> type[_Class]:
+    """
+    Mark a class as one that namespaces inherit from this library.
+
+    :param cls: BaseNamespace, or a mix-in for it.
+    :return: the class itself, so that this serves as a decorator.
+    """
+    _OURS.add(cls)
+    return cls
+
+
+def is_ours(cls: type) -> bool:
+    """
+    Tell whether a class of a namespace's MRO is this library's, not the application's.
+
+    :param cls: any class.
+    """
+    return cls in _OURS
 
 
 def event(*names: str) -> Callable[[_Function], _Function]:
@@ -86,7 +100,7 @@ def event(*names: str) -> Callable[[_Function], _Function]:
         raise UsageError('@event takes at least one name, as in @event("user:say")')
 
     def bind(method: _Function) -> _Function:
-        target: Any = _function_of(method)
+        target: Value = _function_of(method)
         target._event_names = (*getattr(target, "_event_names", ()), *names)
         return method
 
@@ -109,7 +123,7 @@ class Handler:
 
     __slots__ = ("catch_all", "function", "inherited", "least", "most", "name", "takes_more", "takes_packet")
 
-    def __init__(self, name: str, raw: Any, owner: Any) -> None:
+    def __init__(self, name: str, raw: Value, owner: Value) -> None:
         """
         :param name: the Python name.
         :param raw: the attribute as it stands in the class, before it is bound.
@@ -119,7 +133,7 @@ class Handler:
         self.catch_all = name == "on_any"
         self.inherited = False
         if isinstance(raw, FunctionType):
-            self.function: Callable[..., Any] = raw
+            self.function: Function = raw
             parameters = _parameters(raw)
             fits = bool(parameters) and parameters[0].kind is not inspect.Parameter.KEYWORD_ONLY
             if parameters and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
@@ -157,9 +171,9 @@ class HandlerTable:
         """
         self._cls = cls
         self.initializers = tuple(
-            vars(base)["initialize"] for base in cls.__mro__ if "initialize" in vars(base) and not _is_ours(base)
+            vars(base)["initialize"] for base in cls.__mro__ if "initialize" in vars(base) and base not in _OURS
         )
-        overridden = [name for name in HOOKS if not _is_ours(_definer(cls, name))]
+        overridden = [name for name in HOOKS if definer(cls, name) not in _OURS]
         self.flat = not overridden
         self.decorated = "exception_handler_decorator" in overridden
         names = {name for base in cls.__mro__ for name in vars(base)}
@@ -177,10 +191,10 @@ class HandlerTable:
 
     def _make(self, name: str) -> Handler:
         handler = Handler(name, inspect.getattr_static(self._cls, name), self._cls)
-        handler.inherited = _is_ours(_definer(self._cls, name))
+        handler.inherited = definer(self._cls, name) in _OURS
         return handler
 
-    def find(self, instance: Any, data: list[Any]) -> Handler | None:
+    def find(self, instance: Value, data: list[Value]) -> Handler | None:
         """
         Find the handler of an event whose name ``events`` lacks.
 
@@ -198,7 +212,7 @@ class HandlerTable:
             return known
         return self.method(instance, f"on_{name}") or self.catch_all
 
-    def method(self, instance: Any, name: str) -> Handler | None:
+    def method(self, instance: Value, name: str) -> Handler | None:
         """
         Find a method by its Python name.
 
@@ -217,7 +231,7 @@ class HandlerTable:
         # Asked of the class: reading a property of the instance would run what no access list has allowed.
         for base in type(instance).__mro__:
             if name in base.__dict__:
-                if _is_ours(base) or not callable(getattr(type(instance), name, None)):
+                if base in _OURS or not callable(getattr(type(instance), name, None)):
                     return None
                 return Handler(name, base.__dict__[name], instance)
         return None
@@ -234,7 +248,7 @@ def _bindings(cls: type) -> dict[str, str]:
             for bound in getattr(_function_of(raw), "_event_names", ()):
                 if here.setdefault(bound, name) != name:
                     raise UsageError(f"{base.__qualname__} binds the event {bound!r} to {here[bound]} and to {name}")
-                if name.startswith("recv_") or any(name in vars(other) for other in cls.__mro__ if _is_fixed(other)):
+                if name.startswith("recv_") or (name not in FREE_NAMES and _is_defined_here(cls, name)):
                     raise UsageError(
                         f"{base.__qualname__}.{name} has a meaning of its own and cannot take the event {bound!r};"
                         " give the method another name"
@@ -248,41 +262,42 @@ def refuse_taken_names(cls: type) -> None:
     Refuse what would silently break a namespace: a name of the application's that is also one of ours.
 
     :param cls: made from BaseNamespace.
-    :raises UsageError: when it, or a mix-in of the application, defines a private name of BaseNamespace or of our
-        mix-ins, or one that every instance has as an attribute.
+    :raises UsageError: when it, or a mix-in of the application, defines a private name of BaseNamespace, or one that
+        every instance has as an attribute.
     """
-    ours = [base for base in cls.__mro__ if _is_ours(base) and base is not object]
-    private = {name for base in ours for name in (*vars(base), *vars(base).get("__annotations__", ()))}
     for base in cls.__mro__:
         # A base with a table is a namespace class, which has been asked when it was made.
-        passed = _is_ours(base) or (base is not cls and "_table" in vars(base))
+        passed = base in _OURS or (base is not cls and isinstance(vars(base).get("_table"), HandlerTable))
         for name in () if passed else vars(base):
-            if name in _INSTANCE_NAMES or (name.startswith("_") and not name.endswith("__") and name in private):
+            if name in _INSTANCE_NAMES or name in _PRIVATE_NAMES:
                 raise UsageError(
                     f"{base.__qualname__}.{name} cannot be: BaseNamespace keeps that name for itself; choose another"
                 )
 
 
-def _is_ours(cls: type) -> bool:
-    return cls is object or cls.__module__ in _OWN_MODULES
+def _is_defined_here(cls: type, name: str) -> bool:
+    return any(name in vars(base) for base in cls.__mro__ if base in _OURS)
 
 
-def _is_fixed(cls: type) -> bool:
-    return _is_ours(cls) and cls.__module__ not in _FREE_MODULES
+def definer(cls: type, name: str) -> type:
+    """
+    Find the class that an attribute comes from.
 
-
-def _definer(cls: type, name: str) -> type:
+    :param cls: the class whose attribute it is.
+    :param name: of the attribute.
+    :return: the first class of the MRO that defines it; object where none does.
+    """
     for base in cls.__mro__:
         if name in vars(base):
             return base
     return object
 
 
-def _function_of(raw: Any) -> Any:
+def _function_of(raw: Value) -> Value:
     return raw.__func__ if isinstance(raw, staticmethod | classmethod) else raw
 
 
-def _parameters(function: Any) -> list[inspect.Parameter]:
+def _parameters(function: Value) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

@@ -7,21 +7,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import iscoroutine
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txsocketio.errors import UsageError
+from txsocketio.support.types import Function, Value
+
+if TYPE_CHECKING:
+    from txsocketio.core.member import Member
 
 _log = Logger()
 
+
+class FailureLog(Protocol):
+    """
+    What a server has to log by what clients can cause.
+    """
+
+    def failure(self, logger: Logger, text: str, failure: Failure | None = None, /, **fields: object) -> None:
+        """
+        Log a failure, or count it.
+        """
+
+    def warn(self, logger: Logger, text: str, /, **fields: object) -> None:
+        """
+        Log a line, or count it.
+        """
+
+
 #: What most owners have for ever: no job.
-_NO_JOBS: Final[Any] = MappingProxyType({})
+_NO_JOBS: Final[Value] = MappingProxyType({})
 
 
-def as_deferred(result: Any) -> Deferred[Any] | None:
+def as_deferred(result: object) -> Deferred[Value] | None:
     """
     Give the Deferred behind a result.
 
@@ -33,7 +55,7 @@ def as_deferred(result: Any) -> Deferred[Any] | None:
     return Deferred.fromCoroutine(result) if iscoroutine(result) else None
 
 
-def log_failure(complaints: Any, message: str, failure: Failure | None = None, **fields: Any) -> None:
+def log_failure(complaints: FailureLog | None, message: str, failure: Failure | None = None, **fields: Value) -> None:
     """
     Log a failure, with its traceback if that has not been seen lately, without the values of local variables.
 
@@ -48,7 +70,7 @@ def log_failure(complaints: Any, message: str, failure: Failure | None = None, *
         complaints.failure(_log, message, failure, **fields)
 
 
-def guarded(complaints: Any, step: Callable[..., Any], *args: Any) -> None:
+def guarded(complaints: FailureLog | None, step: Function, *args: object) -> None:
     """
     Call something that must not keep what comes after it from happening: an exception is logged.
 
@@ -62,7 +84,7 @@ def guarded(complaints: Any, step: Callable[..., Any], *args: Any) -> None:
         log_failure(complaints, "{step} failed", step=getattr(step, "__qualname__", type(step).__qualname__))
 
 
-def as_job(job: Any) -> Callable[..., Any]:
+def as_job(job: object) -> Function:
     """
     Give the function behind what spawn() takes.
 
@@ -71,11 +93,11 @@ def as_job(job: Any) -> Callable[..., Any]:
     :raises UsageError: when job is none of these.
     """
     if callable(job):
-        return job  # type: ignore[no-any-return]
+        return job
     if not isinstance(job, Deferred) and not iscoroutine(job):
         raise UsageError(f"spawn() takes a function, a coroutine or a Deferred, not {job!r}")
 
-    def given() -> Any:
+    def given() -> object:
         return job
 
     given.__name__ = getattr(job, "__name__", "spawn")
@@ -93,20 +115,20 @@ class Jobs:
 
     __slots__ = ("_clock", "_complaints", "_grace", "_on_end", "_timer", "calls", "ended", "spawned")
 
-    def __init__(self, complaints: Any = None) -> None:
+    def __init__(self, complaints: FailureLog | None = None) -> None:
         """
         :param complaints: take what cancelling raises; see log_failure().
         """
         self._complaints = complaints
-        self.spawned: dict[Deferred[Any], None] = _NO_JOBS
-        self.calls: dict[Deferred[Any], None] = _NO_JOBS
+        self.spawned: dict[Deferred[Value], None] = _NO_JOBS
+        self.calls: dict[Deferred[Value], None] = _NO_JOBS
         self.ended = False
-        self._clock: Any = None
+        self._clock: IReactorTime | None = None
         self._grace = 0.0
         self._on_end: Callable[[], None] | None = None
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
 
-    def spawn(self, job: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def spawn(self, job: Function, *args: object, **kwargs: object) -> Deferred[Value]:
         """
         Start a job and keep it until it is done.
 
@@ -125,7 +147,7 @@ class Jobs:
         running = as_deferred(result)
         return succeed(result) if running is None else self.keep(running)
 
-    def keep(self, deferred: Deferred[Any]) -> Deferred[Any]:
+    def keep(self, deferred: Deferred[Value]) -> Deferred[Value]:
         """
         Keep a job that runs already.
 
@@ -138,14 +160,14 @@ class Jobs:
         self._expect_end()
         return deferred.addBoth(self._job_done, deferred)
 
-    def _job_done(self, result: Any, deferred: Deferred[Any]) -> Any:
+    def _job_done(self, result: Value, deferred: Deferred[Value]) -> Value:
         killed = deferred not in self.spawned
         self.forget(deferred)
         if killed and isinstance(result, Failure) and result.check(CancelledError):
             return None
         return result
 
-    def started(self, deferred: Deferred[Any]) -> None:
+    def started(self, deferred: Deferred[Value]) -> None:
         """
         Keep a handler's Deferred until forget() is called.
 
@@ -156,7 +178,7 @@ class Jobs:
         self.calls[deferred] = None
         self._expect_end()
 
-    def forget(self, deferred: Deferred[Any]) -> None:
+    def forget(self, deferred: Deferred[Value]) -> None:
         """
         Let go of a Deferred that is done.
 
@@ -174,7 +196,7 @@ class Jobs:
         """
         self._cancel(self.spawned)
 
-    def end(self, clock: Any, grace: float, on_end: Callable[[], None]) -> None:
+    def end(self, clock: IReactorTime, grace: float, on_end: Callable[[], None]) -> None:
         """
         Wait for what is unfinished, then cancel the rest.
 
@@ -211,9 +233,25 @@ class Jobs:
         if on_end is not None:
             on_end()
 
-    def _cancel(self, unfinished: dict[Deferred[Any], None]) -> None:
+    def _cancel(self, unfinished: dict[Deferred[Value], None]) -> None:
         # Those that are there now: what is started by one that ends is another matter, and may come again and again.
         for deferred in list(unfinished)[::-1]:
             if deferred in unfinished:
                 del unfinished[deferred]
                 guarded(self._complaints, deferred.cancel)
+
+
+def jobs_of(member: Member) -> Jobs:
+    """
+    Give what holds the unfinished work of a client in a namespace, made when it is first asked for.
+
+    :param member: the client in the namespace.
+    :return: its Jobs; where the namespace has ended already, those begin with their end.
+    """
+    jobs = member.jobs
+    if jobs is None:
+        server = member.socket.server
+        jobs = member.jobs = Jobs(server.complaints)
+        if member.ended:
+            jobs.end(server.engine.clock, server.options.job_grace, lambda: None)
+    return jobs

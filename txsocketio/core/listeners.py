@@ -4,25 +4,28 @@ Who listens to what happens to a namespace: events of other servers, and rooms t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from twisted.python.failure import Failure
 
 from txsocketio.core.handlers import NO_ACK
-from txsocketio.core.jobs import as_deferred, log_failure
+from txsocketio.core.jobs import FailureLog, as_deferred, log_failure
 from txsocketio.errors import UsageError
+from txsocketio.support.types import Function, Value
 
 #: What happens to rooms. The listeners of the first two get the room, those of the others the room and the sid.
 ROOM_EVENTS: Final = ("create-room", "delete-room", "join-room", "leave-room")
 
 
-class Listeners(dict[str, tuple[Callable[..., Any], ...]]):
+class Listeners(dict[str, tuple[Function, ...]]):
     """
     Hold callables by the name of an event: a dict, so that it costs no call to see that nobody listens.
     """
 
     __slots__ = ("_complaints", "_where")
 
-    def __init__(self, where: str, complaints: Any = None) -> None:
+    def __init__(self, where: str, complaints: FailureLog | None = None) -> None:
         """
         :param where: what to log of a listener that fails.
         :param complaints: take it; see jobs.log_failure().
@@ -31,7 +34,7 @@ class Listeners(dict[str, tuple[Callable[..., Any], ...]]):
         self._where = where
         self._complaints = complaints
 
-    def add(self, event: str, listener: Callable[..., Any]) -> None:
+    def add(self, event: str, listener: Function) -> None:
         """
         Begin to listen; whoever is added twice is called twice.
 
@@ -43,7 +46,7 @@ class Listeners(dict[str, tuple[Callable[..., Any], ...]]):
             raise UsageError(f"what listens to {event!r} must be a callable, not {listener!r}")
         self[event] = (*self.get(event, ()), listener)
 
-    def remove(self, event: str, listener: Callable[..., Any] | None = None) -> None:
+    def remove(self, event: str, listener: Function | None = None) -> None:
         """
         Listen no longer; nothing happens for who does not.
 
@@ -58,7 +61,7 @@ class Listeners(dict[str, tuple[Callable[..., Any], ...]]):
         elif listener is not None and listeners:
             self[event] = tuple(listeners)
 
-    def tell(self, event: str, args: Any, answer: Callable[[Any], Any] | None = None) -> None:
+    def tell(self, event: str, args: Sequence[Value], answer: Callable[[Value], object] | None = None) -> None:
         """
         Call every listener; what fails is logged.
 
@@ -88,12 +91,12 @@ class _Answering:
 
     __slots__ = ("_answer", "_complaints", "_where")
 
-    def __init__(self, answer: Callable[[Any], Any] | None, where: str, complaints: Any) -> None:
+    def __init__(self, answer: Callable[[Value], object] | None, where: str, complaints: FailureLog | None) -> None:
         self._answer = answer
         self._where = where
         self._complaints = complaints
 
-    def result(self, value: Any) -> None:
+    def result(self, value: Value) -> None:
         answer = self._answer
         if answer is None or value is NO_ACK:
             return
@@ -103,5 +106,5 @@ class _Answering:
         except Exception:
             self.failed(None)
 
-    def failed(self, failure: Any) -> None:
+    def failed(self, failure: Failure | None) -> None:
         log_failure(self._complaints, "{where}: a listener failed", failure, where=self._where)

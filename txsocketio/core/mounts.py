@@ -4,13 +4,14 @@ Which class answers under which namespace name: the one form of a name, and what
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from txsocketio.core.adapter import MemoryAdapter
 from txsocketio.core.handlers import HandlerTable
 from txsocketio.errors import UsageError
 
 if TYPE_CHECKING:
+    from txsocketio.interfaces import IAdapter
     from txsocketio.namespace import BaseNamespace
 
 
@@ -27,7 +28,9 @@ class MountedNamespace:
 
     __slots__ = ("adapter", "cls", "local", "name", "table")
 
-    def __init__(self, name: str, cls: type[BaseNamespace], local: MemoryAdapter, adapter: Any = None) -> None:
+    def __init__(
+        self, name: str, cls: type[BaseNamespace], local: MemoryAdapter, adapter: IAdapter | None = None
+    ) -> None:
         """
         :param name: normalised.
         :param cls: verified.
@@ -38,10 +41,10 @@ class MountedNamespace:
         self.cls = cls
         self.table: HandlerTable = cls._table
         self.local = local
-        self.adapter: Any = local if adapter is None else adapter
+        self.adapter: IAdapter = local if adapter is None else adapter
 
 
-def normalise_name(name: Any) -> str:
+def normalise_name(name: object) -> str:
     """
     Give the one form of a namespace's name that is used inside.
 
@@ -53,5 +56,16 @@ def normalise_name(name: Any) -> str:
         raise UsageError(f"the name of a namespace is a str like '/chat', not {name!r}")
     if "," in name or "?" in name:
         raise UsageError(f"the name of a namespace ends at a comma or question mark on the wire: {name!r} won't do")
+    if not name.isascii():
+        _check_encodable(name)
     name = name.removeprefix("/")
     return f"/{name}" if name else ""
+
+
+def _check_encodable(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the name of a namespace is UTF-8 on the wire, which has no half of a surrogate pair: {name!r} won't do"
+        ) from None

@@ -4,20 +4,21 @@ What applications say whom something is for with: ``server.of("/chat").to("lobby
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
-from txsocketio.core.broadcast import broadcast_event, check_event
 from txsocketio.core.listeners import ROOM_EVENTS
 from txsocketio.core.targets import EVERYBODY, RemoteSocket, Target, room_set
-from txsocketio.errors import UsageError
-from txsocketio.protocol.packet import EVENT, Packet
+from txsocketio.errors import AckTimeout, ReservedEvent, UsageError
+from txsocketio.protocol.packet import EVENT, RESERVED_EVENTS, Packet
 
 if TYPE_CHECKING:
     from txsocketio.core.mounts import MountedNamespace
+    from txsocketio.namespace import BaseNamespace
+    from txsocketio.support.types import Function, Value
 
 #: Seconds that clients have to acknowledge, where nothing else is said.
 ACK_TIMEOUT: Final = 60.0
@@ -26,7 +27,39 @@ ACK_TIMEOUT: Final = 60.0
 REQUEST_TIMEOUT: Final = 5.0
 
 
-def check_timeout(seconds: Any) -> float:
+def check_event(event: object) -> str:
+    """
+    Check the name of an event that is to be sent.
+
+    :param event: the name.
+    :return: it.
+    :raises UsageError: when it is no str.
+    :raises ReservedEvent: when the protocol keeps it for itself.
+    """
+    if not isinstance(event, str):
+        raise UsageError(f"the name of an event is a str, not {event!r}")
+    if event in RESERVED_EVENTS:
+        raise ReservedEvent(
+            f"the event name {event!r} is reserved; clients would take it for their own; choose another"
+        )
+    return event
+
+
+def broadcast_event(mount: MountedNamespace, event: str, args: Sequence[object], target: Target = EVERYBODY) -> None:
+    """
+    Send one event to members of a namespace, each once.
+
+    :param mount: the namespace.
+    :param event: the name of the event.
+    :param args: JSON values and bytes.
+    :param target: whom it is for.
+    :raises UsageError: for a name that cannot be emitted.
+    :raises UnencodableValue: when an argument cannot be sent to anybody; then nobody has got it.
+    """
+    mount.adapter.broadcast(Packet(EVENT, mount.name, None, [check_event(event), *args]), target)
+
+
+def check_timeout(seconds: object) -> float:
     """
     Check a number of seconds to wait.
 
@@ -67,10 +100,12 @@ class Operator:
         :return: a new operator.
         :raises UsageError: for a room that is not named by a str.
         """
-        named, target = room_set(rooms), self._target
+        # One name is what is nearly always said.
+        named = frozenset((rooms[0],)) if len(rooms) == 1 and isinstance(rooms[0], str) else room_set(rooms)
+        target = self._target
         if target.rooms is not None:
             named |= target.rooms
-        return self._for(Target(named, target.except_, target.volatile, target.local))
+        return Operator(self._mount, Target(named, target.except_, target.volatile, target.local), self._timeout)
 
     in_ = to
 
@@ -83,14 +118,15 @@ class Operator:
         :raises UsageError: for a room that is not named by a str.
         """
         target = self._target
-        return self._for(Target(target.rooms, target.except_ | room_set(rooms), target.volatile, target.local))
+        left_out = target.except_ | room_set(rooms)
+        return Operator(self._mount, Target(target.rooms, left_out, target.volatile, target.local), self._timeout)
 
     @property
     def local(self) -> Operator:
         """
         Reach only the clients of this process.
         """
-        return self._for(replace(self._target, local=True))
+        return Operator(self._mount, self._target._replace(local=True), self._timeout)
 
     @property
     def volatile(self) -> Operator:
@@ -98,7 +134,7 @@ class Operator:
         Leave out whom an event would have to wait for: the connection is full, or a polling client has not come back
         or has been sent something in this turn.
         """
-        return self._for(replace(self._target, volatile=True))
+        return Operator(self._mount, self._target._replace(volatile=True), self._timeout)
 
     def timeout(self, seconds: float) -> Operator:
         """
@@ -111,7 +147,7 @@ class Operator:
         """
         return type(self)(self._mount, self._target, check_timeout(seconds))
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: object) -> None:
         """
         Send an event, to each client once.
 
@@ -122,7 +158,7 @@ class Operator:
         """
         broadcast_event(self._mount, event, args, self._target)
 
-    def broadcast_call(self, event: str, *args: Any) -> Deferred[list[Any]]:
+    def broadcast_call(self, event: str, *args: object) -> Deferred[list[Value]]:
         """
         Send an event, to each client once, and collect what they acknowledge.
 
@@ -137,8 +173,7 @@ class Operator:
         """
         packet = Packet(EVENT, self._mount.name, None, [check_event(event), *args])
         timeout = ACK_TIMEOUT if self._timeout is None else self._timeout
-        answers: Deferred[list[Any]] = self._mount.adapter.broadcast_call(packet, self._target, timeout)
-        return answers
+        return self._mount.adapter.broadcast_call(packet, self._target, timeout)
 
     def fetch_sockets(self) -> Deferred[list[RemoteSocket]]:
         """
@@ -147,8 +182,7 @@ class Operator:
         :return: a Deferred that fires with a list of RemoteSocket. It fails with AdapterError, which has the
             ``answers`` so far, when another server does not answer in time.
         """
-        found: Deferred[list[RemoteSocket]] = self._mount.adapter.fetch_sockets(self._target, self._patience())
-        return found.addCallback(self._operable)
+        return self._mount.adapter.fetch_sockets(self._target, self._patience()).addCallback(self._operable)
 
     def sockets_join(self, *rooms: str | Iterable[str]) -> None:
         """
@@ -176,9 +210,6 @@ class Operator:
         """
         self._mount.adapter.disconnect_sockets(self._target, bool(close))
 
-    def _for(self, target: Target) -> Operator:
-        return Operator(self._mount, target, self._timeout)
-
     def _patience(self) -> float:
         return REQUEST_TIMEOUT if self._timeout is None else self._timeout
 
@@ -193,7 +224,7 @@ class NamespaceOperator(Operator):
 
     __slots__ = ()
 
-    def server_side_emit(self, event: str, *args: Any) -> None:
+    def server_side_emit(self, event: str, *args: object) -> None:
         """
         Send an event to the other servers of the cluster, where ``on`` hears it; not to this one, and to no client.
 
@@ -203,7 +234,7 @@ class NamespaceOperator(Operator):
         """
         self._mount.adapter.server_side_emit([check_event(event), *args])
 
-    def server_side_call(self, event: str, *args: Any) -> Deferred[list[Any]]:
+    def server_side_call(self, event: str, *args: object) -> Deferred[list[Value]]:
         """
         Send an event to the other servers of the cluster and collect their answers.
 
@@ -213,12 +244,9 @@ class NamespaceOperator(Operator):
             ``answers`` so far, when one does not answer in time, be it that nothing listens there.
         :raises UsageError: for a reserved event, or an argument that cannot be sent.
         """
-        answers: Deferred[list[Any]] = self._mount.adapter.server_side_call(
-            [check_event(event), *args], self._patience()
-        )
-        return answers
+        return self._mount.adapter.server_side_call([check_event(event), *args], self._patience())
 
-    def on(self, event: str, handler: Callable[..., Any]) -> None:
+    def on(self, event: str, handler: Function) -> None:
         """
         Listen to an event that other servers send.
 
@@ -229,7 +257,7 @@ class NamespaceOperator(Operator):
         """
         self._mount.local.server_listeners.add(check_event(event), handler)
 
-    def off(self, event: str, handler: Callable[..., Any] | None = None) -> None:
+    def off(self, event: str, handler: Function | None = None) -> None:
         """
         Listen no longer.
 
@@ -245,8 +273,7 @@ class NamespaceOperator(Operator):
         :return: a Deferred that fires with the names; those of Node.js servers have the ids of their clients among
             them. It fails with AdapterError when another server does not answer in time.
         """
-        rooms: Deferred[frozenset[str]] = self._mount.adapter.all_rooms(self._patience())
-        return rooms
+        return self._mount.adapter.all_rooms(self._patience())
 
     def server_count(self) -> Deferred[int]:
         """
@@ -254,10 +281,9 @@ class NamespaceOperator(Operator):
 
         :return: a Deferred that fires with the number; 1 where there is no other.
         """
-        count: Deferred[int] = self._mount.adapter.server_count()
-        return count
+        return self._mount.adapter.server_count()
 
-    def on_room(self, event: str, listener: Callable[..., Any]) -> None:
+    def on_room(self, event: str, listener: Function) -> None:
         """
         Listen to what happens to the rooms of this process.
 
@@ -270,7 +296,7 @@ class NamespaceOperator(Operator):
             raise UsageError(f"the events of rooms are {', '.join(ROOM_EVENTS)}; there is no {event!r}")
         self._mount.local.room_listeners.add(event, listener)
 
-    def off_room(self, event: str, listener: Callable[..., Any] | None = None) -> None:
+    def off_room(self, event: str, listener: Function | None = None) -> None:
         """
         Listen no longer.
 
@@ -278,3 +304,101 @@ class NamespaceOperator(Operator):
         :param listener: as given to ``on_room``; None for all.
         """
         self._mount.local.room_listeners.remove(event, listener)
+
+
+class Direct:
+    """
+    Send to one client alone, with a say in how: what ``self.volatile`` and ``self.timeout()`` of a namespace give.
+
+    It never changes, either.
+    """
+
+    __slots__ = ("_namespace", "_timeout", "_volatile")
+
+    def __init__(self, namespace: BaseNamespace, timeout: float | None = None, volatile: bool = False) -> None:
+        """
+        :param namespace: of the client.
+        :param timeout: seconds to wait for an acknowledgement; None for the usual.
+        :param volatile: whether what would have to wait is dropped.
+        """
+        self._namespace = namespace
+        self._timeout = timeout
+        self._volatile = volatile
+
+    def emit(self, event: str, *args: object) -> None:
+        """
+        Send an event.
+
+        :param event: its name.
+        :param args: JSON values and bytes.
+        :raises UsageError: for a reserved event.
+        :raises EncodeError: for an argument that this client cannot be sent.
+        """
+        if self._volatile and not self._namespace.writable:
+            check_event(event)
+        else:
+            self._namespace.emit(event, *args)
+
+    def call(self, event: str, *args: object) -> Deferred[Value]:
+        """
+        Send an event and wait for the client's acknowledgement.
+
+        :param event: its name.
+        :param args: JSON values and bytes.
+        :return: as BaseNamespace.call(); it has failed with AckTimeout where a volatile event is dropped.
+        :raises UsageError: for a reserved event.
+        """
+        if self._volatile and not self._namespace.writable:
+            check_event(event)
+            return fail(AckTimeout("the event was volatile and has been dropped: it would have had to wait"))
+        return self._namespace.call(event, *args, timeout=ACK_TIMEOUT if self._timeout is None else self._timeout)
+
+    def timeout(self, seconds: float) -> Direct:
+        """
+        Say how long to wait for an acknowledgement.
+
+        :param seconds: how long.
+        :return: a new Direct.
+        :raises UsageError: for what is no number greater than 0.
+        """
+        return Direct(self._namespace, check_timeout(seconds), self._volatile)
+
+    @property
+    def volatile(self) -> Direct:
+        """
+        Drop what would have to wait.
+        """
+        return Direct(self._namespace, self._timeout, True)
+
+    @property
+    def broadcast(self) -> Operator:
+        """
+        Reach everybody else in the namespace, in the way said so far.
+        """
+        return self._others(None)
+
+    def to(self, *rooms: str | Iterable[str]) -> Operator:
+        """
+        Reach who is in a room, except this client, in the way said so far.
+
+        :param rooms: names of rooms or sids, or iterables of them.
+        :return: an Operator.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        return self._others(room_set(rooms))
+
+    def except_(self, *rooms: str | Iterable[str]) -> Operator:
+        """
+        Reach everybody else who is in none of the rooms, in the way said so far.
+
+        :param rooms: names of rooms or sids, or iterables of them.
+        :return: an Operator.
+        :raises UsageError: for a room that is not named by a str.
+        """
+        return self._others(None).except_(*rooms)
+
+    def _others(self, rooms: frozenset[str] | None) -> Operator:
+        namespace = self._namespace
+        return Operator(
+            namespace._member.mount, Target(rooms, frozenset((namespace.sid,)), self._volatile), self._timeout
+        )

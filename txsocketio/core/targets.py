@@ -6,15 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from twisted.internet.defer import Deferred
 
 from txsocketio.errors import AckDisconnected, UsageError
 
+if TYPE_CHECKING:
+    from txsocketio.core.operators import Operator
+    from txsocketio.support.types import Value
+    from txsocketio.virtsocket import Socket
 
-@dataclass(frozen=True, slots=True)
-class Target:
+# English whatever the locale is, unlike strftime's.
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Target(NamedTuple):
     """
     Say whom an operation in one namespace is for.
 
@@ -48,13 +57,13 @@ class RemoteSocket:
     """
 
     sid: str
-    handshake: Mapping[str, Any]
+    handshake: Mapping[str, Value]
     rooms: frozenset[str]
-    data: Mapping[str, Any]
+    data: Mapping[str, Value]
     #: What reaches this client alone; filled in by who hands it to the application.
-    _operator: Any = field(default=None, repr=False, compare=False)
+    _operator: Operator = field(default=cast("Operator", None), repr=False, compare=False)
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: object) -> None:
         """
         Send it an event.
 
@@ -65,7 +74,7 @@ class RemoteSocket:
         """
         self._operator.emit(event, *args)
 
-    def call(self, event: str, *args: Any, timeout: float = 60) -> Deferred[Any]:
+    def call(self, event: str, *args: object, timeout: float = 60) -> Deferred[Value]:
         """
         Send it an event and wait for its acknowledgement.
 
@@ -76,8 +85,7 @@ class RemoteSocket:
             BroadcastTimeout, with AckDisconnected when the client has left, or with AdapterError.
         :raises UsageError: for a reserved event.
         """
-        answers: Deferred[Any] = self._operator.timeout(timeout).broadcast_call(event, *args)
-        return answers.addCallback(_only)
+        return self._operator.timeout(timeout).broadcast_call(event, *args).addCallback(_only)
 
     def join(self, *rooms: str | Iterable[str]) -> None:
         """
@@ -106,10 +114,53 @@ class RemoteSocket:
         self._operator.disconnect_sockets(close)
 
 
-def _only(answers: list[Any]) -> Any:
+def _only(answers: list[Value]) -> Value:
     if not answers:
         raise AckDisconnected("the client has left")
     return answers[0]
+
+
+def describe_handshake(socket: Socket, auth: Value) -> dict[str, Value]:
+    """
+    Describe what opened a connection.
+
+    :param socket: of the client.
+    :param auth: what the client sent with CONNECT, or None.
+    :return: ``headers``, ``time``, ``address``, ``xdomain``, ``secure``, ``issued``, ``url``, ``query``, ``auth``: JSON
+        values. Of a parameter given twice it has the last; what is not UTF-8 becomes U+FFFD.
+    """
+    request = socket.request
+    headers = {
+        name.decode("latin-1").lower(): _text(b"; " if name.lower() == b"cookie" else b", ", values)
+        for name, values in request.requestHeaders.getAllRawHeaders()
+    }
+    return {
+        "headers": headers,
+        "time": javascript_date(socket.opened_at),
+        "address": str(getattr(request.getClientAddress(), "host", "")),
+        "xdomain": "origin" in headers,
+        "secure": bool(request.isSecure()),
+        "issued": int(socket.opened_at * 1000),
+        "url": _text(b"", [request.uri]),
+        "query": {_text(b"", [name]): _text(b"", values[-1:]) for name, values in request.args.items()},
+        "auth": {} if auth is None else auth,
+    }
+
+
+def javascript_date(seconds: float) -> str:
+    """
+    Write a moment as JavaScript does.
+
+    :param seconds: since 1970.
+    :return: as ``"Sun Nov 22 2026 15:21:00 GMT+0000 (Coordinated Universal Time)"``.
+    """
+    moment = datetime.fromtimestamp(seconds, UTC)
+    day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
+    return f"{day} {month} {moment:%d %Y %H:%M:%S} GMT+0000 (Coordinated Universal Time)"
+
+
+def _text(separator: bytes, values: Iterable[bytes]) -> str:
+    return separator.join(values).decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +178,7 @@ class AdapterState:
     error: str | None = None
 
 
-def check_room(room: Any) -> str:
+def check_room(room: object) -> str:
     """
     Check the name of a room.
 
@@ -144,7 +195,7 @@ def check_room(room: Any) -> str:
     return room
 
 
-def check_rooms(rooms: Any) -> tuple[str, ...]:
+def check_rooms(rooms: object) -> tuple[str, ...]:
     """
     Turn what an application gives for rooms into names.
 
@@ -154,12 +205,12 @@ def check_rooms(rooms: Any) -> tuple[str, ...]:
     """
     if isinstance(rooms, str):
         return (rooms,)
-    if not isinstance(rooms, Iterable) or isinstance(rooms, bytes | bytearray):
-        check_room(rooms)
-    return tuple(check_room(room) for room in rooms)
+    if isinstance(rooms, Iterable) and not isinstance(rooms, bytes | bytearray):
+        return tuple(check_room(room) for room in rooms)
+    return (check_room(rooms),)
 
 
-def room_set(rooms: tuple[Any, ...]) -> frozenset[str]:
+def room_set(rooms: tuple[object, ...]) -> frozenset[str]:
     """
     Make one set of what an application gives as several arguments.
 

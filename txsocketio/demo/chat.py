@@ -4,8 +4,6 @@ The demo's namespace: rooms, who is there, who is typing, and messages that are 
 
 from __future__ import annotations
 
-from typing import Any
-
 from txsocketio.demo.hall import Hall
 from txsocketio.errors import ConnectionRefused
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
@@ -15,7 +13,7 @@ LONGEST_NAME = 24
 LONGEST_TEXT = 1000
 
 
-def _clean(value: Any, longest: int) -> str:
+def _clean(value: object, longest: int) -> str:
     # What a browser sent is anything at all: one line of printable text comes out, or none.
     text = " ".join(value.split()) if isinstance(value, str) else ""
     return text if text.isprintable() and len(text) <= longest else ""
@@ -58,7 +56,7 @@ class Chat(RoomsMixin, BroadcastMixin, BaseNamespace):
         self._exit()
         self.broadcast_event_not_me("rooms", self.hall.counts())
 
-    def on_enter(self, room: Any) -> dict[str, Any]:
+    def on_enter(self, room: object) -> dict[str, object]:
         """
         Move to another room.
 
@@ -73,7 +71,7 @@ class Chat(RoomsMixin, BroadcastMixin, BaseNamespace):
             self._enter(name)
         return {"room": name}
 
-    def on_say(self, text: Any) -> dict[str, Any]:
+    def on_say(self, text: object) -> dict[str, object]:
         """
         Say something to the others in the room.
 
@@ -87,7 +85,7 @@ class Chat(RoomsMixin, BroadcastMixin, BaseNamespace):
         self.emit_to_room(room, "said", self.session["nick"], line, now)
         return {"at": now, "others": len(self.hall.people(room)) - 1}
 
-    def on_typing(self, typing: Any) -> None:
+    def on_typing(self, typing: object) -> None:
         """
         Tell the others in the room whether this person is typing.
 

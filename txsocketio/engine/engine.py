@@ -19,6 +19,7 @@ from txsocketio.engine.session import NOBODY, Session
 from txsocketio.engine.upgrade import UpgradeProbe
 from txsocketio.errors import HandshakeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
+from txsocketio.protocol.engineio import CLOSE, OPEN, PING
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.protocol.packet import Bounds
 from txsocketio.reasons import FORCED_CLOSE, SERVER_SHUTTING_DOWN
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from txsocketio.protocol.generations import Generation
     from txsocketio.support.options import EngineOptions
 
-OPEN: Final = 0
-CLOSE: Final = 1
-PING: Final = 2
 
 #: Of a session id: 144 bits, 24 characters.
 _SID_BYTES: Final = 18

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zope.interface import implementer
 
 from txsocketio.interfaces import IHeartbeat
+from txsocketio.protocol.engineio import PING_TEXT, PONG_TEXT
 from txsocketio.reasons import PING_TIMEOUT
 from txsocketio.support.deadlines import Deadlines
 
@@ -124,7 +125,7 @@ class ServerPings(Heartbeat):
         """
         Take a pong; one that nobody asked for changes nothing.
         """
-        if type != "3":
+        if type != PONG_TEXT:
             return False
         if self._waiting:
             self._waiting = False
@@ -176,7 +177,7 @@ class ClientPings(Heartbeat):
         """
         Take a ping: the deadline moves, the delayed call stays where it is until it fires.
         """
-        if type != "2":
+        if type != PING_TEXT:
             return False
         self._session.heard = False
         self._deadline = self._engine.clock.seconds() + self._period

@@ -26,6 +26,15 @@ from txsocketio.engine.states import TRANSITIONS, Input, State
 from txsocketio.errors import ProtocolError
 from txsocketio.interfaces import IPolledSession, ISession, ISessionListener, ITransportReceiver
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
+from txsocketio.protocol.engineio import (
+    BASE64_TEXT,
+    CLOSE_TEXT,
+    MESSAGE_TEXT,
+    NOOP_TEXT,
+    PING_TEXT,
+    PONG,
+    PONG_TEXT,
+)
 from txsocketio.reasons import PARSE_ERROR, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
@@ -34,8 +43,6 @@ if TYPE_CHECKING:
     from txsocketio.engine.upgrade import UpgradeProbe
     from txsocketio.interfaces import IEncoded, IHandshakeRequest, IHeartbeat, ITransport, IWire
     from txsocketio.protocol.generations import Generation
-
-PONG: Final = 3
 
 _log = Logger()
 
@@ -339,13 +346,19 @@ class Session:
         """
         Take one packet that flow control has kept.
         """
-        if isinstance(item, str):
-            self._receive_foreign(item)
-        else:
+        if not isinstance(item, str):
             self._receive_binary(item)
+        elif not self._offer(item):
+            self._receive_foreign(item)
+
+    def _offer(self, text: str) -> bool:
+        if self.generation.codec.translate is not None:
+            return False
+        take: Callable[[bytes], bool] = getattr(self.listener, "raw_received", decline)
+        return take(text.encode("utf-8", "surrogatepass"))
 
     def _receive_text(self, text: str) -> None:
-        if text[:1] == "4":
+        if text[:1] == MESSAGE_TEXT:
             try:
                 self.listener.message_received(text[1:])
             except Exception as error:
@@ -365,14 +378,14 @@ class Session:
 
     def _receive_control(self, text: str) -> None:
         type = text[:1]
-        if type == "1":
+        if type == CLOSE_TEXT:
             self._peer_closed()
-        elif type in ("2", "3") and self._heartbeat.received(type):
-            if type == "2":
+        elif type in (PING_TEXT, PONG_TEXT) and self._heartbeat.received(type):
+            if type == PING_TEXT:
                 self.deliver(EncodedControl(PONG, text[1:].encode("utf-8", "replace")))
-        elif type == "b":
+        elif type == BASE64_TEXT:
             self._receive_base64(text)
-        elif type != "6":
+        elif type != NOOP_TEXT:
             self._misuse("an engine packet that has no place here")
 
     def _receive_base64(self, text: str) -> None:
@@ -390,7 +403,7 @@ class Session:
 
     def _receive_last(self, text: str) -> None:
         translate = self.generation.codec.translate
-        if (text if translate is None else translate(text))[:1] == "1":
+        if (text if translate is None else translate(text))[:1] == CLOSE_TEXT:
             self._peer_closed()
 
     def _peer_closed(self) -> None:

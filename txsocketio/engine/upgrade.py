@@ -19,9 +19,10 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txsocketio.engine.outgoing import ignore
-from txsocketio.engine.session import PONG, decline
+from txsocketio.engine.session import decline
 from txsocketio.interfaces import ITransportReceiver
 from txsocketio.protocol.encoded import EncodedControl
+from txsocketio.protocol.engineio import PING_TEXT, PONG, PROBE, UPGRADE_TEXT
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -114,12 +115,12 @@ class UpgradeProbe:
         """
 
     def _await_ping(self, text: str) -> None:
-        if text != "2probe":
+        if text != PING_TEXT + PROBE:
             self._unexpected(text)
             return
         self.receive_text = self._await_upgrade
         try:
-            self._transport.send(EncodedControl(PONG, b"probe")[self._transport.wire])
+            self._transport.send(EncodedControl(PONG, PROBE.encode())[self._transport.wire])
         except Exception:
             self._session.engine.complaints.failure(
                 _log, "the probe of session {sid} failed", sid=self._session.sid[:6]
@@ -130,7 +131,7 @@ class UpgradeProbe:
             self._session.begin_upgrade()
 
     def _await_upgrade(self, text: str) -> None:
-        if text != "5":
+        if text != UPGRADE_TEXT:
             self._unexpected(text)
             return
         self._finish()

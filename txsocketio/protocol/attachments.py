@@ -4,17 +4,20 @@ Binary attachments: pulled out of a value while it is encoded, put back when the
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import AttachmentError, OutgoingTooLarge, PayloadTooLarge, UnencodableValue
 from txsocketio.interfaces import IJSON, IParser
 from txsocketio.protocol.jsoncodec import whole_number
 from txsocketio.protocol.packet import UNBOUNDED, Bounds, Packet
 
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
+
 _MARK: Final = b'"_placeholder"'
 
 
-def extract(json: IJSON, value: Any, bounds: Bounds = UNBOUNDED) -> tuple[bytes, list[bytes]]:
+def extract(json: IJSON, value: Value, bounds: Bounds = UNBOUNDED) -> tuple[bytes, list[bytes]]:
     """
     Encode a value, with a placeholder where it holds bytes.
 
@@ -45,7 +48,7 @@ class _Found:
         self._bytes_left = bounds.size
         self.attachments: list[bytes] = []
 
-    def add(self, item: Any) -> dict[str, Any]:
+    def add(self, item: object) -> dict[str, Value]:
         """
         Take one, and give its placeholder.
         """
@@ -70,7 +73,7 @@ def _refuse_forgery(json: IJSON, text: bytes, count: int) -> None:
         raise UnencodableValue("a dict with the key _placeholder cannot be sent beside bytes")
 
 
-def restore(value: Any, attachments: list[bytes]) -> None:
+def restore(value: Value, attachments: list[bytes]) -> None:
     """
     Put attachments where their placeholders are, in place: each in one place, and each of them somewhere.
 
@@ -94,12 +97,12 @@ def restore(value: Any, attachments: list[bytes]) -> None:
         container[key] = attachment
 
 
-def _placeholders(value: Any) -> list[tuple[Any, Any]]:
+def _placeholders(value: Value) -> list[tuple[Value, Value]]:
     """
     Find all placeholders: (container, key or index). One flat loop, since a client can send 300,000 lists in 1 MB.
     """
-    holders: list[Any] = []
-    waiting: list[Any] = [value]
+    holders: list[Value] = []
+    waiting: list[Value] = [value]
     enter = waiting.append
     while waiting:
         container = waiting.pop()

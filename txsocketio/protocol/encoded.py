@@ -4,41 +4,20 @@ Things to send, each encoded at most once for each parser and rendered at most o
 
 from __future__ import annotations
 
-from typing import Any
-
 from zope.interface import implementer
 
 from txsocketio.interfaces import IEncoded, IParser, IWire
 from txsocketio.protocol.packet import Packet
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8
+from txsocketio.support.types import Rendered
 
 
-class _Encoded(dict[Any, Any]):
+class _Renderings(dict[IWire | IParser, Rendered]):
     """
     Cache renderings by wire and parts by parser: a dict, so that a broadcast's second recipient costs no call.
     """
 
     __slots__ = ()
-
-    def __missing__(self, wire: IWire) -> Any:
-        """
-        Render for a wire that has not asked before.
-        """
-        rendered = self[wire] = wire.message(self.parts(wire.parser))
-        return rendered
-
-    def parts(self, parser: IParser) -> Parts:
-        """
-        See IEncoded.
-        """
-        raise NotImplementedError
-
-    def size(self, parser: IParser) -> int:
-        """
-        See IEncoded.
-        """
-        parts = self.parts(parser)
-        return len(parts[0][1]) if len(parts) == 1 else sum([len(data) for _, data in parts])
 
     def __bool__(self) -> bool:
         """
@@ -54,7 +33,7 @@ class _Encoded(dict[Any, Any]):
 
 
 @implementer(IEncoded)
-class EncodedPacket(_Encoded):
+class EncodedPacket(_Renderings):
     """
     Hold a Socket.IO packet on its way out.
 
@@ -69,7 +48,7 @@ class EncodedPacket(_Encoded):
         """
         self.packet = packet
 
-    def __missing__(self, wire: IWire) -> Any:
+    def __missing__(self, wire: IWire) -> Rendered:
         """
         Render for a wire that has not asked before; spelt out, since every emit and every ack comes by.
         """
@@ -82,16 +61,23 @@ class EncodedPacket(_Encoded):
 
     def parts(self, parser: IParser) -> Parts:
         """
-        See IEncoded.
+        Give what a parser makes of the packet.
         """
         parts: Parts | None = self.get(parser)
         if parts is None:
             parts = self[parser] = parser.encode(self.packet)
         return parts
 
+    def size(self, parser: IParser) -> int:
+        """
+        Give the bytes of what a parser makes of it.
+        """
+        parts = self.parts(parser)
+        return len(parts[0][1]) if len(parts) == 1 else sum([len(data) for _, data in parts])
+
 
 @implementer(IEncoded)
-class EncodedParts(_Encoded):
+class EncodedParts(_Renderings):
     """
     Hold a message that is encoded already, whatever the parser.
     """
@@ -104,11 +90,25 @@ class EncodedParts(_Encoded):
         """
         self._parts = parts
 
+    def __missing__(self, wire: IWire) -> Rendered:
+        """
+        Render for a wire that has not asked before.
+        """
+        rendered = self[wire] = wire.message(self.parts(wire.parser))
+        return rendered
+
     def parts(self, parser: IParser) -> Parts:
         """
-        See IEncoded.
+        Give the parts, which are the same for every parser.
         """
         return self._parts
+
+    def size(self, parser: IParser) -> int:
+        """
+        Give the bytes of the parts.
+        """
+        parts = self.parts(parser)
+        return len(parts[0][1]) if len(parts) == 1 else sum([len(data) for _, data in parts])
 
 
 class EncodedMessage(EncodedParts):
@@ -126,8 +126,7 @@ class EncodedMessage(EncodedParts):
         super().__init__(((TEXT, utf8(data)),) if isinstance(data, str) else ((BINARY, bytes(data)),))
 
 
-@implementer(IEncoded)
-class EncodedControl(_Encoded):
+class EncodedControl(EncodedParts):
     """
     Hold an engine packet that is no message.
     """
@@ -139,18 +138,13 @@ class EncodedControl(_Encoded):
         :param type: OPEN 0, CLOSE 1, PING 2, PONG 3, UPGRADE 5, NOOP 6.
         :param data: its UTF-8 data.
         """
+        super().__init__(((TEXT, b"%d%b" % (type, data)),))
         self.type = type
         self.data = data
 
-    def __missing__(self, wire: IWire) -> Any:
+    def __missing__(self, wire: IWire) -> Rendered:
         """
         Render for a wire that has not asked before.
         """
         rendered = self[wire] = wire.control(self.type, self.data)
         return rendered
-
-    def parts(self, parser: IParser) -> Parts:
-        """
-        See IEncoded.
-        """
-        return ((TEXT, b"%d%b" % (self.type, self.data)),)

@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from txsocketio.errors import PacketError, PayloadError, PayloadTooLarge
 from txsocketio.interfaces import IEngineCodec
+from txsocketio.protocol.engineio import CLOSE, CLOSE_TEXT, MESSAGE_TEXT, NOOP, NOOP_TEXT, PING, PONG, PONG_TEXT
 from txsocketio.protocol.engineio_v4 import decode_body
 from txsocketio.protocol.text import UnitReader, digits_end, utf8_units
 
@@ -24,7 +25,7 @@ TRANSPORTS: Final[Mapping[str, str]] = {
     "": "polling",
 }
 #: Our engine packets as 0.9 has them; the rest (open, upgrade) it does not know.
-CONTROLS: Final[Mapping[int, bytes]] = {1: b"0::", 2: b"2::", 3: b"2::", 6: b"8::"}
+CONTROLS: Final[Mapping[int, bytes]] = {CLOSE: b"0::", PING: b"2::", PONG: b"2::", NOOP: b"8::"}
 
 _MARK: Final = "\ufffd"
 _MARK_UTF8: Final = _MARK.encode()
@@ -40,19 +41,19 @@ class LegacyCodec:
 
     def translate(self, packet: str) -> str:
         """
-        See IEngineCodec.
+        Give an incoming packet the engine's type as its first character.
         """
         if packet[:2] == "2:" or packet == "2":
-            return "3"
+            return PONG_TEXT
         if packet[:2] == "8:" or packet == "8":
-            return "6"
-        return "1" if packet in _ROOT_DISCONNECTS else "4" + packet
+            return NOOP_TEXT
+        return CLOSE_TEXT if packet in _ROOT_DISCONNECTS else MESSAGE_TEXT + packet
 
     def decode_payload(
         self, body: bytes, content_type: bytes, limit: int, container: str = "polling"
     ) -> list[str | bytes]:
         """
-        See IEngineCodec.
+        Split the body of a POST by the lengths in it; one packet alone has none.
         """
         text = decode_body(body)
         if not text:
@@ -73,19 +74,19 @@ class LegacyCodec:
 
     def decode_base64(self, packet: str) -> bytes:
         """
-        See IEngineCodec.
+        Refuse: this protocol has no binary messages.
         """
         raise PacketError("this protocol has no binary messages")
 
     def decode_frame(self, data: bytes) -> bytes:
         """
-        See IEngineCodec.
+        Refuse: this protocol has no binary messages.
         """
         raise PacketError("this protocol has no binary messages")
 
     def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
-        See IEngineCodec.
+        Give the container as it is: this protocol has one.
         """
         return container
 

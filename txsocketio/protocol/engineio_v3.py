@@ -11,12 +11,12 @@ from zope.interface import implementer
 
 from txsocketio.errors import PacketError, PayloadError, PayloadTooLarge
 from txsocketio.interfaces import IEngineCodec
+from txsocketio.protocol.engineio import MESSAGE_OCTET
 from txsocketio.protocol.engineio_v4 import decode_base64, decode_body
 from txsocketio.protocol.text import UnitReader, digits_end
 
 _OCTETS: Final = b"application/octet-stream"
 _LENGTH_DIGITS: Final = 10
-_BINARY_MESSAGE: Final = b"\x04"
 _UNKNOWN: Final = "polling-b64"
 #: What a container becomes by text that can be encoded once only, twice only, or either way; what is settled as
 #: encoded once is not here, nor are containers of no text.
@@ -54,7 +54,7 @@ class CodecV3:
         self, body: bytes, content_type: bytes, limit: int, container: str = _UNKNOWN
     ) -> list[str | bytes]:
         """
-        See IEngineCodec.
+        Split the body of a POST by the lengths in it.
         """
         if content_type == _OCTETS:
             return self._decode_octets(body, limit)
@@ -105,7 +105,7 @@ class CodecV3:
 
     def decode_base64(self, packet: str) -> bytes:
         """
-        See IEngineCodec.
+        Decode a binary message that travelled as text.
         """
         if packet[:2] != "b4":
             raise PacketError("a binary packet that is no message")
@@ -113,15 +113,15 @@ class CodecV3:
 
     def decode_frame(self, data: bytes) -> bytes:
         """
-        See IEngineCodec.
+        Strip a binary WebSocket frame of what comes before the message.
         """
-        if data[:1] != _BINARY_MESSAGE:
+        if data[:1] != MESSAGE_OCTET:
             raise PacketError("a binary packet that is no message")
         return data[1:]
 
     def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
-        See IEngineCodec.
+        Tell from what a client posts how it is to be sent to.
         """
         after = _SETTLED.get(container)
         if after is None or content_type == _OCTETS or body.isascii():

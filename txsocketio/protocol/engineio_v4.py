@@ -28,7 +28,7 @@ class CodecV4:
         self, body: bytes, content_type: bytes, limit: int, container: str = "polling"
     ) -> list[str | bytes]:
         """
-        See IEngineCodec.
+        Split the body of a POST at its separators.
         """
         if content_type == b"application/octet-stream":
             raise PayloadError("this revision posts no octets")
@@ -44,19 +44,19 @@ class CodecV4:
 
     def decode_base64(self, packet: str) -> bytes:
         """
-        See IEngineCodec.
+        Decode a binary message that travelled as text.
         """
         return decode_base64(packet, 1)
 
     def decode_frame(self, data: bytes) -> bytes:
         """
-        See IEngineCodec.
+        Give the message, which is the frame as it is.
         """
         return data
 
     def container_for(self, container: str, body: bytes, content_type: bytes = b"") -> str:
         """
-        See IEngineCodec.
+        Give the container as it is: this revision has one.
         """
         return container
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import OptionError
 from txsocketio.interfaces import IJSON, IEngineCodec, IParser, IWire
@@ -20,6 +20,9 @@ from txsocketio.protocol.socketio_v4 import ParserV4
 from txsocketio.protocol.socketio_v5 import ParserV5
 from txsocketio.protocol.wires import wires_legacy, wires_v3, wires_v4
 from txsocketio.reasons import CLIENT_NAMESPACE_DISCONNECT, TRANSPORT_CLOSE
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import JSONFunctions
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class GenerationTable:
     def __init__(
         self,
         names: Iterable[str],
-        json: Any = None,
+        json: JSONFunctions | None = None,
         scripted: Iterable[str] = tuple(_BUILDERS),
         bounds: Bounds = UNBOUNDED,
     ) -> None:

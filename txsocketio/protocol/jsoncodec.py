@@ -9,13 +9,14 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from json.encoder import encode_basestring_ascii
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from zope.interface import implementer
 
 from txsocketio.errors import EncodeError, PacketError, UnencodableValue
 from txsocketio.interfaces import IJSON
+from txsocketio.support.types import Function, JSONFunctions, Value
 
 _RECORD_SEPARATOR: Final = b"\x1e"
 
@@ -26,7 +27,7 @@ _PUT_BACK: Final = (('\\"', '"'), ("\\n", "\n"), ("\\r", "\r"), ("\\t", "\t"), (
 #: What holds no number that JSON has not.
 _FLAT: Final = frozenset({str, int, bool, type(None)})
 
-Default = Callable[[Any], Any]
+Default = Callable[[Value], Value]
 
 
 @implementer(IJSON)
@@ -43,9 +44,10 @@ class JSONCodec:
     quick_dumps = staticmethod(orjson.dumps)
     quick_loads = staticmethod(orjson.loads)
 
-    def dumps(self, value: Any, default: Default) -> bytes:
+    def dumps(self, value: Value, default: Default) -> bytes:
         """
-        See IJSON. What orjson writes by itself (dataclasses, dates, UUIDs, enumerations) is written here too.
+        Encode a value as compact UTF-8 JSON. What orjson writes by itself (dataclasses, dates, UUIDs, enumerations) is
+        written here too.
         """
         # Without default= first: most values hold nothing to extract, and a call of it that orjson then gives up on
         # (a big int after some bytes) could not be taken back.
@@ -54,9 +56,9 @@ class JSONCodec:
         except TypeError:
             return _dumps_slowly(value, default)
 
-    def loads(self, text: str) -> Any:
+    def loads(self, text: str) -> Value:
         """
-        See IJSON.
+        Decode a JSON text.
         """
         if len(text) > LARGE:
             return _loads_large(text)
@@ -72,15 +74,16 @@ class ForeignJSON:
     Hold somebody else's pair of dumps and loads to the contract of IJSON: ``json`` and its likes work as they are.
     """
 
-    def __init__(self, json: Any) -> None:
+    def __init__(self, json: JSONFunctions) -> None:
         """
         :param json: has ``dumps(value, default=...)``, giving bytes or str, and ``loads(text)``.
         """
-        self._dumps = json.dumps
+        # By keyword, as the standard library takes it.
+        self._dumps: Function = json.dumps
         self._loads = json.loads
 
     @staticmethod
-    def quick_dumps(value: Any) -> bytes:
+    def quick_dumps(value: Value) -> bytes:
         """
         Leave every value to dumps(): what another codec does with bytes, nobody knows.
 
@@ -88,7 +91,7 @@ class ForeignJSON:
         """
         raise TypeError
 
-    def quick_loads(self, text: str | bytes) -> Any:
+    def quick_loads(self, text: str | bytes) -> Value:
         """
         Leave bytes to loads(), which gets them as a text.
 
@@ -98,9 +101,9 @@ class ForeignJSON:
             raise ValueError
         return self.loads(text)
 
-    def dumps(self, value: Any, default: Default) -> bytes:
+    def dumps(self, value: Value, default: Default) -> bytes:
         """
-        See IJSON.
+        Encode a value as compact UTF-8 JSON.
         """
         try:
             result = self._dumps(value, default=default)
@@ -113,9 +116,9 @@ class ForeignJSON:
             raise UnencodableValue("the option json wrote a raw 0x1E, which separates packets on the wire")
         return data
 
-    def loads(self, text: str) -> Any:
+    def loads(self, text: str) -> Value:
         """
-        See IJSON.
+        Decode a JSON text.
         """
         try:
             return self._loads(text)
@@ -125,7 +128,7 @@ class ForeignJSON:
             raise PacketError("not JSON") from error
 
 
-def json_codec(json: Any = None) -> JSONCodec | ForeignJSON:
+def json_codec(json: JSONFunctions | None = None) -> JSONCodec | ForeignJSON:
     """
     Give the IJSON for the option ``json``.
 
@@ -143,14 +146,14 @@ def _unencodable(error: Exception) -> EncodeError:
     return UnencodableValue(f"a value cannot be written as JSON: {error}")
 
 
-class _Once:
+class _AskedOnce:
     """
     Ask default once for each value, however often encoding begins anew: an attachment keeps its number.
     """
 
     def __init__(self, default: Default) -> None:
         self._default = default
-        self._given: list[Any] = []
+        self._given: list[Value] = []
         self._next = 0
 
     def begin(self) -> None:
@@ -159,7 +162,7 @@ class _Once:
         """
         self._next = 0
 
-    def __call__(self, item: Any) -> Any:
+    def __call__(self, item: Value) -> Value:
         """
         Give what default gives.
         """
@@ -168,15 +171,15 @@ class _Once:
         self._next += 1
         return self._given[self._next - 1]
 
-    def plain(self, item: Any) -> Any:
+    def plain(self, item: Value) -> Value:
         """
         Give what orjson writes for a value that json.dumps does not know.
         """
         return orjson.loads(orjson.dumps(item, default=self))
 
 
-def _dumps_slowly(value: Any, default: Default) -> bytes:
-    once = _Once(default)
+def _dumps_slowly(value: Value, default: Default) -> bytes:
+    once = _AskedOnce(default)
     try:
         return orjson.dumps(value, default=once)
     except (TypeError, ValueError, RecursionError) as error:
@@ -201,11 +204,11 @@ def _dumps_slowly(value: Any, default: Default) -> bytes:
         raise _unencodable(error) from error
 
 
-def _dumps_standard(value: Any, once: _Once) -> str:
+def _dumps_standard(value: Value, once: _AskedOnce) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=once.plain)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: Value) -> Value:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -215,11 +218,11 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _key(key: Any) -> Any:
+def _key(key: Value) -> Value:
     return str(key) if isinstance(key, float) and not math.isfinite(key) else key
 
 
-def _loads_large(text: str) -> Any:
+def _loads_large(text: str) -> Value:
     # Nothing that is being decoded is garbage, yet 1 MB of empty lists makes the collector look at all of them hundreds
     # of times, which costs ten times what decoding does.
     collecting = gc.isenabled()
@@ -233,7 +236,7 @@ def _loads_large(text: str) -> Any:
             gc.enable()
 
 
-def _loads_slowly(text: str) -> Any:
+def _loads_slowly(text: str) -> Value:
     try:
         return _DECODER.decode(text)
     except (ValueError, RecursionError):
@@ -247,7 +250,7 @@ def _parse_float(text: str) -> float:
     return number
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> Value:
     raise ValueError(name)
 
 
@@ -269,7 +272,7 @@ def escape_json(text: bytes) -> bytes:
     return quoted.encode()
 
 
-def whole_number(value: Any) -> int | None:
+def whole_number(value: Value) -> int | None:
     """
     Give the integer that a decoded value is. JSON has one kind of number: ``1``, ``1.0`` and ``1e0`` are the same.
 
@@ -282,7 +285,7 @@ def whole_number(value: Any) -> int | None:
     return int(value) if kind is float and value.is_integer() else None
 
 
-def pairs(value: Any) -> Iterator[tuple[Any, Any, Any]]:
+def pairs(value: Value) -> Iterator[tuple[Value, Value, Value]]:
     """
     Walk everything inside a decoded value, however deep, without recursion.
 

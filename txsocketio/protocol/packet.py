@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import OutgoingTooLarge
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
 
 CONNECT: Final = 0
 DISCONNECT: Final = 1
@@ -77,7 +80,7 @@ class Packet:
     __slots__ = ("data", "id", "namespace", "plain_ack", "type")
 
     def __init__(
-        self, type: int, namespace: str = "", id: int | None = None, data: Any = None, plain_ack: bool = False
+        self, type: int, namespace: str = "", id: int | None = None, data: Value = None, plain_ack: bool = False
     ) -> None:
         """
         :param type: see the class.
@@ -92,7 +95,7 @@ class Packet:
         self.data = data
         self.plain_ack = plain_ack
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Value]:
         """
         Give gevent-socketio's view of this packet: a new dict, built on demand.
 
@@ -101,7 +104,7 @@ class Packet:
             ``reason`` and ``advice`` (texts) for errors; ``id`` and ``ack`` (``"data"``, or True for a plain one)
             where an acknowledgement is asked for.
         """
-        view: dict[str, Any] = {"type": _GEVENT_NAMES[self.type], "endpoint": self.namespace}
+        view: dict[str, Value] = {"type": _GEVENT_NAMES[self.type], "endpoint": self.namespace}
         if self.type == EVENT:
             view["name"], view["args"] = self.data[0], list(self.data[1:])
         elif self.type == ACK:

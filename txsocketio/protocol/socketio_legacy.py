@@ -4,12 +4,13 @@ The parser half of Socket.IO 0.9: packets written ``type:id[+]:endpoint[:data]``
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from zope.interface import implementer
 
 from txsocketio.errors import PacketError, UnsupportedByGeneration
 from txsocketio.interfaces import IJSON, IParser
+from txsocketio.protocol.event_head import NAME_TYPES
 from txsocketio.protocol.packet import (
     ACK,
     CONNECT,
@@ -22,9 +23,11 @@ from txsocketio.protocol.packet import (
     Bounds,
     Packet,
 )
-from txsocketio.protocol.socketio_text import check_event_name
 from txsocketio.protocol.socketio_v4 import split_query
 from txsocketio.protocol.text import TEXT, Parts, digits_end, utf8
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
 
 _TO_WIRE: Final = {
     DISCONNECT: "0",
@@ -62,7 +65,7 @@ class LegacyParser:
 
     def encode(self, packet: Packet) -> Parts:
         """
-        See IParser.
+        Encode a packet: its text, and its attachments after it.
         """
         kind = packet.type
         mark = ""
@@ -71,11 +74,18 @@ class LegacyParser:
         head = utf8(f"{_TO_WIRE[kind]}:{mark}:{packet.namespace}")
         return ((TEXT, head + self._data(kind, packet)),)
 
-    def encode_ack(self, namespace: str, id: int, args: list[Any]) -> bytes:
+    def encode_ack(self, namespace: str, id: int, args: list[Value]) -> bytes:
         """
-        See IParser.
+        Encode an acknowledgement that is a single text; None for what encode() must be asked for.
         """
         ((_, text),) = self.encode(Packet(ACK, namespace, id, args))
+        return text
+
+    def encode_control(self, kind: int, namespace: str, content: Value) -> bytes:
+        """
+        Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
+        """
+        ((_, text),) = self.encode(Packet(kind, namespace, None, content))
         return text
 
     def _data(self, kind: int, packet: Packet) -> bytes:
@@ -91,7 +101,7 @@ class LegacyParser:
             return b":" + self._value(data)
         return _UNAUTHORIZED if kind == CONNECT_ERROR else b""
 
-    def _value(self, value: Any) -> bytes:
+    def _value(self, value: Value) -> bytes:
         text = self._bounded(self.json.dumps(value, _refuse))
         # The client reads acks with a regular expression that stops at these two.
         return text.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
@@ -103,7 +113,7 @@ class LegacyParser:
 
     def decode(self, text: str) -> tuple[Packet, int]:
         """
-        See IParser.
+        Decode the text of a packet, and say how many attachments must follow.
         """
         fields = text.split(":", 3)
         kind = _FROM_WIRE.get(fields[0])
@@ -111,7 +121,7 @@ class LegacyParser:
             raise PacketError("a packet of unknown type")
         number, plain = _number(fields[1]) if len(fields) > 1 else (None, False)
         namespace = fields[2] if len(fields) > 2 else ""
-        data: Any = fields[3] if len(fields) > 3 else ""
+        data: Value = fields[3] if len(fields) > 3 else ""
         if kind == EVENT:
             data = self._event(data)
         elif kind == ACK:
@@ -126,19 +136,19 @@ class LegacyParser:
             data = None
         return Packet(kind, "" if namespace == "/" else namespace, number, data, plain), 0
 
-    def _event(self, text: str) -> list[Any]:
+    def _event(self, text: str) -> list[Value]:
         event = self.json.loads(text)
         if type(event) is not dict:
             raise PacketError("an event that is no object")
         name, arguments = event.get("name"), event.get("args", [])
         # The server of its day had no rule against reserved names; namespaces have.
-        if type(name) is not str:
-            check_event_name(name)
+        if type(name) not in NAME_TYPES:
+            raise PacketError("an event whose name is no text")
         if type(arguments) is not list:
             raise PacketError("an event whose arguments are no list")
         return [name, *arguments]
 
-    def _ack(self, text: str) -> tuple[int, list[Any]]:
+    def _ack(self, text: str) -> tuple[int, list[Value]]:
         end = digits_end(text, 0, _ID_DIGITS)
         if not end:
             raise PacketError("an acknowledgement without an id")
@@ -162,15 +172,15 @@ def _number(field: str) -> tuple[int | None, bool]:
     return int(field[:end]), end == len(field)
 
 
-def _error(text: str) -> dict[str, Any]:
+def _error(text: str) -> dict[str, Value]:
     reason, _, advice = text.partition("+")
-    error: dict[str, Any] = {"message": REASONS.get(reason, reason)}
+    error: dict[str, Value] = {"message": REASONS.get(reason, reason)}
     if advice:
         error["advice"] = ADVICE.get(advice, advice)
     return error
 
 
-def _refuse(item: Any) -> Any:
+def _refuse(item: Value) -> Value:
     if isinstance(item, bytes | bytearray | memoryview):
         raise UnsupportedByGeneration("clients of Socket.IO 0.9 take no binary data")
     raise TypeError(f"a {type(item).__name__} has no form in JSON")

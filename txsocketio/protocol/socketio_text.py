@@ -4,12 +4,13 @@ The grammar that Socket.IO protocols 4 and 5 share: ``type [count-] [/namespace,
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Final
 
 from txsocketio.errors import PacketError, UnencodableValue
 from txsocketio.interfaces import IJSON
 from txsocketio.protocol.attachments import extract
+from txsocketio.protocol.event_head import checked_event, read_head
 from txsocketio.protocol.packet import (
     ACK,
     CONNECT,
@@ -18,12 +19,14 @@ from txsocketio.protocol.packet import (
     EVENT,
     JSON,
     MESSAGE,
-    RESERVED_EVENTS,
     UNBOUNDED,
     Bounds,
     Packet,
 )
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
 
 _NONE: Final[list[bytes]] = []
 #: From EVENT to BINARY_EVENT and from ACK to BINARY_ACK.
@@ -31,14 +34,14 @@ _TO_BINARY: Final = 3
 _BINARY_KINDS: Final = frozenset("56")
 _KINDS: Final = {"0": CONNECT, "1": DISCONNECT, "2": EVENT, "3": ACK, "4": CONNECT_ERROR, "5": EVENT, "6": ACK}
 _BARE: Final = {EVENT: b"2", ACK: b"3"}
-#: Type, number of attachments, namespace, id. An id has at most the digits of 2**53, to where JavaScript counts; what
-#: is longer, or a number where it may not be, is left over and is no JSON.
-_HEAD: Final = re.compile("([0-6])(?:(?<=[56])([0-9]{1,9})-)?(?:(/[^,]*),?)?([0-9]{0,16})").match
 
 
-class TextParser:
+class TextParser(ABC):
     """
     Encode and decode what both protocols write alike; a subclass supplies CONNECT and its refusal.
+
+    :ivar json: the codec for payloads.
+    :ivar event_loads: see IRawParser.
     """
 
     def __init__(self, json: IJSON, bounds: Bounds = UNBOUNDED) -> None:
@@ -49,17 +52,18 @@ class TextParser:
         self.json = json
         self._bounds = bounds
         self._most = bounds.size
+        self.event_loads = json.quick_loads
         self._loads = json.loads
         self._quick_dumps = json.quick_dumps
 
     def encode(self, packet: Packet) -> Parts:
         """
-        See IParser.
+        Encode a packet: its text, and its attachments after it.
         """
         kind, data = packet.type, packet.data
         if kind not in _BARE:
             if kind not in (MESSAGE, JSON):
-                return ((TEXT, self._encode_other(packet)),)
+                return ((TEXT, self.encode_control(kind, packet.namespace, data)),)
             kind, data = EVENT, ["message", data]
         try:
             text, attachments = self._quick_dumps(data), _NONE
@@ -78,9 +82,9 @@ class TextParser:
         head = utf8(f"{kind}{mark}{_address(packet.namespace)}{'' if packet.id is None else packet.id}")
         return ((TEXT, head + text), *((BINARY, data) for data in attachments))
 
-    def encode_ack(self, namespace: str, id: int, args: list[Any]) -> bytes | None:
+    def encode_ack(self, namespace: str, id: int, args: list[Value]) -> bytes | None:
         """
-        See IParser.
+        Encode an acknowledgement that is a single text; None for what encode() must be asked for.
         """
         dumps = self._quick_dumps
         try:
@@ -89,23 +93,21 @@ class TextParser:
             return None
         if len(text) > self._most:
             return None
-        return utf8(f"3{namespace},{id}") + text if namespace else b"3%d%b" % (id, text)
+        return b"3%b,%d%b" % (namespace.encode(), id, text) if namespace else b"3%d%b" % (id, text)
 
-    def _encode_other(self, packet: Packet) -> bytes:
-        head = utf8(f"{packet.type}{_address(packet.namespace)}")
-        if packet.type == CONNECT:
-            return head + self._encode_connect(packet.data)
-        if packet.type == CONNECT_ERROR:
-            return head + self._encode_error(packet.data)
-        return head
+    @abstractmethod
+    def encode_control(self, kind: int, namespace: str, content: Value) -> bytes:
+        """
+        Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
+        """
 
     def decode(self, text: str) -> tuple[Packet, int]:
         """
-        See IParser.
+        Decode the text of a packet, and say how many attachments must follow.
         """
         if text[:2] == "2[":
-            return Packet(EVENT, "", None, self._event(text[1:])), 0
-        match = _HEAD(text)
+            return Packet(EVENT, "", None, checked_event(self._loads(text[1:]))), 0
+        match = read_head(text)
         if match is None:
             raise PacketError("a packet of unknown type")
         first, mark, path, digits = match.groups()
@@ -118,9 +120,9 @@ class TextParser:
         namespace, data = self._payload(kind, path or "", text[match.end() :])
         return Packet(kind, "" if namespace == "/" else namespace, int(digits) if digits else None, data), count
 
-    def _payload(self, kind: int, namespace: str, text: str) -> tuple[str, Any]:
+    def _payload(self, kind: int, namespace: str, text: str) -> tuple[str, Value]:
         if kind == EVENT:
-            return namespace, self._event(text)
+            return namespace, checked_event(self._loads(text))
         if kind == ACK:
             return namespace, self._list(text) if text else []
         if kind == CONNECT:
@@ -131,31 +133,19 @@ class TextParser:
             raise PacketError("a disconnect with data")
         return namespace, None
 
-    def _event(self, text: str) -> list[Any]:
-        data = self._loads(text)
-        if type(data) is not list or not data:
-            raise PacketError("an event without a name")
-        name = data[0]
-        if type(name) is not str or name in RESERVED_EVENTS:
-            check_event_name(name)
-        return data
-
-    def _list(self, text: str) -> list[Any]:
+    def _list(self, text: str) -> list[Value]:
         data = self._loads(text)
         if type(data) is not list:
             raise PacketError("the data is not a list")
         return data
 
-    def _encode_connect(self, data: Any) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Value]:
+        """
+        Decode what a CONNECT holds: the name of the namespace, and what the application gets as ``auth``.
+        """
 
-    def _encode_error(self, data: Any) -> bytes:
-        raise NotImplementedError
-
-    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
-        raise NotImplementedError
-
-    def _decode_error(self, text: str) -> dict[str, Any]:
+    def _decode_error(self, text: str) -> dict[str, Value]:
         data = self._loads(text)
         if type(data) is str:
             return {"message": data}
@@ -163,30 +153,16 @@ class TextParser:
             raise PacketError("an error that is neither text nor object")
         return data
 
-    def _value(self, data: Any) -> bytes:
-        text: bytes = self.json.dumps(data, _refuse_bytes)
-        if len(text) > self._most:
-            raise self._bounds.exceeded()
-        return text
-
-
-def check_event_name(name: Any) -> None:
-    """
-    Refuse what cannot be the name of an event.
-
-    :param name: as decoded. Numbers pass, as in the reference server: nothing listens to them.
-    :raises PacketError: for a reserved name, or what is neither text nor number.
-    """
-    if type(name) is str:
-        if name in RESERVED_EVENTS:
-            raise PacketError("an event with a reserved name")
-    elif type(name) is not int and type(name) is not float:
-        raise PacketError("an event whose name is no text")
-
 
 def _address(namespace: str) -> str:
     return f"{namespace}," if namespace else ""
 
 
-def _refuse_bytes(item: Any) -> Any:
+def refuse_bytes(item: object) -> Value:
+    """
+    Refuse a value that would need an attachment; for packets that take none.
+
+    :param item: which.
+    :raises UnencodableValue: always.
+    """
     raise UnencodableValue(f"a {type(item).__name__} has no form in a packet that takes no attachments")

@@ -4,39 +4,49 @@ Socket.IO protocol 4, spoken over Engine.IO 3: CONNECT carries a query, a refusa
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from zope.interface import implementer
 
 from txsocketio.errors import PacketError
-from txsocketio.interfaces import IParser
-from txsocketio.protocol.socketio_text import TextParser
-from txsocketio.protocol.text import unquote
+from txsocketio.interfaces import IRawParser
+from txsocketio.protocol.packet import CONNECT_ERROR
+from txsocketio.protocol.socketio_text import TextParser, refuse_bytes
+from txsocketio.protocol.text import unquote, utf8
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
 
 #: Fields of a namespace's query.
 _MOST_FIELDS: Final = 1000
 
 
-@implementer(IParser)
+@implementer(IRawParser)
 class ParserV4(TextParser):
     """
     Parse what clients 1.x and 2.x send, and write what they read.
     """
 
-    def _encode_connect(self, data: Any) -> bytes:
-        return b""
+    def encode_control(self, kind: int, namespace: str, content: Value) -> bytes:
+        """
+        Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
+        """
+        head = utf8(f"{kind}{namespace},") if namespace else b"%d" % kind
+        if kind != CONNECT_ERROR:
+            return head
+        more = content.get("data")
+        text: bytes = self.json.dumps(content["message"] if more is None else more, refuse_bytes)
+        if len(text) > self._most:
+            raise self._bounds.exceeded()
+        return head + text
 
-    def _encode_error(self, data: Any) -> bytes:
-        more = data.get("data")
-        return self._value(data["message"] if more is None else more)
-
-    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
+    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Value]:
         if text:
             raise PacketError("a connect with a payload")
         return split_query(namespace)
 
 
-def split_query(namespace: str) -> tuple[str, dict[str, Any] | None]:
+def split_query(namespace: str) -> tuple[str, dict[str, Value] | None]:
     """
     Take the query off a namespace.
 
@@ -50,7 +60,7 @@ def split_query(namespace: str) -> tuple[str, dict[str, Any] | None]:
         return namespace, None
     if query.count("&") >= _MOST_FIELDS:
         raise PacketError(f"a namespace whose query has more than {_MOST_FIELDS} fields")
-    fields: dict[str, Any] = {}
+    fields: dict[str, Value] = {}
     for field in query.split("&"):
         if field:
             name, _, value = field.partition("=")

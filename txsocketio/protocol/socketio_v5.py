@@ -4,28 +4,39 @@ Socket.IO protocol 5, spoken over Engine.IO 4: CONNECT carries a payload both wa
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
 from txsocketio.errors import PacketError
-from txsocketio.interfaces import IParser
-from txsocketio.protocol.socketio_text import TextParser
+from txsocketio.interfaces import IRawParser
+from txsocketio.protocol.packet import CONNECT_ERROR
+from txsocketio.protocol.socketio_text import TextParser, refuse_bytes
+from txsocketio.protocol.text import utf8
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Value
 
 
-@implementer(IParser)
+@implementer(IRawParser)
 class ParserV5(TextParser):
     """
     Parse what clients 3.x and 4.x send, and write what they read.
     """
 
-    def _encode_connect(self, data: Any) -> bytes:
-        return b"" if data is None else self._value(data)
+    def encode_control(self, kind: int, namespace: str, content: Value) -> bytes:
+        """
+        Encode a CONNECT, DISCONNECT or CONNECT_ERROR; see IParser.
+        """
+        head = utf8(f"{kind}{namespace},") if namespace else b"%d" % kind
+        if content is None and kind != CONNECT_ERROR:
+            return head
+        text: bytes = self.json.dumps(content, refuse_bytes)
+        if len(text) > self._most:
+            raise self._bounds.exceeded()
+        return head + text
 
-    def _encode_error(self, data: Any) -> bytes:
-        return self._value(data)
-
-    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Any]:
+    def _decode_connect(self, namespace: str, text: str) -> tuple[str, Value]:
         if not text:
             return namespace, None
         data = self._loads(text)

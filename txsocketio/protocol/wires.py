@@ -11,19 +11,24 @@ asks which one it serves.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from zope.interface import implementer
 
 from txsocketio.errors import UnsupportedByGeneration
 from txsocketio.interfaces import IParser, IWire
+from txsocketio.protocol.engineio import MESSAGE_BYTES, MESSAGE_OCTET
 from txsocketio.protocol.engineio_legacy import CONTROLS, join_packets
 from txsocketio.protocol.frames import binary_frame, text_frame
 from txsocketio.protocol.jsoncodec import escape_json
 from txsocketio.protocol.text import BINARY, TEXT, Parts, utf8_units
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Rendered
 
 CONTAINERS: Final = (
     "websocket",
@@ -74,7 +79,7 @@ class Dialect:
         return tuple([(TEXT, prefix + data) if opcode == TEXT else self.binary(data) for opcode, data in parts])
 
 
-class _Wire:
+class _Wire(ABC):
     """
     Name a wire, its parser and its dialect; a subclass renders.
     """
@@ -95,27 +100,27 @@ class _Wire:
         """
         return f"<wire {self.name}>"
 
-    def message(self, parts: Parts) -> Any:
+    @abstractmethod
+    def message(self, parts: Parts) -> Rendered:
         """
-        See IWire.
+        Render the parts of one message.
         """
-        raise NotImplementedError
 
-    def text(self, text: bytes) -> Any:
+    def text(self, text: bytes) -> Rendered:
         """
-        See IWire.
+        Render a message that is a single text.
         """
         return self.message(((TEXT, text),))
 
     def join(self, pieces: Sequence[bytes]) -> bytes:
         """
-        See IWire.
+        Join rendered packets into the body of one answer.
         """
         return b"".join(pieces)
 
     def content_type_of(self, body: bytes) -> bytes:
         """
-        See IWire.
+        Give the Content-Type of such a body.
         """
         return _OCTETS if body[:1] in (b"\x00", b"\x01") else _PLAIN
 
@@ -138,7 +143,7 @@ class WebSocketWire(_Wire):
 
     def message(self, parts: Parts) -> bytes:
         """
-        See IWire.
+        Render the parts of one message.
         """
         if len(parts) == 1 and parts[0][0] == TEXT:
             return self.text(parts[0][1])
@@ -146,14 +151,14 @@ class WebSocketWire(_Wire):
 
     def text(self, text: bytes) -> bytes:
         """
-        See IWire.
+        Render a message that is a single text.
         """
         length = len(text)
         return self._heads[length] + text if length < _SHORT else text_frame(self.dialect.prefix + text)
 
     def control(self, type: int, data: bytes) -> bytes:
         """
-        See IWire.
+        Render an engine packet that is no message.
         """
         return _frames(self.dialect.control(type, data))
 
@@ -170,13 +175,13 @@ class UnframedWire(_Wire):
 
     def message(self, parts: Parts) -> Parts:
         """
-        See IWire.
+        Render the parts of one message.
         """
         return self.dialect.packets(parts)
 
     def control(self, type: int, data: bytes) -> Parts:
         """
-        See IWire.
+        Render an engine packet that is no message.
         """
         return self.dialect.control(type, data)
 
@@ -213,19 +218,19 @@ class PollingWire(_Wire):
 
     def message(self, parts: Parts) -> tuple[bytes, ...]:
         """
-        See IWire.
+        Render the parts of one message.
         """
         return tuple([self._piece(opcode, data) for opcode, data in self.dialect.packets(parts)])
 
     def control(self, type: int, data: bytes) -> tuple[bytes, ...]:
         """
-        See IWire.
+        Render an engine packet that is no message.
         """
         return tuple([self._piece(opcode, data) for opcode, data in self.dialect.control(type, data)])
 
     def join(self, pieces: Sequence[bytes]) -> bytes:
         """
-        See IWire.
+        Join rendered packets into the body of one answer.
         """
         return self._join(pieces)
 
@@ -287,10 +292,10 @@ def _double(opcode: int, data: bytes) -> bytes:
 #: What stands before the JSON of a Socket.IO packet, up to a JSON value that may hold text.
 _HEAD: Final = re.compile(rb"4[2-6](?:[0-9]+-)?(?:/[^,]*,)?[0-9]*(?=[\[{\"])").match
 
-_V4: Final = Dialect(b"4", lambda data: (BINARY, data), _engine_control)
-_V4_TEXT: Final = Dialect(b"4", lambda data: (TEXT, b"b" + b64encode(data)), _engine_control)
-_V3: Final = Dialect(b"4", lambda data: (BINARY, b"\x04" + data), _engine_control)
-_V3_TEXT: Final = Dialect(b"4", lambda data: (TEXT, b"b4" + b64encode(data)), _engine_control)
+_V4: Final = Dialect(MESSAGE_BYTES, lambda data: (BINARY, data), _engine_control)
+_V4_TEXT: Final = Dialect(MESSAGE_BYTES, lambda data: (TEXT, b"b" + b64encode(data)), _engine_control)
+_V3: Final = Dialect(MESSAGE_BYTES, lambda data: (BINARY, MESSAGE_OCTET + data), _engine_control)
+_V3_TEXT: Final = Dialect(MESSAGE_BYTES, lambda data: (TEXT, b"b4" + b64encode(data)), _engine_control)
 _LEGACY: Final = Dialect(b"", _no_binary, _legacy_control)
 
 _SEPARATED: Final = Container(_as_it_is, b"\x1e".join)

@@ -11,8 +11,8 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from txsocketio.core.broadcast import check_event
 from txsocketio.core.mounts import normalise_name
+from txsocketio.core.operators import check_event
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.cluster.messages import (
     EVERYBODY,

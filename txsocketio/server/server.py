@@ -14,15 +14,15 @@ from twisted.python.failure import Failure
 
 from txsocketio.core.acl import verify_access
 from txsocketio.core.adapter import MemoryAdapter
-from txsocketio.core.broadcast import broadcast_event
 from txsocketio.core.mounts import MountedNamespace, normalise_name
-from txsocketio.core.operators import NamespaceOperator
+from txsocketio.core.operators import NamespaceOperator, broadcast_event
 from txsocketio.core.targets import EVERYBODY, AdapterState, Target, check_rooms
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
 from txsocketio.interfaces import IAdapter, ICluster
 from txsocketio.namespace import BaseNamespace
 from txsocketio.protocol.encoded import EncodedPacket
+from txsocketio.protocol.event_head import event_heads
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.server.leaving import Leaving, when_sent
 from txsocketio.server.service import SocketIOService
@@ -56,6 +56,7 @@ class SocketIOServer:
     itself; both lead to the same clients.
 
     :ivar mounts: the MountedNamespace of each normalised name.
+    :ivar event_heads: the names of the namespaces by what a plain event for them begins with.
     :ivar engine: the Engine.
     :ivar complaints: by which whatever clients and other processes can cause is logged.
     :ivar connect_deadlines: until when clients without a namespace must have joined one.
@@ -98,6 +99,7 @@ class SocketIOServer:
         self.mounts: dict[str, MountedNamespace] = mount_namespaces(
             namespaces, lambda name: MemoryAdapter(name, parser, self._get_clock, self.complaints)
         )
+        self.event_heads = event_heads(self.mounts)
         self._alone = AdapterState("up", time())
         if self._cluster is not None:
             self._cluster.attach(self)
@@ -273,7 +275,7 @@ class SocketIOServer:
             self.complaints.write(_log, LogLevel.warn, _WRONG, name=name, where=where, sid=sid)
         namespace = None if quiet or not known else socket.active_ns.get(endpoint) or socket.find(endpoint)
         if namespace is not None:
-            deliver = namespace.deliver
+            deliver = namespace._member.deliver
             deliver(self._error_packet(endpoint, error_name, error_message))
 
     def _error_packet(self, endpoint: str, error_name: Value, error_message: Value) -> EncodedPacket:

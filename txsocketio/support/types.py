@@ -50,6 +50,8 @@ Value: TypeAlias = Any
 Arguments: TypeAlias = list[Any]
 #: A function of an application's, of any arguments.
 Function: TypeAlias = Callable[..., Any]
+#: What a wire makes of a message: bytes, several of them, or opcodes and payloads. Only its transport knows which.
+Rendered: TypeAlias = Any
 
 #: What the option ``cors_allowed_origins`` takes besides texts: given the Origin and the request, it says yes or no.
 OriginCheck: TypeAlias = "Callable[[str, HandshakeRequest], bool]"

@@ -5,13 +5,13 @@ The client of a test: one namespace as its user sees it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionClosed
 
+from txsocketio.core.acks import as_arguments, as_value
 from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import AckDisconnected, ConnectionRefused, UsageError
 from txsocketio.protocol.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, JSON, MESSAGE, Packet
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from txsocketio.namespace import BaseNamespace
     from txsocketio.server.server import SocketIOServer
+    from txsocketio.support.types import Function, Value
     from txsocketio.testing.connection import Connection
 
 #: What a JavaScript client gives as the reason.
@@ -38,7 +39,7 @@ class Event(NamedTuple):
     """
 
     name: str
-    args: tuple[Any, ...]
+    args: tuple[Value, ...]
 
 
 class Reasons(NamedTuple):
@@ -78,10 +79,10 @@ class Client:
         self._namespace: BaseNamespace | None = None
         self._connecting: Deferred[Client] | None = Deferred()
         self._unread: list[Event] = []
-        self._readers: deque[tuple[str, Deferred[tuple[Any, ...]]]] = deque()
-        self._calls: dict[int, Deferred[Any]] = {}
+        self._readers: deque[tuple[str, Deferred[tuple[Value, ...]]]] = deque()
+        self._calls: dict[int, Deferred[Value]] = {}
         self._waiters: list[Deferred[Reasons]] = []
-        self._answers: dict[str, Callable[..., Any]] = {}
+        self._answers: dict[str, Function] = {}
 
     @property
     def server(self) -> SocketIOServer:
@@ -110,7 +111,7 @@ class Client:
 
     # What the client does.
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: object) -> None:
         """
         Send an event.
 
@@ -119,7 +120,7 @@ class Client:
         """
         self._send(EVENT, [event, *args])
 
-    def call(self, event: str, *args: Any) -> Deferred[Any]:
+    def call(self, event: str, *args: object) -> Deferred[Value]:
         """
         Send an event that asks for an acknowledgement.
 
@@ -136,7 +137,7 @@ class Client:
         self._send(EVENT, [event, *args], number)
         return answer
 
-    def send(self, data: Any, json: bool = False) -> None:
+    def send(self, data: Value, json: bool = False) -> None:
         """
         Send a message, as JavaScript's ``socket.send`` does.
 
@@ -145,7 +146,7 @@ class Client:
         """
         self._send(JSON if json else MESSAGE, data)
 
-    def answer(self, event: str, function: Callable[..., Any]) -> None:
+    def answer(self, event: str, function: Function) -> None:
         """
         Acknowledge the server's calls: ``client.answer("are you there", lambda: "yes")``.
 
@@ -155,7 +156,7 @@ class Client:
         """
         self._answers[event] = function
 
-    def connect(self, namespace: Any = "/", auth: Any = None) -> Deferred[Client]:
+    def connect(self, namespace: Value = "/", auth: Value = None) -> Deferred[Client]:
         """
         Join another namespace over the same connection.
 
@@ -201,7 +202,7 @@ class Client:
 
     # What the client waits for.
 
-    def next(self, event: str) -> Deferred[tuple[Any, ...]]:
+    def next(self, event: str) -> Deferred[tuple[Value, ...]]:
         """
         Wait for an event, or take the first one of its name that was not taken yet.
 
@@ -215,7 +216,7 @@ class Client:
                 return succeed(received.args)
         if self.reason is not None:
             return fail(ConnectionClosed(f"no {event!r} came: {self.reason.client}"))
-        waiting: Deferred[tuple[Any, ...]] = Deferred(lambda _: self._readers.remove(reader))
+        waiting: Deferred[tuple[Value, ...]] = Deferred(lambda _: self._readers.remove(reader))
         reader = (event, waiting)
         self._readers.append(reader)
         return waiting
@@ -256,8 +257,7 @@ class Client:
         elif packet.type == ACK:
             answer = self._calls.pop(packet.id or 0, None)
             if answer is not None:
-                args = packet.data
-                answer.callback(None if not args else args[0] if len(args) == 1 else tuple(args))
+                answer.callback(as_value(packet.data))
         elif packet.type == CONNECT:
             self._accepted(packet.data)
         elif packet.type == CONNECT_ERROR:
@@ -274,14 +274,14 @@ class Client:
         else:
             self._disconnected(TRANSPORT_CLOSE)
 
-    def _accepted(self, data: Any) -> None:
+    def _accepted(self, data: Value) -> None:
         connecting, self._connecting = self._connecting, None
         self._namespace = self._live_namespace()
         if connecting is not None and self._namespace is not None:
             self.sid = self._namespace.sid
             connecting.callback(self)
 
-    def _refused(self, data: Any) -> None:
+    def _refused(self, data: Value) -> None:
         self.connection.leave(self)
         connecting, self._connecting = self._connecting, None
         if connecting is None:
@@ -292,7 +292,7 @@ class Client:
         refusal = ConnectionRefused(message, data.get("data")) if message else ConnectionRefused(data=data)
         connecting.errback(refusal)
 
-    def _event_received(self, name: str, args: list[Any], number: int | None) -> None:
+    def _event_received(self, name: str, args: list[Value], number: int | None) -> None:
         event = Event(name, tuple(args))
         self.received.append(event)
         if number is not None and name in self._answers:
@@ -305,8 +305,8 @@ class Client:
                 return
         self._unread.append(event)
 
-    def _acknowledge(self, value: Any, number: int) -> None:
-        self._send(ACK, [] if value is None else list(value) if type(value) is tuple else [value], number)
+    def _acknowledge(self, value: Value, number: int) -> None:
+        self._send(ACK, as_arguments(value), number)
 
     def _disconnected(self, reason: str) -> None:
         if self.reason is not None:
@@ -334,12 +334,12 @@ class Client:
         socket = self.server.sockets.get(self.connection.session.sid)
         return None if socket is None else socket.active_ns.get(self.name)
 
-    def _send(self, type: int, data: Any, number: int | None = None) -> None:
+    def _send(self, type: int, data: Value, number: int | None = None) -> None:
         if self.reason is None:
             self.connection.send(Packet(type, self.name, number, data))
 
 
-def join(connection: Connection, namespace: str, auth: Any = None) -> Deferred[Client]:
+def join(connection: Connection, namespace: str, auth: Value = None) -> Deferred[Client]:
     """
     Join a namespace over a connection.
 

@@ -5,21 +5,25 @@ The client's end of one connection: engine packets and Socket.IO packets, shared
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from txsocketio.errors import ProtocolError
 from txsocketio.protocol.attachments import Assembler
 from txsocketio.protocol.encoded import EncodedControl, EncodedPacket
+from txsocketio.protocol.engineio import CLOSE, CLOSE_TEXT, PING, PING_TEXT, PONG, PONG_TEXT
 from txsocketio.protocol.packet import CONNECT, CONNECT_ERROR, Packet
 from txsocketio.testing.network import TRANSPORTS, MemoryPolls, MemoryStream, Network
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from txsocketio.engine.session import Session
+    from txsocketio.interfaces import IHandshakeRequest
+    from txsocketio.protocol.generations import Generation
     from txsocketio.server.server import SocketIOServer
+    from txsocketio.support.types import Rendered, Value
     from txsocketio.testing.client import Client
 
-CLOSE = 1
-PING = 2
-PONG = 3
 _NO_LIMIT = 1 << 40
 
 
@@ -30,14 +34,21 @@ class Connection:
     :ivar server: the SocketIOServer.
     :ivar network: its Network.
     :ivar generation: the Generation spoken.
-    :ivar session: the server's ISession.
+    :ivar session: the server's end: a Session of the engine.
     :ivar gone: whether it is closed.
     :ivar answering: whether pings are answered and (where that is the client's part) sent; set it to False to be a
         client that has silently vanished.
     :ivar packets: every engine packet received, in order: str with their type character, and bytes.
     """
 
-    def __init__(self, server: SocketIOServer, network: Network, generation: Any, transport: str, request: Any) -> None:
+    def __init__(
+        self,
+        server: SocketIOServer,
+        network: Network,
+        generation: Generation,
+        transport: str,
+        request: IHandshakeRequest,
+    ) -> None:
         """
         :param server: what to connect to.
         :param network: what it is connected by.
@@ -54,20 +65,20 @@ class Connection:
         self._root_answer: Packet | None = None
         self._assembler = Assembler(generation.parser, _NO_LIMIT, _NO_LIMIT)
         self._next_id = 0
-        self._calls: list[Any] = []
+        self._calls: list[IDelayedCall] = []
         self.gone = False
         kind = TRANSPORTS[transport]
         self._transport: MemoryStream | MemoryPolls = kind(network, generation, generation.wires[kind.container], self)
-        self.session: Any = None
+        self.session: Session
         network.run(self._open, request)
 
-    def _open(self, request: Any) -> None:
+    def _open(self, request: IHandshakeRequest) -> None:
         self.session = self.server.engine.open(self.generation, self._transport, request)
         self._ping_later()
 
     # What clients ask for.
 
-    def join(self, client: Client, namespace: str, auth: Any) -> None:
+    def join(self, client: Client, namespace: str, auth: Value) -> None:
         """
         Ask for a namespace on behalf of a client.
 
@@ -125,8 +136,13 @@ class Connection:
 
         :param packet: a str with its type character (``'42["say","hi"]'``), or a binary message.
         """
-        receive = self.session.receive_text if isinstance(packet, str) else self.session.receive_binary
-        self.network.run(receive, packet)
+        self.network.run(self._give, packet)
+
+    def _give(self, packet: str | bytes) -> None:
+        if isinstance(packet, bytes):
+            self.session.receive_binary(packet)
+        elif not self.session.receive_raw(packet.encode("utf-8", "surrogatepass")):
+            self.session.receive_text(packet)
 
     def close(self) -> None:
         """
@@ -141,7 +157,7 @@ class Connection:
         """
         self.network.run(self._transport.lose)
 
-    def _send(self, rendered: Any) -> None:
+    def _send(self, rendered: Rendered) -> None:
         self.network.run(self._transport.receive, rendered)
 
     # What the transport brings.
@@ -170,12 +186,12 @@ class Connection:
 
     def _control_received(self, packet: str) -> None:
         type = packet[:1]
-        if type == "1":
+        if type == CLOSE_TEXT:
             # Later: the server may be about to close the connection itself, and has more to say before.
             self._calls.append(self.network.clock.callLater(0, self.lose))
-        elif type == "2" and self.answering:
+        elif type == PING_TEXT and self.answering:
             self.send_control(PONG, packet[1:].encode())
-        elif type == "3" and self.answering and not self._pings:
+        elif type == PONG_TEXT and self.answering and not self._pings:
             # The heartbeat of 0.9, which the client gives back.
             self.send_control(PONG)
 
@@ -215,7 +231,7 @@ class Connection:
             self._ping_later()
 
     @property
-    def greeting(self) -> Any:
+    def greeting(self) -> Value:
         """
         What the server's OPEN packet says.
         """

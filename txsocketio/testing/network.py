@@ -4,15 +4,20 @@ The network of a test: what is sent arrives in order, at once, but never inside 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE
+
+if TYPE_CHECKING:
+    from txsocketio.interfaces import IWire
+    from txsocketio.protocol.generations import Generation
+    from txsocketio.support.types import Function, Rendered, Value
 
 #: Rendered engine packets that a memory poll fetches at once, as a real one does.
 POLL_LIMIT = 16
@@ -33,10 +38,10 @@ class Network:
         :param clock: the server's clock.
         """
         self.clock = clock
-        self._waiting: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._waiting: deque[tuple[Function, tuple[object, ...]]] = deque()
         self._running = False
 
-    def run(self, action: Callable[..., Any], *args: Any) -> None:
+    def run(self, action: Function, *args: object) -> None:
         """
         Do something now, or after what is being done.
 
@@ -69,27 +74,43 @@ class Network:
                 return
 
 
-class _MemoryTransport:
+class PacketReader(Protocol):
+    """
+    What a transport brings a client's packets to.
+    """
+
+    def packet_received(self, packet: str | bytes) -> None:
+        """
+        Take an engine packet: a str with its type character, or a binary message.
+        """
+
+    def transport_gone(self) -> None:
+        """
+        Learn that the connection is closed.
+        """
+
+
+class _MemoryTransport(ABC):
     """
     Carry packets between a session and a client in the same process.
     """
 
-    def __init__(self, network: Network, generation: Any, wire: Any, client: Any) -> None:
+    def __init__(self, network: Network, generation: Generation, wire: IWire, client: PacketReader) -> None:
         """
         :param network: brings everything.
         :param generation: the Generation that the client speaks.
         :param wire: how packets are rendered, both ways.
-        :param client: its ``packet_received`` takes engine packets, its ``transport_gone`` learns of the end.
+        :param client: gets the packets, and learns of the end.
         """
         self.wire = wire
-        self.receiver: Any = None
+        self.receiver: Value = None
         self._network = network
         self._codec = generation.codec
         self._client = client
         self._gone = False
-        self._held: list[Any] | None = None
+        self._held: list[Rendered] | None = None
 
-    def receive(self, rendered: Any) -> None:
+    def receive(self, rendered: Rendered) -> None:
         """
         Take what the client sends.
 
@@ -102,21 +123,16 @@ class _MemoryTransport:
         for packet in self._split(rendered):
             if self._gone:
                 return
-            if isinstance(packet, str):
-                self.receiver.receive_text(packet)
-            else:
+            if not isinstance(packet, str):
                 self.receiver.receive_binary(packet)
+            elif not self.receiver.receive_raw(packet.encode()):
+                self.receiver.receive_text(packet)
 
     def lose(self) -> None:
         """
         Lose the connection without a goodbye.
         """
         self._end(TRANSPORT_CLOSE)
-
-    def noop(self) -> None:
-        """
-        Do nothing: no upgrades here.
-        """
 
     def abort(self) -> None:
         """
@@ -145,14 +161,17 @@ class _MemoryTransport:
             self.receiver.transport_closed(self, reason)
             self._network.run(self._client.transport_gone)
 
-    def _arrive(self, rendered: Any) -> None:
+    def _arrive(self, rendered: Rendered) -> None:
         # The session does this for itself.
         translate = self._codec.translate
         for packet in self._split(rendered):
             self._client.packet_received(translate(packet) if translate and isinstance(packet, str) else packet)
 
-    def _split(self, rendered: Any) -> list[str | bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _split(self, rendered: Rendered) -> list[str | bytes]:
+        """
+        Give the engine packets of what a wire rendered.
+        """
 
 
 @implementer(ITransport)
@@ -172,7 +191,7 @@ class MemoryStream(_MemoryTransport):
         """
         return not self._gone
 
-    def send(self, rendered: Any) -> None:
+    def send(self, rendered: Rendered) -> None:
         """
         Send to the client.
 
@@ -180,6 +199,11 @@ class MemoryStream(_MemoryTransport):
         """
         if not self._gone:
             self._network.run(self._arrive, rendered)
+
+    def noop(self) -> None:
+        """
+        Do nothing: no upgrades here.
+        """
 
     def data_queued(self) -> None:
         """
@@ -192,7 +216,7 @@ class MemoryStream(_MemoryTransport):
         """
         self._end(TRANSPORT_CLOSE)
 
-    def _split(self, rendered: Any) -> list[str | bytes]:
+    def _split(self, rendered: Rendered) -> list[str | bytes]:
         return [data.decode() if opcode == 1 else self._codec.decode_frame(data) for opcode, data in rendered]
 
 
@@ -215,11 +239,16 @@ class MemoryPolls(_MemoryTransport):
         """
         return not self._gone
 
-    def send(self, rendered: Any) -> None:
+    def send(self, rendered: Rendered) -> None:
         """
-        Never called: polls fetch.
+        Refuse: polls fetch.
         """
-        raise NotImplementedError
+        raise AssertionError("polls fetch what waits")
+
+    def noop(self) -> None:
+        """
+        Do nothing: no upgrades here.
+        """
 
     def data_queued(self) -> None:
         """
@@ -240,7 +269,7 @@ class MemoryPolls(_MemoryTransport):
         if self._closing:
             self._end(TRANSPORT_CLOSE)
 
-    def _split(self, rendered: Any) -> list[str | bytes]:
+    def _split(self, rendered: Rendered) -> list[str | bytes]:
         if not rendered:
             return []
         body = self.wire.join(rendered)

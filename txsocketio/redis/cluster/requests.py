@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from txsocketio.core.asking import Question
+from txsocketio.core.acks import BroadcastAcks
 from txsocketio.errors import AdapterError, BroadcastTimeout, WireError
 from txsocketio.redis.cluster.messages import BroadcastAck, ClientCount, Response
 from txsocketio.redis.formats.channels import new_id
@@ -244,7 +244,7 @@ class Acknowledgements(Request[list[Any]]):
         super().__init__()
         self._answers: list[Any] = []
         self._lost: str | None = None
-        self._question: Question | None = None
+        self._question: BroadcastAcks | None = None
         #: How many clients here have still to answer; None while they are being asked.
         self._here: int | None = None
         self._early = 0
@@ -258,7 +258,7 @@ class Acknowledgements(Request[list[Any]]):
         """
         return self._answers
 
-    def asked_here(self, question: Question) -> None:
+    def asked_here(self, question: BroadcastAcks) -> None:
         """
         Learn which clients of this server have been asked; they may have answered.
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from txsocketio.protocol.engineio import CLOSE, NOOP
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.exchange import TEXT_PLAIN, Exchange, PollAnswers
 from txsocketio.transports.polling.jsonp import Bare, PollEncoding
-from txsocketio.transports.polling.transport import CLOSE, NOOP, PollingTransport
+from txsocketio.transports.polling.transport import PollingTransport
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime

@@ -162,7 +162,10 @@ class PostReceiver:
             # The fast path for the few packets that a POST nearly always has.
             for packet in packets:
                 if isinstance(packet, str):
-                    receiver.receive_text(packet)
+                    # Looked up each time: what one packet does may rebind it for the next.
+                    take = receiver.receive_raw
+                    if not take(packet.encode()):
+                        receiver.receive_text(packet)
                 else:
                     receiver.receive_binary(packet)
         self._feeding = False

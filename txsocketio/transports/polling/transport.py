@@ -9,12 +9,13 @@ here is answered exactly once, whatever happens to the session. For POSTs see ``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
 from txsocketio.errors import HandshakeError
 from txsocketio.interfaces import ITransport
+from txsocketio.protocol.engineio import CLOSE, NOOP
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.exchange import Exchange, PollAnswers, deny
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
     from txsocketio.interfaces import IWire
     from txsocketio.protocol.generations import Generation
-
-CLOSE: Final = 1
-NOOP: Final = 6
 
 
 @implementer(ITransport)

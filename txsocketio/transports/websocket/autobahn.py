@@ -375,7 +375,8 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
             return
         if not self.message_is_binary:
             # Autobahn has found it to be UTF-8.
-            self.receiver.receive_text(payload.decode())
+            if not self.receiver.receive_raw(payload):
+                self.receiver.receive_text(payload.decode())
             return
         try:
             message = self._codec.decode_frame(payload)

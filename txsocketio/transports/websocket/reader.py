@@ -117,13 +117,13 @@ def text_reader(limit: int) -> Callable[[WebSocketTransport, bytes], bytes]:
                 stop = start + length
                 if stop > end:
                     break
-                packet: bytes | bytearray = (_from_bytes(data[start:stop]) ^ (mask * repeat >> excess)).to_bytes(length)
+                packet = (_from_bytes(data[start:stop]) ^ (mask * repeat >> excess)).to_bytes(length)
             else:
                 start += 2
                 stop = start + (data[position + 2] << 8 | data[position + 3])
                 if not _LENGTH_FOLLOWS <= stop - start <= limit or stop > end:
                     break
-                packet = _unmask(data, start, stop)
+                packet = bytes(_unmask(data, start, stop))
             # Looked up each time: what one packet does may rebind it for the next.
             take: Callable[[bytes | bytearray], bool] = self.receiver.receive_raw  # type: ignore[assignment]
             if not take(packet) and not _taken_as_text(self, packet):
@@ -141,7 +141,7 @@ def text_reader(limit: int) -> Callable[[WebSocketTransport, bytes], bytes]:
     return read
 
 
-def _taken_as_text(self: WebSocketTransport, packet: bytes | bytearray) -> bool:
+def _taken_as_text(self: WebSocketTransport, packet: bytes) -> bool:
     # A receiver that holds takes nothing as it comes. Asked only here, that costs nothing where all is taken.
     if self._held:
         self.cut()
@@ -255,6 +255,12 @@ class _Collector:
         :param texts: gets them.
         """
         self.receive_text = texts.append
+
+    def receive_raw(self, packet: bytes) -> bool:
+        """
+        Leave every packet to receive_text().
+        """
+        return False
 
 
 def _walk(transport_class: type[Any], texts: list[str]) -> Iterator[tuple[object, ...]]:

@@ -264,5 +264,5 @@ class TheEmptyRoot(SynchronousTestCase):
         root = clients[0].namespace.socket["/"]
         root.broadcast.emit("news")
         self.assertEqual(self.successResultOf(root.broadcast.fetch_sockets()), [])
-        self.assertEqual(root._mount.adapter.select(EVERYBODY), [])
+        self.assertEqual(root._member.mount.adapter.select(EVERYBODY), [])
         root.emit("news")
