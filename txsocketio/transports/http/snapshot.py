@@ -183,7 +183,7 @@ class HandshakeRequest:
                     found = value
         return found
 
-    def getClientAddress(self) -> IAddress | None:
+    def getClientAddress(self) -> IAddress | None:  # type: ignore[override]
         """
         Give the IAddress of the peer.
         """

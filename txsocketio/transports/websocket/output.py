@@ -170,14 +170,14 @@ class Output:
         """
         if self.writable:
             self.writable = False
-            self.receiver.transport_full(self)
+            self.receiver.transport_full(self)  # type: ignore[arg-type]
 
     def resumeProducing(self) -> None:
         """
         Learn that the connection takes data again.
         """
         self.writable = True
-        self.receiver.transport_drained(self)
+        self.receiver.transport_drained(self)  # type: ignore[arg-type]
 
     def stopProducing(self) -> None:
         """
