@@ -170,4 +170,4 @@ class Budget(SynchronousTestCase):
 
 
 #: What is called once for each recipient.
-DELIVERY = {"Member.deliver_now", "StreamSender._send", "Output._join", "Joint.add"}
+DELIVERY = {"Member.deliver_now", "StreamSender._send", "Output._join", "WriteBatch.add"}

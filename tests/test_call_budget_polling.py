@@ -14,11 +14,11 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from tests.limits.stack import Line
+from tests.transports.fast_kit import get, post
 from tests.transports.http_kit import Response
-from tests.transports.short_kit import get, post
 from txsocketio import BaseNamespace, SocketIOServer
 
-#: Of txsocketio by the short way.
+#: Of txsocketio by the fast path.
 SHORT = 77
 #: Of txsocketio through twisted.web.
 LONG = 74
@@ -76,7 +76,7 @@ class Polled(SynchronousTestCase):
     def theirs(self, entered: Counter[str]) -> int:
         return sum(count for name, count in entered.items() if name.startswith(("twisted.web", "twisted.protocols")))
 
-    def test_by_the_short_way(self) -> None:
+    def test_by_the_fast_path(self) -> None:
         entered = self.count()
         self.assertLessEqual(self.ours(entered), SHORT, entered)
         self.assertLessEqual(self.theirs(entered), 2, entered)
@@ -84,4 +84,4 @@ class Polled(SynchronousTestCase):
     def test_through_twisted_web(self) -> None:
         entered = self.count(fast_polling=False)
         self.assertLessEqual(self.ours(entered), LONG, entered)
-        self.assertGreater(self.theirs(entered), 100, "no short way was taken")
+        self.assertGreater(self.theirs(entered), 100, "no fast path was taken")

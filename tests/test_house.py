@@ -82,8 +82,6 @@ UNIMPLEMENTED: dict[str, str] = {
     "redis/cluster/requests.py: answers": "",
     "redis/cluster/requests.py: take": "",
     "redis/cluster/requests.py: time_out": "",
-    "transports/polling/posts.py: _end": "",
-    "transports/polling/transport.py: send": "polls fetch: no session calls it",
 }
 
 #: Where the numbers of protocol revisions may stand.

@@ -21,8 +21,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from tests.limits.stack import Line
+from tests.transports.fast_kit import get, post
 from tests.transports.http_kit import Response
-from tests.transports.short_kit import get, post
 from tests.transports.tcp_kit import Peer, Reactor
 from tests.transports.websocket_kit import close_frame, handshake, text
 from txsocketio import BaseNamespace, ConnectionRefused, RoomsMixin, SocketIOServer

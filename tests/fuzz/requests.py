@@ -1,5 +1,5 @@
 """
-Requests in memory: the short way of polls beside twisted.web, the short handshake beside the long one, and anything.
+Requests in memory: the fast path of polls beside twisted.web, the short handshake beside the long one, and anything.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from tests.fuzz.mutation import choice, cut, cuts, pieces
 from tests.fuzz.target import hold, same, target
 from tests.fuzz.watch import Watched
 from tests.limits.stack import Stack
+from tests.transports.fast_kit import Pair
 from tests.transports.fastpath.test_handshake import OPTIONS, TARGETS, Both
 from tests.transports.fastpath.test_polls import LEFT, TAKEN, SameWayTestCase
 from tests.transports.handshake_corpus import CHANGES, request
 from tests.transports.http_kit import raw_request
-from tests.transports.short_kit import Pair
 from tests.transports.websocket.test_fast_events import Heard
 from tests.transports.websocket_kit import handshake, text
 
@@ -40,7 +40,7 @@ def _pair() -> Pair:
     calls_per_byte=150,
     share=150,
 )
-def short_poll(data: bytes) -> Any:
+def fast_poll(data: bytes) -> Any:
     # The two sessions have ids of their own, which only stand where they mean the same.
     data = _ELSEWHERE.sub(b"{six}", data)
     with Watched():
@@ -71,7 +71,7 @@ def _handshake_seeds() -> list[bytes]:
 
 
 @target("pair-short-handshake", _handshake_seeds, calls=40_000, calls_per_byte=150, share=150)
-def short_handshake(data: bytes) -> Any:
+def fast_handshake(data: bytes) -> Any:
     number, stream = choice(data, len(OPTIONS))
     stream = _ELSEWHERE.sub(b"SIX", stream)
     with Watched():

@@ -16,7 +16,7 @@ from txsocketio.transports.fastpath.adoption import plain
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
-    from twisted.web.iweb import IRequest
+    from twisted.web.server import Request
 
     from txsocketio.interfaces import ICluster
     from txsocketio.namespace import BaseNamespace
@@ -51,7 +51,7 @@ class SocketIOResource(Resource):
         self.socketio = SocketIOServer(namespaces, adapter=adapter, reactor=reactor, **options)
 
     @plain
-    def render(self, request: IRequest) -> int | bytes:
+    def render(self, request: Request) -> int | bytes:
         """
         Answer a request of a client.
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 from fcntl import ioctl
 from struct import unpack
 from termios import TIOCOUTQ
-from typing import Any
 
-from twisted.internet.interfaces import IReactorFDSet
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.internet.tcp import Server
 
 
-def can_look(reactor: Any) -> bool:
+def can_look(reactor: object) -> bool:
     """
     Say whether a reactor knows which connections have something to send; one that does not run sends nothing.
 
@@ -25,24 +24,26 @@ def can_look(reactor: Any) -> bool:
     return bool(IReactorFDSet.providedBy(reactor) and getattr(reactor, "running", False))
 
 
-def writing(reactor: Any) -> set[Server]:
+def writing(reactor: IReactorTime) -> set[Server]:
     """
     Give the accepted connections for which Twisted keeps something that is to be sent.
 
     :param reactor: one that can_look().
     """
-    return {writer for writer in reactor.getWriters() if isinstance(writer, Server)}
+    selecting: IReactorFDSet = reactor  # type: ignore[assignment]
+    return {writer for writer in selecting.getWriters() if isinstance(writer, Server)}
 
 
-def untaken(reactor: Any) -> dict[int, int]:
+def untaken(reactor: IReactorTime) -> dict[int, int]:
     """
     Count the bytes that the peers of accepted connections have not taken.
 
     :param reactor: one that can_look().
     :return: by file descriptor, where there are any.
     """
+    selecting: IReactorFDSet = reactor  # type: ignore[assignment]
     found = {}
-    for connection in {*reactor.getReaders(), *reactor.getWriters()}:
+    for connection in {*selecting.getReaders(), *selecting.getWriters()}:
         if isinstance(connection, Server) and connection.connected:
             count = len(connection.dataBuffer) - connection.offset + getattr(connection, "_tempDataLen", 0)
             count += _in_the_kernel(connection.fileno())

@@ -1,5 +1,5 @@
 """
-Tests of txsocketio.transports.fastpath.adoption: whose connections take the short way of polls, and whose do not.
+Tests of txsocketio.transports.fastpath.adoption: whose connections take the fast path of polls, and whose do not.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from twisted.web.server import Request as SiteRequest
 from twisted.web.static import File
 from twisted.web.vhost import NameVirtualHost
 
+from tests.transports.fast_kit import Line, get, post
 from tests.transports.http_kit import Response, Server
-from tests.transports.short_kit import Line, get, post
 from tests.transports.websocket.test_secure import CERTIFICATE, Collector, Trusting
 from tests.transports.websocket_kit import Connection
 from txsocketio import SocketIOServer
 from txsocketio.server.resource import SocketIOResource
 from txsocketio.server.service import PathResource
-from txsocketio.transports.fastpath import adoption
+from txsocketio.transports import self_test
 from txsocketio.transports.http.site import BoundedRequest, BoundedSite
 from txsocketio.transports.resource import EngineResource
 
@@ -60,17 +60,17 @@ class Case(SynchronousTestCase):
 
 
 class Adopted(Case):
-    def assertShort(self, line: Line) -> None:
-        self.assertTrue(line.short)
+    def assertFast(self, line: Line) -> None:
+        self.assertTrue(line.fast)
         line.write(post(b"4x"))
         self.assertEqual(line.listener.events, ["x"])
         self.assertEqual(Response(line.take()).body, b"ok")
 
     def test_in_a_plain_site(self) -> None:
-        self.assertShort(self.line())
+        self.assertFast(self.line())
 
     def test_in_our_own(self) -> None:
-        self.assertShort(self.line(BoundedSite))
+        self.assertFast(self.line(BoundedSite))
 
     def test_with_a_bounded_request(self) -> None:
         class Bounded(BoundedRequest):
@@ -81,7 +81,7 @@ class Adopted(Case):
             body_limit = 1000
             bounded_path = b"/socket.io"
 
-        self.assertShort(self.line(lambda root, reactor: Site(root, Bounded, reactor=reactor)))
+        self.assertFast(self.line(lambda root, reactor: Site(root, Bounded, reactor=reactor)))
 
     def test_below_other_plain_resources(self) -> None:
         def grow(root: Any, resource: Any) -> Any:
@@ -89,16 +89,16 @@ class Adopted(Case):
             above.putChild(b"socket.io", resource)
             return above
 
-        self.assertShort(self.in_tree(grow))
+        self.assertFast(self.in_tree(grow))
 
     def test_below_the_tree_of_a_service(self) -> None:
         for rest in (None, File("."), Resource()):
-            self.assertShort(self.in_tree(lambda _, resource, rest=rest: PathResource("/socket.io", resource, rest)))
+            self.assertFast(self.in_tree(lambda _, resource, rest=rest: PathResource("/socket.io", resource, rest)))
 
     def test_with_an_access_log(self) -> None:
         line = self.line()
         line.server.site.logFile = StringIO()
-        self.assertShort(line)
+        self.assertFast(line)
 
     def test_a_subclass_of_site_with_other_methods(self) -> None:
         class Named(Site):
@@ -107,25 +107,25 @@ class Adopted(Case):
             def startFactory(self) -> None:
                 pass
 
-        self.assertShort(self.line(Named))
+        self.assertFast(self.line(Named))
 
     def test_not_before_the_first_poll(self) -> None:
         line = Line(self.serve())
         line.write(get(target="/socket.io/?EIO=4&transport=polling"))
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         line.write(get(target="/else"))
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         line.write(get())
-        self.assertTrue(line.short)
+        self.assertTrue(line.fast)
         line.listener.session.send("a")
         line.server.turn()
-        self.assertShort(line) if not line.take() else self.assertTrue(line.short)
+        self.assertFast(line) if not line.take() else self.assertTrue(line.fast)
 
     def test_other_resources_are_served_as_ever(self) -> None:
         line = self.line()
         line.write(get(target="/else"))
         self.assertEqual(Response(line.take()).status, 404)
-        self.assertShort(line)
+        self.assertFast(line)
 
     def test_a_deep_path(self) -> None:
         server = SocketIOServer(path="/a/b.c", reactor=Clock())
@@ -139,7 +139,7 @@ class Adopted(Case):
         (sid,) = server.engine.sessions
         for _ in range(3):
             channel.dataReceived(post(b"6", target=f"/a/b.c?EIO=4&transport=polling&sid={sid}"))
-        self.assertEqual(type(channel._channel).__name__, "ShortChannel")
+        self.assertEqual(type(channel._channel).__name__, "FastChannel")
         self.assertEqual(transport.value().count(b"\r\n\r\nok"), 3)
         server.engine.shutdown()
 
@@ -204,9 +204,9 @@ def by_host(root: Any, resource: Any) -> Any:
 
 class NotAdopted(Case):
     def assertLong(self, line: Line) -> None:
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         line.write(post(b"4x"))
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         self.assertEqual(line.listener.events, ["x"])
         self.assertEqual(Response(line.take()).body, b"ok")
 
@@ -256,7 +256,7 @@ class NotAdopted(Case):
 
     def test_another_format_of_the_access_log(self) -> None:
         line = self.line(lambda root, reactor: Site(root, logFormatter=proxiedLogFormatter, reactor=reactor))
-        self.assertTrue(line.short)
+        self.assertTrue(line.fast)
         log = line.server.site.logFile = StringIO()
         handled: list[Request] = []
         received = Request.requestReceived
@@ -268,7 +268,7 @@ class NotAdopted(Case):
     def test_trees_with_a_say(self) -> None:
         for grow in (guarded, patched, dynamic, compressing, subclassed, by_host):
             line = self.in_tree(grow)
-            self.assertFalse(line.short, grow)
+            self.assertFalse(line.fast, grow)
             line.write(post(b"4x"))
             self.assertEqual(line.listener.events, ["x"], grow)
 
@@ -289,7 +289,7 @@ class NotAdopted(Case):
             return root
 
         line = self.in_tree(grow)
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         line.write(post(b"4x"))
         self.assertEqual(Response(line.take()).header("x-own"), "1")
 
@@ -336,7 +336,7 @@ class Wrapped(Case):
             def render(self, request: Any) -> Any:
                 return super().render(request)
 
-        for kind, expected in ((SocketIOResource, "ShortChannel"), (Own, "HTTPChannel")):
+        for kind, expected in ((SocketIOResource, "FastChannel"), (Own, "HTTPChannel")):
             clock = Clock()
             resource: Any = kind(reactor=clock)
             root = Resource()
@@ -382,42 +382,27 @@ class Wrapped(Case):
             answer = say(post(b"4" + text.encode()).replace(b"{sid}", sid.encode()))
             self.assertEqual(Response(answer).body, b"ok")
         self.assertEqual(server.listeners[0].events, ["a", "b", "c"])
-        self.assertEqual(type(tls.wrappedProtocol._channel).__name__, "ShortChannel")
+        self.assertEqual(type(tls.wrappedProtocol._channel).__name__, "FastChannel")
         self.assertEqual(say(get().replace(b"{sid}", sid.encode())), b"")
         server.listeners[0].session.send("d")
         self.assertEqual(Response(say(b"")).body, b"4d")
         near.lose()
 
 
-class Contract(Case):
-    def test_the_installed_twisted_fits(self) -> None:
-        self.assertTrue(adoption.twisted_fits())
-
-    def test_a_twisted_that_keeps_its_state_elsewhere_is_found_out(self) -> None:
-        class Renamed(HTTPChannel):
-            _dataBuffer = property(lambda self: [], lambda self, value: None)  # type: ignore[assignment]
-
-        class Gone(HTTPChannel):
-            def setRawMode(self) -> None:
-                raise AttributeError("setRawMode")
-
-        class Deadline(HTTPChannel):
-            def requestDone(self, request: Any) -> None:
-                super().requestDone(request)
-                self._savedTimeOut = None
-
-        for broken in (Renamed, Gone, Deadline):
-            self.assertFalse(adoption.twisted_fits(broken), broken)
+class Unknown(Case):
+    """
+    A Twisted that keeps its state elsewhere.
+    """
 
     def test_with_such_a_twisted_the_long_way_is_taken_and_said_so(self) -> None:
-        self.patch(adoption, "_EXPECTED", [])
-        adoption.twisted_fits.cache_clear()
-        self.addCleanup(adoption.twisted_fits.cache_clear)
+        self.patch(self_test, "_EXPECTED", [])
+        self_test.channel_fits.cache_clear()
+        self.addCleanup(self_test.channel_fits.cache_clear)
         lines: list[Any] = []
         globalLogPublisher.addObserver(lines.append)
         self.addCleanup(globalLogPublisher.removeObserver, lines.append)
         line = self.line()
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         self.assertEqual([1], [1 for event in lines if "unknown to the fast polling" in event.get("log_format", "")])
         line.write(post(b"4x"))
         self.assertEqual(line.listener.events, ["x"])

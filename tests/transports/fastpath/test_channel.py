@@ -13,15 +13,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
+from tests.transports.fast_kit import POLL, Line, Pair, get, post
 from tests.transports.http_kit import Response, raw_request
-from tests.transports.short_kit import POLL, Line, Pair, get, post
 from txsocketio.reasons import FORCED_SERVER_CLOSE
-from txsocketio.transports.fastpath.channel import ShortExchange
+from txsocketio.transports.fastpath.channel import FastExchange
 
 
 class LineTestCase(SynchronousTestCase):
     """
-    :ivar lines: one that takes the short way, and one that does not.
+    :ivar lines: one that takes the fast path, and one that does not.
     """
 
     lines: list[Line]
@@ -161,7 +161,7 @@ class Turns(LineTestCase):
             self.assertBodies(line, b"1")
             self.assertEqual(line.listener.events, [("closed", "transport error")])
 
-    def test_after_a_long_poll_the_short_way(self) -> None:
+    def test_after_a_long_poll_the_fast_path(self) -> None:
         self.serve()
         for line in self.lines:
             line.write(get("Expect: nothing"))
@@ -229,10 +229,10 @@ class Ends(LineTestCase):
         line = self.lines[0]
         line.write(get())
         (exchange,) = line.channel.requests
-        self.assertIsInstance(exchange, ShortExchange)
+        self.assertIsInstance(exchange, FastExchange)
         exchange.answer(200, b"once", b"text/plain")
         exchange.answer(200, b"twice", b"text/plain")
-        exchange.watch(self.fail)
+        exchange.lost = self.fail
         exchange.connectionLost(Failure(ConnectionLost()))
         self.assertBodies(line, b"once")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.transports.fast_kit import Line, get, post
 from tests.transports.handshake_corpus import request as upgrade_request
 from tests.transports.http_kit import Exchange, Response, Server, raw_request
-from tests.transports.short_kit import Line, get, post
 from tests.transports.websocket_kit import Connection
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.fastpath.channel import ShortChannel
+from txsocketio.transports.fastpath.channel import FastChannel
 from txsocketio.transports.http.cors import page_allowed
 from txsocketio.transports.http.site import BoundedSite
 from txsocketio.transports.http.snapshot import HandshakeRequest
@@ -202,11 +202,11 @@ class Posts(PageCase):
             self.assertEqual(exchange.response.status, 200)
         self.assertEqual(server.listeners[0].events, ["a", "a", "a"])
 
-    def test_by_the_short_way(self) -> None:
+    def test_by_the_fast_path(self) -> None:
         server = self.serve()
         line = Line(server)
         line.warm_up()
-        self.assertIsInstance(line.channel, ShortChannel)
+        self.assertIsInstance(line.channel, FastChannel)
         line.write(post(b"4a", "Origin: http://evil.example"))
         self.assertTrue(line.take().startswith(b"HTTP/1.1 403 "))
         self.assertEqual(line.listener.events, [])
@@ -264,11 +264,11 @@ class Hosts(PageCase):
             exchange = self.ask(server, EIO4, ("Host", "example.org"))
             self.assertEqual((exchange.response.status, exchange.response.json["code"]), (400, 3))
 
-    def test_by_the_short_way_of_polls(self) -> None:
+    def test_by_the_fast_path_of_polls(self) -> None:
         server = self.serve(allowed_hosts=["example.org"])
         line = Line(server)
         line.warm_up()
-        self.assertIsInstance(line.channel, ShortChannel)
+        self.assertIsInstance(line.channel, FastChannel)
         for data in (get(), post()):
             line.write(data.replace(b"example.org", b"evil.example"))
             self.assertTrue(line.take().startswith(b"HTTP/1.1 403 "), data)
@@ -276,11 +276,11 @@ class Hosts(PageCase):
         self.assertTrue(line.take().startswith(b"HTTP/1.1 400 "))
         self.assertEqual(line.listener.events, [])
 
-    def test_by_the_short_way_of_handshakes(self) -> None:
+    def test_by_the_fast_path_of_handshakes(self) -> None:
         for host, status in ((b"example.org", b"101"), (b"evil.example", b"400")):
             server = self.serve(allowed_hosts=["example.org"])
             server.site = BoundedSite(
-                server.site.resource, handshake=server.resource.short_handshake, reactor=server.clock
+                server.site.resource, handshake=server.resource.fast_handshake, reactor=server.clock
             )
             connection = Connection()
             protocol = server.site.buildProtocol(None)
@@ -415,15 +415,15 @@ class EveryAnswer(PageCase):
         exchange = self.ask(server, EIO4, self.ORIGIN)
         self.assertReadable(exchange.transport.value(), 503, "closing")
 
-    def test_of_the_short_way(self) -> None:
+    def test_of_the_fast_path(self) -> None:
         server = self.serve()
         for status, body in ((200, b"4a"), (413, b"3\x1e3\x1e3"), (400, b"b!")):
             line = Line(server)
             line.warm_up()
-            self.assertIsInstance(line.channel, ShortChannel)
+            self.assertIsInstance(line.channel, FastChannel)
             line.write(post(body, "Origin: http://a.example"))
             self.assertReadable(line.take(), status, body)
-            self.assertTrue(line.short)
+            self.assertTrue(line.fast)
         line = Line(server)
         line.warm_up()
         self.patch(line.server.engine.sessions[line.sid].transport.__class__, "post", lambda *_: 1 / 0)

@@ -16,7 +16,7 @@ from tests.transports.legacy_kit import FORM, JSONPPolling, OldServer, OldTestCa
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import PollAnswers
+from txsocketio.transports.http.exchange import PollAnswers
 from txsocketio.transports.http.site import BoundedSite
 from txsocketio.transports.legacy.polling import LegacyPolling
 

@@ -18,10 +18,9 @@ from txsocketio.interfaces import ITransport
 from txsocketio.protocol.engineio import CLOSE, NOOP
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import PollAnswers, deny
-from txsocketio.transports.http.exchange import Exchange
-from txsocketio.transports.polling.jsonp import Shape
-from txsocketio.transports.polling.posts import Uploads
+from txsocketio.transports.http.exchange import Exchange, PollAnswers, deny
+from txsocketio.transports.polling.jsonp import PollEncoding
+from txsocketio.transports.polling.posts import PostReceiver
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -31,12 +30,12 @@ if TYPE_CHECKING:
 
 
 @implementer(ITransport)
-class PollingTransport(Uploads):
+class PollingTransport(PostReceiver):
     """
     Carry one session over GETs and POSTs.
     """
 
-    __slots__ = ("_answers", "_clock", "_closing", "_container", "_flush_due", "_poll", "_shape", "wire")
+    __slots__ = ("_answers", "_clock", "_closing", "_container", "_farewell", "_flush_due", "_poll", "wire")
 
     name = "polling"
     streaming = False
@@ -45,7 +44,7 @@ class PollingTransport(Uploads):
         self,
         generation: Generation,
         container: str,
-        shape: Shape,
+        encoding: PollEncoding,
         options: EngineOptions,
         answers: PollAnswers,
         clock: IReactorTime,
@@ -53,20 +52,20 @@ class PollingTransport(Uploads):
         """
         :param generation: what the client speaks.
         :param container: which of its wires to begin with.
-        :param shape: what is wrapped around payloads.
+        :param encoding: what is wrapped around payloads.
         :param options: the engine's.
         :param answers: writes the answers of polls.
         :param clock: joins what one reactor turn sends.
         """
-        super().__init__(generation, options, answers.complaints)
+        super().__init__(generation, encoding, options, answers.complaints)
         self.wire: IWire = generation.wires[container]
         self._container = container
-        self._shape = shape
         self._answers = answers
         self._clock = clock
         self._poll: Any = None
         self._flush_due = False
         self._closing = False
+        self._farewell = CLOSE
 
     # What the resource calls.
 
@@ -87,15 +86,7 @@ class PollingTransport(Uploads):
             if self._poll is exchange and self.receiver.upgrading:
                 self._answer_poll(self.wire.control(NOOP, b""))
             if self._poll is exchange:
-                exchange.watch(self._poll_lost)
-
-    def post(self, exchange: Exchange) -> None:
-        """
-        Take a POST: give its packets to the session, then answer it.
-
-        :param exchange: a POST.
-        """
-        self.take_post(exchange, self._shape)
+                exchange.lost = self._poll_lost
 
     # ITransport.
 
@@ -106,25 +97,25 @@ class PollingTransport(Uploads):
         """
         return self._poll is not None
 
-    def send(self, rendered: Any) -> None:
+    def send(self, rendered: object) -> None:
         """
-        Never be called: this transport fetches.
+        Refuse: only streaming transports are sent to; what goes out by polls waits in the session's queue.
 
-        :raises NotImplementedError: always.
+        :raises RuntimeError: always.
         """
-        raise NotImplementedError("a polling transport takes what it sends from its session's queue")
+        raise RuntimeError("a polling transport takes what it sends from its session's queue")
 
     def data_queued(self) -> None:
         """
-        See ITransport.
+        Answer the waiting poll at the end of the reactor turn; the session has queued something.
         """
         if self._poll is not None and not self._flush_due:
             self._flush_due = True
-            self._answers.turn.add(self, self._clock)
+            self._answers.end_of_turn.add(self, self._clock)
 
     def noop(self) -> None:
         """
-        See ITransport.
+        Answer a waiting poll at once, with a noop where nothing is queued.
         """
         if self._poll is not None:
             self._flush()
@@ -133,7 +124,7 @@ class PollingTransport(Uploads):
 
     def close(self) -> None:
         """
-        See ITransport.
+        Close when polls have fetched all that is queued.
         """
         self._closing = True
         if self._poll is not None:
@@ -141,7 +132,7 @@ class PollingTransport(Uploads):
 
     def abort(self) -> None:
         """
-        See ITransport.
+        End the session now, and answer a waiting poll with a noop.
         """
         if not self._gone:
             self._end(TRANSPORT_CLOSE, NOOP)
@@ -175,13 +166,13 @@ class PollingTransport(Uploads):
         if self._closing and not self._gone and not self.receiver.queued:
             self._end(TRANSPORT_CLOSE)
 
-    def _answer_poll(self, pieces: Any) -> None:
+    def _answer_poll(self, pieces: list[bytes]) -> None:
         # finish() may bring in the next request of the connection before it returns.
         exchange, self._poll = self._poll, None
         if self._flush_due:
             self._cancel_flush()
         body = self.wire.join(pieces)
-        self._answers.send(exchange, *self._shape.wrap(body, self.wire.content_type_of(body)))
+        self._answers.send(exchange, *self.encoding.wrap(body, self.wire.content_type_of(body)))
 
     def _poll_lost(self, exchange: Exchange) -> None:
         if self._poll is exchange:
@@ -189,18 +180,18 @@ class PollingTransport(Uploads):
             self._end(TRANSPORT_CLOSE)
 
     def _end(self, reason: str, farewell: int = CLOSE) -> None:
-        self._gone = True
-        self._cancel_flush()
-        self.receiver.transport_closed(self, reason)
+        self._farewell = farewell
+        if self._flush_due:
+            self._cancel_flush()
+        super()._end(reason)
+
+    def _let_go(self) -> None:
         if self._poll is not None:
-            self._dismiss(farewell)
-        if not self._feeding:
-            self._answer_post()
+            self._dismiss(self._farewell)
 
     def _dismiss(self, farewell: int) -> None:
         self._answer_poll(self.wire.control(farewell, b""))
 
     def _cancel_flush(self) -> None:
-        if self._flush_due:
-            self._flush_due = False
-            self._answers.turn.discard(self)
+        self._flush_due = False
+        self._answers.end_of_turn.discard(self)

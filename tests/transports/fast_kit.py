@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from tests.transports.http_kit import Server
-from txsocketio.transports.fastpath.channel import ShortChannel
+from txsocketio.transports.fastpath.channel import FastChannel
 
 POLL = "/socket.io/?EIO=4&transport=polling&t=Pq.x-1&sid={sid}"
 
@@ -54,8 +54,8 @@ class Line:
         return self.wrapper._channel
 
     @property
-    def short(self) -> bool:
-        return isinstance(self.channel, ShortChannel)
+    def fast(self) -> bool:
+        return isinstance(self.channel, FastChannel) and self.channel.polls is not None
 
     @property
     def parked(self) -> bool:
@@ -121,12 +121,12 @@ class Pair:
 
     def lines(self) -> list[Line]:
         """
-        Open a line to each; the first takes the short way.
+        Open a line to each; the first takes the fast path.
         """
         lines = [Line(server) for server in self.servers.values()]
         for line in lines:
             line.warm_up()
-        assert [line.short for line in lines] == [True, False]
+        assert [line.fast for line in lines] == [True, False]
         return lines
 
     def end(self, test: Any) -> None:
