@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from tests.transports.tcp_kit import Peer, Reactor
-from tests.transports.websocket_kit import frames, handshake, text
+from tests.kits.frames import frames, text
+from tests.kits.http import handshake
+from tests.kits.tcp import Peer, Reactor
 from txsocketio import BaseNamespace, RoomsMixin, SocketIOServer
 
 RECIPIENTS = 10

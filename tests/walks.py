@@ -20,11 +20,10 @@ import msgpack
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from tests.limits.stack import Line
-from tests.transports.http_kit import Response
-from tests.transports.short_kit import get, post
-from tests.transports.tcp_kit import Peer, Reactor
-from tests.transports.websocket_kit import close_frame, handshake, text
+from tests.kits.frames import close_frame, text
+from tests.kits.http import Response, get, handshake, post
+from tests.kits.memory import Connection
+from tests.kits.tcp import Peer, Reactor
 from txsocketio import BaseNamespace, ConnectionRefused, RoomsMixin, SocketIOServer
 from txsocketio.redis import RedisAdapter
 
@@ -161,10 +160,7 @@ def broadcast() -> dict[str, Walk]:
 def poll() -> dict[str, Walk]:
     world = World()
     clock = world.reactor
-    down, up = Line(), Line()
-    for line in (down, up):
-        line.protocol = world.site.buildProtocol(None)
-        line.protocol.makeConnection(line)
+    down, up = (Connection(world.site, forgiving=True) for _ in range(2))
     down.feed(get(target="/socket.io/?EIO=4&transport=polling"))
     (sid,) = world.server.engine.sessions
     down.take()

@@ -15,14 +15,14 @@ from tests.fuzz import seeds
 from tests.fuzz.mutation import choice, cut, cuts, pieces
 from tests.fuzz.target import hold, same, target
 from tests.fuzz.watch import Watched
-from tests.limits.stack import Stack
+from tests.kits.fastpath import Pair
+from tests.kits.frames import text
+from tests.kits.handshakes import CHANGES
+from tests.kits.http import handshake, raw_request
+from tests.kits.stack import Stack
 from tests.transports.fastpath.test_handshake import OPTIONS, TARGETS, Both
 from tests.transports.fastpath.test_polls import LEFT, TAKEN, SameWayTestCase
-from tests.transports.handshake_corpus import CHANGES, request
-from tests.transports.http_kit import raw_request
-from tests.transports.short_kit import Pair
 from tests.transports.websocket.test_fast_events import Heard
-from tests.transports.websocket_kit import handshake, text
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 _ELSEWHERE = re.compile(rb"(?<!sid=)\{sid\}")
@@ -60,13 +60,13 @@ def _handshakes(number: int) -> Both:
 
 
 def _handshake_seeds() -> list[bytes]:
-    plain = [request(target) for target in TARGETS if len(target) < 500]
-    changed = [request(**change) for change in CHANGES if len(str(change)) < 500]
+    plain = [handshake(target) for target in TARGETS if len(target) < 500]
+    changed = [handshake(**change) for change in CHANGES if len(str(change)) < 500]
     followed = [
-        request() + after for after in (text("4hello"), text("2probe") + text("5"), b"\x88\x80\0\0\0\0", b"\x81")
+        handshake() + after for after in (text("4hello"), text("2probe") + text("5"), b"\x88\x80\0\0\0\0", b"\x81")
     ]
     return [b"\0" + data for data in (*plain, *changed, *followed)] + [
-        bytes([number]) + request(TARGETS[0]) for number in range(len(OPTIONS))
+        bytes([number]) + handshake(TARGETS[0]) for number in range(len(OPTIONS))
     ]
 
 

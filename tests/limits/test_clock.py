@@ -7,7 +7,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.limits.kit import StackCase, WebSocketPeer
+from tests.kits.peers import StackCase, WebSocketPeer
 from tests.processes import ROOT, environment
 from txsocketio.namespace import BaseNamespace
 

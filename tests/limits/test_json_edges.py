@@ -4,7 +4,7 @@ The edges of UTF-8 and JSON, there and back, over both transports.
 
 import json
 
-from tests.limits.kit import EIO4, PollingPeer, StackCase, WebSocketPeer
+from tests.kits.peers import EIO4, PollingPeer, StackCase, WebSocketPeer
 from txsocketio.errors import UnencodableValue
 from txsocketio.namespace import BaseNamespace
 

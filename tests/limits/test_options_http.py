@@ -5,7 +5,7 @@ What the options that concern HTTP do to answers: compression, cookies, origins 
 import gzip
 import zlib
 
-from tests.limits.kit import EIO4, PollingPeer, StackCase, WebSocketPeer
+from tests.kits.peers import EIO4, PollingPeer, StackCase, WebSocketPeer
 from txsocketio.namespace import BaseNamespace
 
 POLLING = {**EIO4, "transport": "polling"}

@@ -4,7 +4,7 @@ Handlers that raise: told to the log and, in fixed words, to the client; nothing
 
 from twisted.internet.defer import Deferred, fail
 
-from tests.limits.kit import PollingPeer, StackCase, WebSocketPeer
+from tests.kits.peers import PollingPeer, StackCase, WebSocketPeer
 from txsocketio.errors import UnencodableValue
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace

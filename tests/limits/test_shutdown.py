@@ -4,8 +4,8 @@ The server goes away: every session is told so, what waits is flushed, and it en
 
 from twisted.internet.defer import Deferred
 
-from tests.limits.kit import EIO4, PollingPeer, StackCase, WebSocketPeer, events
-from tests.transports.http_kit import raw_request
+from tests.kits.http import raw_request
+from tests.kits.peers import EIO4, PollingPeer, StackCase, WebSocketPeer, events
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.limits.kit import client_frame
+from tests.kits.frames import CLOSE, TEXT, client_frame, frames
+from tests.kits.http import KEY, Response, raw_request
 from tests.processes import free_port, script, started
-from tests.transports.http_kit import Response, raw_request
-from tests.transports.websocket_kit import CLOSE, KEY, TEXT, frames
 
 APPLICATION = """
 from twisted.application.service import Application

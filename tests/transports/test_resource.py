@@ -18,8 +18,9 @@ from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
 import txsocketio
-from tests.transports.http_kit import Recorder, Server, raw_request
-from tests.transports.websocket_kit import KEY, TEXT, frame, frames
+from tests.kits.engine_site import Recorder, Server
+from tests.kits.frames import TEXT, frame, frames
+from tests.kits.http import KEY, raw_request
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import HANDSHAKE_MESSAGES, OptionError
 from txsocketio.support.options import EngineOptions

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.kits.memory import Connection
 from txsocketio.server.workers.affinity import Sharing
 from txsocketio.server.workers.handoff.sender import _End
 from txsocketio.transports.resource import EngineResource
@@ -27,9 +27,9 @@ class Stopping(SynchronousTestCase):
         self.sharing = Sharing(resource, None, self.clock, "test", 1, 2)
         self.patch(self.sharing, "_close", lambda: None)
         self.tunnel = _End(self.sharing._tunnels)
-        self.tunnel.makeConnection(cast(Any, StringTransport()))
+        self.tunnel.makeConnection(cast(Any, Connection()))
         self.tunnel.other = cast(Any, Protocol())
-        self.tunnel.other.transport = StringTransport()
+        self.tunnel.other.transport = Connection()
 
     def test_it_is_over_when_the_other_worker_has_ended_its_connections(self) -> None:
         end = self.sharing.stop()

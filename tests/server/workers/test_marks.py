@@ -4,7 +4,7 @@ Marks of workers in session ids.
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 from txsocketio.server.workers.marks import MAX_WORKERS, mark_of, owner_of
 
 

@@ -9,10 +9,10 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.tcp_kit import Reactor
+from tests.kits.memory import Connection
+from tests.kits.tcp import Reactor
 from txsocketio.server.workers import peers
 from txsocketio.server.workers.handoff import receiver as arrivals
 from txsocketio.server.workers.handoff import routes
@@ -65,7 +65,7 @@ class Strangers(SynchronousTestCase):
     def test_one_who_connects_is_turned_away(self) -> None:
         self.patch(arrivals, "is_ours", lambda _: False)
         link = Arrivals(None, None).buildProtocol(None)
-        transport = StringTransport()
+        transport = Connection()
         link.makeConnection(transport)
         self.assertTrue(transport.disconnecting)
         self.assertEqual(len(self.flushLoggedErrors()), 0)
@@ -76,7 +76,7 @@ class Strangers(SynchronousTestCase):
         refused: list[str] = []
         route.take(Request(), lambda: refused.append("refused"))
         link = routes._Link(route)
-        transport = StringTransport()
+        transport = Connection()
         link.makeConnection(transport)
         route._connected(link)
         self.assertTrue(transport.disconnecting)
@@ -92,7 +92,7 @@ class Strangers(SynchronousTestCase):
         route.take(Request(), lambda: 1 / 0)
         route.take(Request(), lambda: refused.append("refused"))
         link = routes._Link(route)
-        link.makeConnection(StringTransport())
+        link.makeConnection(Connection())
         route._connected(link)
         self.assertEqual(refused, ["refused"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

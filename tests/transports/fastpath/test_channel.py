@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
-from tests.transports.http_kit import Response, raw_request
-from tests.transports.short_kit import POLL, Line, Pair, get, post
+from tests.kits.fastpath import Line, Pair
+from tests.kits.http import POLL, Response, get, post, raw_request
 from txsocketio.reasons import FORCED_SERVER_CLOSE
 from txsocketio.transports.fastpath.channel import ShortExchange
 
@@ -350,7 +350,6 @@ class Upgrades(LineTestCase):
             target = POLL.format(sid=line.sid).replace("polling", "websocket")
             line.write(raw_request("GET", target, None, headers) + b"\x81\x86\0\0\0\x002probe")
             self.assertIn(b" 101 ", line.take())
-            line.transport.protocol = None
             line.write(b"\x81\x81\0\0\0\x005")
             line.write(b"\x81\x83\0\0\0\x004hi")
             self.assertEqual(line.listener.events, ["x", "hi"])

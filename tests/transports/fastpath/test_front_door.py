@@ -15,11 +15,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.transports.fastpath.test_handshake import Address, make_site
-from tests.transports.handshake_corpus import request
-from tests.transports.http_kit import Server, raw_request
+from tests.kits.engine_site import Server
+from tests.kits.frames import text
+from tests.kits.http import handshake, raw_request
+from tests.transports.fastpath.test_handshake import dial, make_site
 from tests.transports.websocket.test_secure import CERTIFICATE, Collector, Trusting
-from tests.transports.websocket_kit import text
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.fastpath.front_door import FrontDoor
 from txsocketio.transports.websocket.transport import WebSocketTransport
@@ -31,9 +31,7 @@ class FrontDoorTests(SynchronousTestCase):
         self.addCleanup(self.server.end, self)
 
     def connect(self, factory: Any = None) -> Any:
-        connection = Address()
-        connection.protocol = (factory or self.server.site).buildProtocol(None)
-        connection.protocol.makeConnection(connection)
+        connection = dial(factory or self.server.site)
         self.addCleanup(lambda: connection.lost or connection.lose())
         return connection
 
@@ -61,7 +59,7 @@ class FrontDoorTests(SynchronousTestCase):
 
     def test_whoever_wraps_connections_still_reaches_what_comes_after_it(self) -> None:
         for data, expected in (
-            (request(), b"101 Switching"),
+            (handshake(), b"101 Switching"),
             (raw_request("GET", "/none"), b" 404 "),
         ):
             connection = self.connect(WrappingFactory(self.server.site))
@@ -71,9 +69,8 @@ class FrontDoorTests(SynchronousTestCase):
 
     def test_who_holds_on_to_it_does_too(self) -> None:
         door = self.server.site.buildProtocol(None)
-        connection = Address()
-        door.makeConnection(connection)
-        door.dataReceived(request())
+        door.makeConnection(dial())
+        door.dataReceived(handshake())
         door.dataReceived(text("4hello"))
         door.connectionLost(Failure(ConnectionDone()))
         (listener,) = self.server.listeners
@@ -82,7 +79,7 @@ class FrontDoorTests(SynchronousTestCase):
     def test_a_factory_that_refuses_closes_the_connection(self) -> None:
         waiting: Deadlines[Any] = Deadlines(lambda: self.server.clock, 60, FrontDoor.expire)
         door = FrontDoor(lambda door, data: False, lambda address: None, None, waiting)
-        connection = Address()
+        connection = dial()
         door.makeConnection(connection)
         door.dataReceived(b"GET")
         self.assertTrue(connection.disconnecting)
@@ -90,16 +87,8 @@ class FrontDoorTests(SynchronousTestCase):
         self.assertEqual(self.server.clock.getDelayedCalls(), [])
 
     def test_over_tls(self) -> None:
-        near = Address()
-        near.protocol = TLSMemoryBIOFactory(
-            CERTIFICATE.options(), False, self.server.site, self.server.clock
-        ).buildProtocol(None)
-        far = Address()
-        far.protocol = TLSMemoryBIOFactory(
-            Trusting(), True, Factory.forProtocol(Collector), self.server.clock
-        ).buildProtocol(None)
-        near.protocol.makeConnection(near)
-        far.protocol.makeConnection(far)
+        near = dial(TLSMemoryBIOFactory(CERTIFICATE.options(), False, self.server.site, self.server.clock))
+        far = dial(TLSMemoryBIOFactory(Trusting(), True, Factory.forProtocol(Collector), self.server.clock))
 
         def pump() -> None:
             for _ in range(20):
@@ -111,7 +100,7 @@ class FrontDoorTests(SynchronousTestCase):
 
         pump()
         client = far.protocol.wrappedProtocol
-        client.transport.write(request() + text("4hello"))
+        client.transport.write(handshake() + text("4hello"))
         pump()
         self.assertTrue(client.received.startswith(b"HTTP/1.1 101 "))
         self.assertIsInstance(near.protocol.wrappedProtocol, WebSocketTransport)

@@ -10,13 +10,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
-from tests.transports.handshake_corpus import CHANGES, TARGET, request
-from tests.transports.http_kit import Server, raw_request
-from tests.transports.websocket_kit import Connection, close_frame, text
+from tests.kits.engine_site import Server
+from tests.kits.frames import close_frame, text
+from tests.kits.handshakes import CHANGES
+from tests.kits.http import TARGET, handshake, raw_request
+from tests.kits.memory import Connection
 from txsocketio.transports.http.site import BoundedSite
 from txsocketio.transports.websocket.transport import WebSocketTransport
 
@@ -30,25 +31,11 @@ def make_long_site(root: Any, reactor: Any) -> BoundedSite:
     return BoundedSite(root, 1000, b"/socket.io", reactor=reactor)
 
 
-class Address(Connection):
+def dial(factory: Any = None) -> Connection:
     """
-    A connection whose ends have addresses of their own, and which twisted.web may close as it likes.
+    Make a connection whose two ends have addresses of their own.
     """
-
-    loseConnection = StringTransport.loseConnection
-
-    def unregisterProducer(self) -> None:
-        self.producer = None
-
-    def write(self, data: bytes) -> None:
-        if not self.disconnecting:
-            super().write(data)
-
-    def getPeer(self) -> Any:
-        return IPv4Address("TCP", "192.0.2.7", 4321)
-
-    def getHost(self) -> Any:
-        return IPv4Address("TCP", "192.0.2.1", 8000)
+    return Connection(factory, forgiving=True, hostAddress=IPv4Address("TCP", "192.0.2.1", 8000))
 
 
 class Both:
@@ -69,9 +56,7 @@ class Both:
         """
         before = set(server.engine.sessions)
         heard = len(server.listeners)
-        connection = Address()
-        connection.protocol = server.site.buildProtocol(None)
-        connection.protocol.makeConnection(connection)
+        connection = dial(server.site)
         for piece in pieces:
             # TCP reads no more, then.
             if not connection.disconnecting:
@@ -183,21 +168,21 @@ SERVERS = [Both(**options) for options in OPTIONS]
 class Equivalence(SynchronousTestCase):
     def test_every_target(self) -> None:
         for target in TARGETS:
-            SERVERS[0].compare(self, [request(target)])
+            SERVERS[0].compare(self, [handshake(target)])
 
     def test_every_change(self) -> None:
         for change in CHANGES:
             for both in SERVERS[:2]:
-                both.compare(self, [request(**change)])
+                both.compare(self, [handshake(**change)])
 
     def test_every_option(self) -> None:
         for both in SERVERS[1:]:
             for change in ({}, {"origin": b"http://example.org"}, {"origin": b"https://evil.example"}):
                 for target in (TARGETS[0], TARGETS[3], TARGETS[8], TARGETS[11], TARGET + b"&no=1"):
-                    both.compare(self, [request(target, **change)])
+                    both.compare(self, [handshake(target, **change)])
 
     def test_cut_at_every_byte(self) -> None:
-        stream = request() + text("4hello") + text("4again")
+        stream = handshake() + text("4hello") + text("4again")
         expected = SERVERS[0].compare(self, [stream])
         self.assertEqual(expected[3], [["hello", "again", ("closed", "transport close")]])
         for cut in range(1, len(stream)):
@@ -207,7 +192,7 @@ class Equivalence(SynchronousTestCase):
     @settings(max_examples=100, deadline=None)
     @given(st.integers(0, len(OPTIONS) - 1), targets, changes, frames, st.data())
     def test_any_request(self, index: int, target: bytes, change: Any, after: bytes, data: Any) -> None:
-        stream = request(target, **change) + after
+        stream = handshake(target, **change) + after
         cut = data.draw(st.one_of(st.just(len(stream)), st.integers(1, len(stream))))
         SERVERS[index].compare(self, [piece for piece in (stream[:cut], stream[cut:]) if piece])
 
@@ -219,9 +204,7 @@ class ShortHandshakeTests(SynchronousTestCase):
         return server
 
     def connect(self, server: Any, data: bytes) -> Any:
-        connection = Address()
-        connection.protocol = server.site.buildProtocol(None)
-        connection.protocol.makeConnection(connection)
+        connection = dial(server.site)
         connection.protocol.dataReceived(data)
         self.addCleanup(lambda: connection.lost or connection.lose())
         return connection
@@ -239,28 +222,28 @@ class ShortHandshakeTests(SynchronousTestCase):
         server = self.serve()
         seen = self.requests(server)
         for target in (TARGET, b"/socket.io?transport=websocket&EIO=3&x=1"):
-            connection = self.connect(server, request(target, origin=b"http://example.org"))
+            connection = self.connect(server, handshake(target, origin=b"http://example.org"))
             self.assertIn(b"101 Switching", connection.value())
             self.assertIsInstance(connection.protocol, WebSocketTransport)
         sid = server.open()
         seen.clear()
-        connection = self.connect(server, request(TARGET + b"&sid=" + sid.encode()) + text("2probe"))
+        connection = self.connect(server, handshake(TARGET + b"&sid=" + sid.encode()) + text("2probe"))
         self.assertTrue(connection.value().endswith(b"3probe"))
         self.assertEqual(seen, [])
 
     def test_what_is_not_plain_does(self) -> None:
         asked: list[Any] = []
         cases: list[tuple[dict[str, Any], bytes]] = [
-            ({}, request(content_length=b"0")),
-            ({}, request(origin=b"https://evil.example")),
-            ({}, request(sec_websocket_key=None)),
-            ({}, request(x_folded=b"aFOLDb")),
-            ({}, b"\r\n" + request()),
-            ({}, request(x_long=b"y" * 9000)),
-            ({"allow_request": lambda it: asked.append(it) or True}, request()),
-            ({"cors_allowed_origins": lambda origin, it: True}, request()),
-            ({"fast_handshake": False}, request()),
-            ({"path": "/a%20b"}, request()),
+            ({}, handshake(content_length=b"0")),
+            ({}, handshake(origin=b"https://evil.example")),
+            ({}, handshake(sec_websocket_key=None)),
+            ({}, handshake(x_folded=b"aFOLDb")),
+            ({}, b"\r\n" + handshake()),
+            ({}, handshake(x_long=b"y" * 9000)),
+            ({"allow_request": lambda it: asked.append(it) or True}, handshake()),
+            ({"cors_allowed_origins": lambda origin, it: True}, handshake()),
+            ({"fast_handshake": False}, handshake()),
+            ({"path": "/a%20b"}, handshake()),
         ]
         for options, data in cases:
             server = self.serve(**options)
@@ -272,19 +255,19 @@ class ShortHandshakeTests(SynchronousTestCase):
     def test_a_server_that_shuts_down_opens_none(self) -> None:
         server = self.serve()
         server.engine.shutdown()
-        connection = self.connect(server, request())
+        connection = self.connect(server, handshake())
         self.assertIn(b" 503 ", connection.value())
 
     def test_a_second_request_of_a_connection_is_twisted_webs(self) -> None:
         server = self.serve()
         connection = self.connect(server, raw_request("GET", "/elsewhere"))
-        connection.protocol.dataReceived(request())
+        connection.protocol.dataReceived(handshake())
         self.assertIn(b"101 Switching", connection.value())
         self.assertEqual(len(server.engine.sessions), 1)
 
     def test_of_an_idle_connection_only_the_lines_of_the_head_stay(self) -> None:
         server = self.serve()
-        self.connect(server, request(cookie=b"a=b"))
+        self.connect(server, handshake(cookie=b"a=b"))
         (session,) = server.engine.sessions.values()
         self.assertFalse(hasattr(session.request, "_headers"))
         self.assertEqual(session.request.getCookie(b"a"), b"b")
@@ -294,7 +277,7 @@ class ShortHandshakeTests(SynchronousTestCase):
             raise RuntimeError("refused")
 
         server = self.serve(on_session=fail)
-        connection = self.connect(server, request())
+        connection = self.connect(server, handshake())
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertIn(b"101 Switching", connection.value())
         self.assertTrue(connection.value().endswith(b"\x88\x02\x03\xe8"))
@@ -308,4 +291,4 @@ class ShortHandshakeTests(SynchronousTestCase):
         root.putChild(b"page", page)
         connection = self.connect(server, raw_request("GET", "/page"))
         self.assertTrue(connection.value().endswith(b"hello"))
-        self.assertEqual(StringTransport.value(connection).count(b"HTTP/1.1 200"), 1)
+        self.assertEqual(connection.value().count(b"HTTP/1.1 200"), 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 
 
 class AllowRequestTests(SynchronousTestCase):

@@ -10,7 +10,7 @@ import zlib
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 from txsocketio.transports.http.compression import choose_coding, compress
 
 

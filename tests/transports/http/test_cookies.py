@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 from txsocketio.errors import OptionError
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.cookies import SessionCookie

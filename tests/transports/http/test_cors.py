@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.cors import cors_headers, origin_allowed, preflight_headers, same_origin
 from txsocketio.transports.http.snapshot import HandshakeRequest

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 from txsocketio.protocol.handshake import Facts, Resume, decide
 from txsocketio.transports.http.known import KnownSessions
 

@@ -10,7 +10,8 @@ from io import BytesIO
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
-from tests.transports.http_kit import Response, Server, raw_request
+from tests.kits.engine_site import Server
+from tests.kits.http import Response, raw_request
 from txsocketio.transports.http.site import LINGER, BoundedRequest, BoundedSite, leads_below
 
 

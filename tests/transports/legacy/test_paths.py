@@ -13,19 +13,9 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
-from tests.transports.legacy_kit import (
-    CLIENTS,
-    FORM,
-    NAMESPACES,
-    UPGRADE,
-    OldServer,
-    OldTestCase,
-    Root,
-    WebSocket,
-    XHRPolling,
-    packets_of,
-)
-from tests.transports.websocket_kit import frames
+from tests.kits.frames import frames
+from tests.kits.http import FORM, UPGRADE
+from tests.kits.legacy import CLIENTS, NAMESPACES, OldServer, OldTestCase, Root, WebSocket, XHRPolling, packets_of
 from txsocketio.interfaces import ITransportReceiver
 from txsocketio.transports.legacy.paths import _DEAF
 

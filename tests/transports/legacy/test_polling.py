@@ -12,7 +12,8 @@ from twisted.internet.task import Clock
 from twisted.web.server import Site
 from zope.interface.verify import verifyObject
 
-from tests.transports.legacy_kit import FORM, JSONPPolling, OldServer, OldTestCase, Root, XHRPolling
+from tests.kits.http import FORM
+from tests.kits.legacy import JSONPPolling, OldServer, OldTestCase, Root, XHRPolling
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.support.options import EngineOptions

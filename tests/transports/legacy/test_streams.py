@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from zope.interface.verify import verifyObject
 
-from tests.transports.http_kit import Exchange, raw_request
-from tests.transports.legacy_kit import HTMLFile, Multipart, OldTestCase, dechunked
+from tests.kits.http import dechunked, raw_request
+from tests.kits.legacy import HTMLFile, Multipart, OldTestCase
+from tests.kits.memory import Exchange
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.support.options import EngineOptions

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.transports.http_kit import Recorder, Server
+from tests.kits.engine_site import Recorder, Server
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.reasons import FORCED_SERVER_CLOSE

@@ -17,8 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import directlyProvides
 
-from tests.transports.tcp_kit import Peer, Reactor
-from tests.transports.websocket_kit import PING, TEXT, Connection, Server, close_frame, frame, frames, handshake, text
+from tests.kits.frames import PING, TEXT, close_frame, frame, frames, text
+from tests.kits.http import handshake
+from tests.kits.memory import Connection
+from tests.kits.tcp import Peer, Reactor
+from tests.kits.upgrades import Server
 from txsocketio.protocol.frames import text_frame
 from txsocketio.transports.websocket.output import is_plain
 

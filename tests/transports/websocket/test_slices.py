@@ -11,19 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.tcp_kit import Peer, Reactor
-from tests.transports.websocket_kit import (
-    BINARY,
-    CONTINUATION,
-    PING,
-    TEXT,
-    Recorder,
-    Server,
-    close_frame,
-    frame,
-    handshake,
-    text,
-)
+from tests.kits.frames import BINARY, CONTINUATION, PING, TEXT, close_frame, frame, text
+from tests.kits.http import handshake
+from tests.kits.tcp import Peer, Reactor
+from tests.kits.upgrades import Recorder, Server
 from tests.turns import turn
 from txsocketio.server.service import PathResource
 from txsocketio.support.slices import PACKETS, SECONDS

@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.websocket_kit import (
-    BINARY,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Server,
-    close_frame,
-    frame,
-    frames,
-    text,
-)
+from tests.kits.frames import BINARY, CONTINUATION, PING, PONG, TEXT, close_frame, frame, frames, text
+from tests.kits.upgrades import Server
 from txsocketio.transports.websocket import reader as fastreader
 
 LIMIT = 70_000

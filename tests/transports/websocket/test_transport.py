@@ -17,20 +17,9 @@ from zope.interface.verify import verifyObject
 
 import tests
 import txsocketio
-from tests.transports.websocket_kit import (
-    BINARY,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Connection,
-    Server,
-    close_codes,
-    close_frame,
-    frame,
-    frames,
-    text,
-)
+from tests.kits.frames import BINARY, CONTINUATION, PING, PONG, TEXT, close_codes, close_frame, frame, frames, text
+from tests.kits.memory import Connection
+from tests.kits.upgrades import Server
 from txsocketio.interfaces import ITransport
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.websocket.transport import WebSocketUpgrades
@@ -84,7 +73,7 @@ class Messages(SynchronousTestCase):
         self.assertEqual([(0x8A, b"?")], frames(self.connection.value()))
 
     def test_the_receiver_is_looked_up_for_each_message(self) -> None:
-        from tests.transports.websocket_kit import Recorder
+        from tests.kits.upgrades import Recorder
 
         second = Recorder()
         second.heard = True
@@ -531,7 +520,8 @@ class Surroundings(SynchronousTestCase):
             "        raise AssertionError('the global reactor was asked for ' + name)\n"
             "import twisted.internet\n"
             "sys.modules['twisted.internet.reactor'] = twisted.internet.reactor = Refusing()\n"
-            "from tests.transports.websocket_kit import *\n"
+            "from tests.kits.frames import *\n"
+            "from tests.kits.upgrades import *\n"
             "server = Server(fast_reader=len(sys.argv) == 1)\n"
             "transport, connection = server.open()\n"
             "feed = connection.protocol.dataReceived\n"

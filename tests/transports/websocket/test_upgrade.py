@@ -15,9 +15,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 
-from tests.transports.handshake_corpus import CHANGES
-from tests.transports.handshake_corpus import request as make_request
-from tests.transports.websocket_kit import ACCEPT, Connection, Server, frames, handshake, text
+from tests.kits.frames import frames, text
+from tests.kits.handshakes import CHANGES
+from tests.kits.http import ACCEPT, handshake
+from tests.kits.http import handshake as make_request
+from tests.kits.memory import Connection
+from tests.kits.upgrades import Server
 
 
 class Handshakes(SynchronousTestCase):
@@ -257,7 +260,7 @@ class Takeover(SynchronousTestCase):
 
         server.opened = open_it  # type: ignore[method-assign]
         server.open()
-        self.assertEqual([(False, "192.168.1.1", "example.org")], asked)
+        self.assertEqual([(False, "192.0.2.7", "example.org")], asked)
 
     def test_nagles_algorithm_is_off(self) -> None:
         server = Server()
