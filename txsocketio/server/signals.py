@@ -19,6 +19,9 @@ from twisted.logger import Logger
 #: The signals, and what a reactor calls its handlers of them.
 _SIGNALS: Final = {signal.SIGTERM: "sigTerm", signal.SIGINT: "sigInt"}
 
+#: Seconds after which is looked again whether the reactor has begun to stop.
+_SOON: Final = 0.01
+
 _log = Logger()
 
 
@@ -36,7 +39,8 @@ class SecondSignal:
         # The table of these is keyed by it, weakly.
         self._reactor = proxy(reactor)
         self._hurried: list[Callable[[], Any]] = []
-        self._stopping = False
+        #: Whether a signal has come, or the reactor stops already; and whether it does.
+        self._told = self._stopping = False
         self._taken: dict[int, Any] = {}
         reactor.addSystemEventTrigger("before", "shutdown", self._stops)
 
@@ -59,7 +63,7 @@ class SecondSignal:
         """
         if hurry in self._hurried:
             self._hurried.remove(hurry)
-        if not self._hurried and not self._stopping:
+        if not self._hurried and not self._told:
             for number, (ours, theirs) in self._taken.items():
                 if signal.getsignal(number) == ours:
                     signal.signal(number, theirs)
@@ -76,11 +80,11 @@ class SecondSignal:
                 signal.signal(number, ours)
 
     def _stops(self) -> None:
-        self._stopping = True
+        self._told = self._stopping = True
 
     def _received(self, number: int, frame: Any) -> None:
-        if not self._stopping:
-            self._stopping = True
+        if not self._told:
+            self._told = True
             # Not here, where it may have interrupted a line that is being logged: Twisted's handler logs one.
             self._reactor.callFromThread(self._taken[number][1], number, None)
             return
@@ -89,6 +93,10 @@ class SecondSignal:
         self._reactor.callFromThread(self._hurry)
 
     def _hurry(self) -> None:
+        if not self._stopping:
+            # The first signal is still on its way to the reactor.
+            self._reactor.callLater(_SOON, self._hurry)
+            return
         _log.warn("told to end once more: what was waited for is dropped")
         hurried, self._hurried = self._hurried, []
         for hurry in hurried:
