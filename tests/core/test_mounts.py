@@ -54,7 +54,7 @@ class Mounting(SynchronousTestCase):
         mounts = mount_namespaces({"/a": Chat, "/b": Chat}, MemoryAdapter)
         self.assertIsNot(mounts["/a"].adapter, mounts["/b"].adapter)
 
-    def test_nothing(self):
+    def test_nothing_mounts_nothing(self):
         self.assertEqual(mount_namespaces(None, MemoryAdapter), {})
         self.assertEqual(mount_namespaces({}, MemoryAdapter), {})
 

@@ -130,7 +130,7 @@ class Raising:
             peer.say(event, id=5, ns="/chat")
             self.blamed(peer, UnencodableValue, f"on_{event}")
 
-    def test_later(self):
+    def test_what_fails_later_is_blamed_like_what_raises(self):
         peer = self.begin()
         for event in ("later", "late_coroutine"):
             peer.say(event, id=5, ns="/chat")

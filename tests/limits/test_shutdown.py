@@ -277,7 +277,7 @@ class Shutdown(StackCase):
         self.successResultOf(again)
         self.assertEqual(self.whole.request("GET", POLLING).status, 503)
 
-    def test_from_within(self):
+    def test_whoever_asks_for_it_from_within_is_told_of_its_end(self):
         """
         A handler, a recv_disconnect and who waits for the end of a client may all ask for it.
         """

@@ -132,7 +132,7 @@ class ErrorTests(ResourceTestCase):
             server.request("HEAD", server.query()).transport.value().split(b"\r\n")[0][-15:], b"400 Bad Request"
         )
 
-    def test_mismatches(self):
+    def test_another_revision_or_transport_than_the_sessions_is_refused(self):
         server = self.serve()
         sid = server.open()
         self.assertCode(server.get(sid, EIO="3"), 3)
@@ -251,7 +251,7 @@ class WebSocketTests(ResourceTestCase):
         self.assertEqual(self.frames(exchange)[1:], [b"4bye"])
         self.assertCode(server.get(session.sid), 3)
 
-    def test_upgrade(self):
+    def test_a_websocket_takes_over_from_polls(self):
         server = self.serve()
         sid = server.open()
         poll = server.get(sid)

@@ -179,11 +179,11 @@ class SameWayTestCase(SynchronousTestCase):
 
 
 class Everywhere:
-    def test_whole(self) -> None:
+    def test_whole_requests_mean_the_same_either_way(self) -> None:
         for name, data in {**TAKEN, **LEFT}.items():
             self.assertSame(name, data)
 
-    def test_byte_by_byte(self) -> None:
+    def test_requests_byte_by_byte_mean_the_same_either_way(self) -> None:
         for name, data in {**TAKEN, **LEFT}.items():
             if len(data) < 2000:
                 self.assertSame(name, data, *range(1, len(data)))
@@ -265,7 +265,7 @@ class Generated(SameWayTestCase):
         st.lists(st.tuples(st.integers(0, 700), st.sampled_from(ODD_BYTES)), max_size=3),
         st.lists(st.integers(1, 900), max_size=4, unique=True),
     )
-    def test_mutated(self, first: bytes, second: bytes, edits: list[tuple[int, bytes]], cuts: list[int]) -> None:
+    def test_mutated_requests_mean_the_same_either_way(self, first: bytes, second: bytes, edits: list[tuple[int, bytes]], cuts: list[int]) -> None:
         data = bytearray(first + second)
         for place, new in edits:
             data[place : place + 1] = new

@@ -95,7 +95,7 @@ class HTTP2Tests(SynchronousTestCase):
         self.assertEqual(connection.status[stream], 200)
         return list(server.engine.sessions)[-1]
 
-    def test_polling(self):
+    def test_polls_and_posts_share_one_connection(self):
         for make_site in (Site, BoundedSite):
             server, connection = self.serve(make_site)
             sid = self.open(server, connection)

@@ -234,7 +234,7 @@ class Closing(SynchronousTestCase):
         self.assertEqual(list(reasons), self.receiver.closed)
         self.assertEqual([], self.server.clock.getDelayedCalls())
 
-    def test_by_us(self) -> None:
+    def test_our_close_frame_is_the_last_and_the_peers_ends_the_connection(self) -> None:
         self.transport.send(b"\x81\x01x")
         self.transport.close()
         self.transport.close()
@@ -247,7 +247,7 @@ class Closing(SynchronousTestCase):
         self.connection.lose()
         self.assertEnded("transport close")
 
-    def test_by_the_peer(self) -> None:
+    def test_the_peers_close_frame_is_answered_and_ends_the_connection(self) -> None:
         for data in (close_frame(), close_frame(1001), close_frame(4000, b"bye")):
             self.setUp()
             self.feed(text("last") + data + text("too late"))
@@ -302,7 +302,7 @@ class Closing(SynchronousTestCase):
         self.feed(close_frame(1000, b"\xff"))
         self.assertEqual([(0x88, b"\x03\xef")], frames(self.connection.value()))
 
-    def test_by_both_at_once(self) -> None:
+    def test_close_frames_that_cross_end_the_connection(self) -> None:
         self.transport.close()
         self.feed(close_frame(1001))
         self.connection.lose()
@@ -375,7 +375,7 @@ class Closing(SynchronousTestCase):
         self.assertEqual(["1"], self.receiver.events)
         self.assertTrue(self.connection.disconnecting)
 
-    def test_aborting(self) -> None:
+    def test_an_abort_ends_the_connection_without_a_frame(self) -> None:
         self.transport.abort()
         self.assertTrue(self.connection.disconnected)
         self.assertEqual(b"", self.connection.value())
