@@ -265,7 +265,9 @@ class Generated(SameWayTestCase):
         st.lists(st.tuples(st.integers(0, 700), st.sampled_from(ODD_BYTES)), max_size=3),
         st.lists(st.integers(1, 900), max_size=4, unique=True),
     )
-    def test_mutated_requests_mean_the_same_either_way(self, first: bytes, second: bytes, edits: list[tuple[int, bytes]], cuts: list[int]) -> None:
+    def test_mutated_requests_mean_the_same_either_way(
+        self, first: bytes, second: bytes, edits: list[tuple[int, bytes]], cuts: list[int]
+    ) -> None:
         data = bytearray(first + second)
         for place, new in edits:
             data[place : place + 1] = new
