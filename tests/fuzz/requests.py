@@ -18,7 +18,7 @@ from tests.fuzz.watch import Watched
 from tests.kits.fastpath import Pair
 from tests.kits.frames import text
 from tests.kits.handshakes import CHANGES
-from tests.kits.http import handshake, raw_request
+from tests.kits.http import FORM, TEXT_TYPE, handshake, raw_request
 from tests.kits.stack import Stack
 from tests.transports.fastpath.test_handshake import OPTIONS, TARGETS, Both
 from tests.transports.fastpath.test_polls import LEFT, TAKEN, SameWayTestCase
@@ -86,8 +86,6 @@ def _request_seeds() -> list[bytes]:
         raw_request(method, target, posted.encode() if method == "POST" else None)
         for method, target, posted in seeds.requests()
     ]
-    plain = [("Content-Type", "text/plain;charset=UTF-8")]
-    form = [("Content-Type", "application/x-www-form-urlencoded")]
     found += [
         raw_request("GET", f"/socket.io/?EIO={eio}&transport=polling{more}", headers=headers)
         for eio, mark in (("4", "{4}"), ("3", "{3}"))
@@ -97,12 +95,12 @@ def _request_seeds() -> list[bytes]:
     found += [
         raw_request("POST", f"/socket.io/?EIO={eio}&transport=polling&sid={{{eio}}}{more}", body, headers)
         for eio, more, body, headers in (
-            ("4", "", b'42["echo",1]', plain),
-            ("4", "", b'40/chat,\x1e42/chat,1["echo"]\x1e3', plain),
-            ("4", "&j=0", b"d=" + quote_from_bytes(b'42["echo"]').encode(), form),
-            ("3", "", b'12:42["echo",1]1:2', plain),
+            ("4", "", b'42["echo",1]', TEXT_TYPE),
+            ("4", "", b'40/chat,\x1e42/chat,1["echo"]\x1e3', TEXT_TYPE),
+            ("4", "&j=0", b"d=" + quote_from_bytes(b'42["echo"]').encode(), FORM),
+            ("3", "", b'12:42["echo",1]1:2', TEXT_TYPE),
             ("3", "", b"\0\1\xff2\1\3\xff\4ab", [("Content-Type", "application/octet-stream")]),
-            ("3", "&j=0", b"d=1%3A2", form),
+            ("3", "&j=0", b"d=1%3A2", FORM),
         )
     ]
     found += [

@@ -94,7 +94,7 @@ class Pair:
 
     def lines(self) -> list[Line]:
         """
-        Open a line to each; the first takes the short way.
+        Open a line to each; the first takes the fast path.
         """
         lines = [Line(server) for server in self.servers.values()]
         for line in lines:

@@ -5,7 +5,7 @@
 from twisted.internet.testing import MemoryReactorClock
 from twisted.web.resource import Resource
 
-from tests.kits.http import Response, raw_request
+from tests.kits.http import FORM, Response, raw_request
 from tests.kits.memory import Connection
 from tests.kits.peers import EIO4, SECRET, HTTPLine, PollingPeer, StackCase, message
 from txsocketio.namespace import BaseNamespace
@@ -199,8 +199,7 @@ class OurSite(Everywhere, BodiesCase):
         clock = MemoryReactorClock()
         server = SocketIOServer({"/": Keeper}, reactor=clock)
         line = Connection(server.service("tcp:8000", root=Uploads()).site, forgiving=True)
-        form = [("Content-Type", "application/x-www-form-urlencoded")]
-        line.feed(raw_request("POST", "/upload", b"a=1&b=2", form))
+        line.feed(raw_request("POST", "/upload", b"a=1&b=2", FORM))
         self.assertEqual(Response(line.take()).body, b"2")
         line.break_off()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.kits.frames import CLOSE, TEXT, client_frame, frames
-from tests.kits.http import KEY, Response, raw_request
+from tests.kits.http import UPGRADE, Response, raw_request
 from tests.processes import free_port, script, started
 
 APPLICATION = """
@@ -38,13 +38,6 @@ application = Application("leaving")
 server = SocketIOServer({"/": Leaving}, job_grace=1, %s)
 server.service("tcp:%d:interface=127.0.0.1").setServiceParent(application)
 """
-
-UPGRADE = [
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", KEY.decode()),
-]
 
 
 class SigTerm(SynchronousTestCase):

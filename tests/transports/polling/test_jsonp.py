@@ -11,9 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
 from tests.kits.engine_site import Server
+from tests.kits.http import FORM
 from txsocketio.transports.http.site import BoundedSite
-
-FORM = [("Content-Type", "application/x-www-form-urlencoded")]
 
 
 class JSONPTests(SynchronousTestCase):
