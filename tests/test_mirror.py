@@ -60,6 +60,7 @@ ROOMS = {
     "fuzz": "the fuzzer, and a short run of it",
     "hostile": "clients that send what nobody would",
     "integration": "real sockets, processes, browsers, Redis servers and published clients",
+    "kits": "that the kits do what real connections do",
     "limits": "what each option does and bounds, from the bytes to the handler and back",
     "soak": "the soak, and a short run of it",
 }
