@@ -23,7 +23,7 @@ from twisted.web.server import Site
 from tests.kits.frames import close_frame, text
 from tests.kits.http import Response, get, handshake, post
 from tests.kits.memory import Connection
-from tests.kits.tcp import Peer, Reactor
+from tests.kits.tcp import Reactor, TCPPeer
 from txsocketio import BaseNamespace, ConnectionRefused, RoomsMixin, SocketIOServer
 from txsocketio.redis import RedisAdapter
 
@@ -106,13 +106,13 @@ class World:
         root = Resource()
         root.putChild(b"socket.io", self.server.resource())
         self.site = Site(root, reactor=self.reactor)
-        self.peers: list[Peer] = []
+        self.peers: list[TCPPeer] = []
 
-    def connect(self, joined: bool = True) -> Peer:
+    def connect(self, joined: bool = True) -> TCPPeer:
         """
         Open a WebSocket and, unless it is told not to, join the root.
         """
-        peer = Peer(self.reactor, self.site.buildProtocol(None))
+        peer = TCPPeer(self.reactor, self.site.buildProtocol(None))
         self.peers.append(peer)
         peer.say(handshake())
         peer.read_on()
@@ -121,7 +121,7 @@ class World:
             peer.read_on()
         return peer
 
-    def hear(self, peer: Peer, data: bytes) -> None:
+    def hear(self, peer: TCPPeer, data: bytes) -> None:
         """
         Let the server read what a client has sent, and end the turn.
         """

@@ -8,7 +8,7 @@ from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.kits.memory import READ_SIZE, Connection
-from tests.kits.tcp import Peer, Reactor
+from tests.kits.tcp import Reactor, TCPPeer
 
 
 class Noting(Protocol):
@@ -48,7 +48,7 @@ class Reads(SynchronousTestCase):
         connection.feed(b"x" * (2 * READ_SIZE + 5))
         self.assertEqual(protocol.reads, [READ_SIZE, READ_SIZE, 5])
         far = Noting()
-        peer = Peer(Reactor(), far)
+        peer = TCPPeer(Reactor(), far)
         self.addCleanup(peer.end)
         peer.say(b"x" * READ_SIZE)
         self.assertLessEqual(max(far.reads), READ_SIZE)
@@ -58,7 +58,7 @@ class Reads(SynchronousTestCase):
         memory.pausing = tcp.pausing = True
         connection = Connection()
         connection.carry(memory)
-        peer = Peer(Reactor(), tcp)
+        peer = TCPPeer(Reactor(), tcp)
         self.addCleanup(peer.end)
         for data in (b"abc", b"de"):
             connection.feed(data)
@@ -78,7 +78,7 @@ class Writes(SynchronousTestCase):
         connection.carry(memory)
         connection.registerProducer(memory, True)
         connection.reading = False
-        peer = Peer(Reactor(), tcp)
+        peer = TCPPeer(Reactor(), tcp)
         self.addCleanup(peer.end)
         peer.line.registerProducer(tcp, True)
         for line in (connection, peer.line):
@@ -106,7 +106,7 @@ class Ends(SynchronousTestCase):
         memory, tcp = Noting(), Noting()
         connection = Connection()
         connection.carry(memory)
-        peer = Peer(Reactor(), tcp)
+        peer = TCPPeer(Reactor(), tcp)
         for line in (connection, peer.line):
             line.write(b"bye")
             line.loseConnection()
@@ -121,7 +121,7 @@ class Ends(SynchronousTestCase):
         memory, tcp = Noting(), Noting()
         connection = Connection()
         connection.carry(memory)
-        peer = Peer(Reactor(), tcp)
+        peer = TCPPeer(Reactor(), tcp)
         for line in (connection, peer.line):
             line.abortConnection()
         connection.turn()

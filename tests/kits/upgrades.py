@@ -19,7 +19,7 @@ from txsocketio.support.options import EngineOptions
 from txsocketio.transports.websocket.transport import WebSocketUpgrades
 
 
-class Recorder:
+class ReceiverRecorder:
     """
     An ITransportReceiver that keeps what it gets.
     """
@@ -73,7 +73,7 @@ class Codec:
 GENERATION: Any = SimpleNamespace(codec=Codec(), wires={"websocket": "the wire", "unframed": "the unframed wire"})
 
 
-class Server:
+class UpgradeServer:
     """
     A real Site over connections in memory, with one resource that makes WebSockets.
     """
@@ -83,7 +83,7 @@ class Server:
         self.options = EngineOptions(**options)
         self.upgrades = WebSocketUpgrades(self.options, lambda: self.clock)
         self.headers = headers
-        self.receiver = Recorder()
+        self.receiver = ReceiverRecorder()
         self.transports: list[Any] = []
         self.requests: list[Any] = []
         self.before_accept: Any = None

@@ -23,7 +23,7 @@ from zope.interface import implementer
 from tests.kits.frames import close_codes, close_frame, frame, frames, text
 from tests.kits.http import handshake
 from tests.kits.memory import Connection
-from tests.kits.upgrades import Server
+from tests.kits.upgrades import UpgradeServer
 
 CERTIFICATE = KeyPair.generate(size=2048).selfSignedCert(1, commonName="example.org")
 
@@ -55,7 +55,7 @@ class Trusting:
 
 class OverTLS(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = Server(close_timeout=30.0)
+        self.server = UpgradeServer(close_timeout=30.0)
         wrapped = TLSMemoryBIOFactory(CERTIFICATE.options(), False, self.server.site, self.server.clock)
         client = TLSMemoryBIOFactory(Trusting(), True, Factory.forProtocol(Collector), self.server.clock)
         self.near, self.far = Connection(wrapped), Connection(client)
@@ -158,7 +158,7 @@ class OverTLS(SynchronousTestCase):
 
 class OverHTTP2(SynchronousTestCase):
     def test_a_websocket_is_refused_with_426(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         importlib.import_module("twisted.internet.reactor")
         self.patch(twisted.internet, "reactor", server.clock)
 

@@ -19,7 +19,7 @@ import tests
 import txsocketio
 from tests.kits.frames import BINARY, CONTINUATION, PING, PONG, TEXT, close_codes, close_frame, frame, frames, text
 from tests.kits.memory import Connection
-from tests.kits.upgrades import Server
+from tests.kits.upgrades import UpgradeServer
 from txsocketio.interfaces import ITransport
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.websocket.transport import WebSocketUpgrades
@@ -27,7 +27,7 @@ from txsocketio.transports.websocket.transport import WebSocketUpgrades
 
 class Messages(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = Server(max_http_buffer_size=1000, max_fragments=4, close_timeout=30.0)
+        self.server = UpgradeServer(max_http_buffer_size=1000, max_fragments=4, close_timeout=30.0)
         self.transport, self.connection = self.server.open()
         self.receiver = self.server.receiver
 
@@ -73,9 +73,9 @@ class Messages(SynchronousTestCase):
         self.assertEqual([(0x8A, b"?")], frames(self.connection.value()))
 
     def test_the_receiver_is_looked_up_for_each_message(self) -> None:
-        from tests.kits.upgrades import Recorder
+        from tests.kits.upgrades import ReceiverRecorder
 
-        second = Recorder()
+        second = ReceiverRecorder()
         second.heard = True
 
         def replace(packet: str) -> None:
@@ -130,7 +130,7 @@ class Messages(SynchronousTestCase):
         }
         for name, (code, data) in cases.items():
             for fast in (True, False):
-                self.server = Server(fast_reader=fast)
+                self.server = UpgradeServer(fast_reader=fast)
                 self.transport, self.connection = self.server.open()
                 self.receiver = self.server.receiver
                 self.feed(text("before") + data + text("after"))
@@ -223,7 +223,7 @@ class Messages(SynchronousTestCase):
 
 class Closing(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = Server(close_timeout=30.0)
+        self.server = UpgradeServer(close_timeout=30.0)
         self.transport, self.connection = self.server.open()
         self.receiver = self.server.receiver
 
@@ -411,7 +411,7 @@ class Closing(SynchronousTestCase):
 
 class Deflate(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = Server(per_message_deflate=True, max_http_buffer_size=10_000)
+        self.server = UpgradeServer(per_message_deflate=True, max_http_buffer_size=10_000)
         self.transport, self.connection = self.server.open(sec_websocket_extensions=b"permessage-deflate")
         self.receiver = self.server.receiver
 
@@ -522,7 +522,7 @@ class Surroundings(SynchronousTestCase):
             "sys.modules['twisted.internet.reactor'] = twisted.internet.reactor = Refusing()\n"
             "from tests.kits.frames import *\n"
             "from tests.kits.upgrades import *\n"
-            "server = Server(fast_reader=len(sys.argv) == 1)\n"
+            "server = UpgradeServer(fast_reader=len(sys.argv) == 1)\n"
             "transport, connection = server.open()\n"
             "feed = connection.protocol.dataReceived\n"
             "feed(text('a') + frame(9, b'?') + frame(1, b'b', fin=False) + frame(0, b'c') + frame(2, b'\\4d'))\n"
@@ -540,7 +540,7 @@ class Surroundings(SynchronousTestCase):
             self.run_alone(script, *arguments)
 
     def test_options_are_not_copied_into_connections(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         transport, connection = server.open()
         connection.protocol.dataReceived(text("4hello"))
         self.assertLessEqual(len(vars(transport)), 10, vars(transport))
