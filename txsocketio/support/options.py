@@ -11,13 +11,21 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from txsocketio.errors import OptionError
+
+if TYPE_CHECKING:
+    from twisted.cred.portal import Portal
+
+    from txsocketio.interfaces import IJSON, IHandshakeRequest
 
 TRANSPORTS = ("polling", "websocket")
 GENERATIONS = ("eio4", "eio3", "legacy")
 MIB = 1024 * 1024
+
+#: What ``cors_allowed_origins`` takes; a record holds a frozenset where several were named.
+Origins: TypeAlias = str | Iterable[str] | Callable[[str, "IHandshakeRequest"], object] | None
 
 _Record = TypeVar("_Record")
 
@@ -124,16 +132,16 @@ class EngineOptions:
     transports: tuple[str, ...] = TRANSPORTS
     allow_upgrades: bool = True
     generations: tuple[str, ...] = GENERATIONS
-    cors_allowed_origins: Any = None
-    allowed_hosts: Any = None
+    cors_allowed_origins: Origins = None
+    allowed_hosts: str | Iterable[str] | None = None
     jsonp: tuple[str, ...] = ("eio3", "legacy")
-    cookie: Any = None
+    cookie: bool | str | Mapping[str, object] | None = None
     http_compression: bool = True
     http_compression_threshold: int = 1024
     per_message_deflate: bool = False
-    allow_request: Callable[[Any], Any] | None = None
+    allow_request: Callable[[IHandshakeRequest], object] | None = None
     initial_packet: str | bytes | None = None
-    json: Any = None
+    json: IJSON | None = None
     max_packets_per_poll: int = 16
     max_packets_per_post: int = 10_000
     max_outgoing_bytes: int | None = None
@@ -222,8 +230,8 @@ class SocketOptions:
     max_held_packets: int = 1_000
     max_held_bytes: int = 16 * MIB
     job_grace: float = 5.0
-    error_handler: Callable[..., Any] | None = None
-    portal: Any = None
+    error_handler: Callable[..., object] | None = None
+    portal: Portal | None = None
     debug: bool = False
 
     def __post_init__(self) -> None:
@@ -256,7 +264,7 @@ def time_for(size: int) -> float:
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?::[0-9]{1,5})?|\[[0-9a-f:.]+\](?::[0-9]{1,5})?")
 
 
-def _hosts(value: Any) -> frozenset[str] | None:
+def _hosts(value: object) -> frozenset[str] | None:
     if value is None:
         return None
     given = [value] if isinstance(value, str) else value if isinstance(value, Iterable) else [None]
@@ -269,7 +277,7 @@ def _hosts(value: Any) -> frozenset[str] | None:
     return frozenset(hosts)
 
 
-def _origins(value: Any) -> Any:
+def _origins(value: object) -> Origins:
     if value is None or value == "*" or callable(value):
         return value
     origins = frozenset([value] if isinstance(value, str) else value if isinstance(value, Iterable) else [None])
@@ -284,7 +292,7 @@ _COOKIE_FIELDS = frozenset({"name", "path", "httponly", "samesite", "secure", "m
 _COOKIE_TEXT = frozenset('"(),;<>@[\\]{}= \t\r\n')
 
 
-def _cookie(value: Any) -> Mapping[str, Any] | None:
+def _cookie(value: object) -> Mapping[str, object] | None:
     if value is None or value is False:
         return None
     given = {"name": "io"} if value is True else {"name": value} if isinstance(value, str) else value
@@ -306,7 +314,7 @@ def _cookie(value: Any) -> Mapping[str, Any] | None:
     return cookie
 
 
-def split_options(options: Mapping[str, Any]) -> tuple[EngineOptions, SocketOptions]:
+def split_options(options: Mapping[str, object]) -> tuple[EngineOptions, SocketOptions]:
     """
     Sort keyword options into the two records.
 
@@ -320,7 +328,7 @@ def split_options(options: Mapping[str, Any]) -> tuple[EngineOptions, SocketOpti
     return make_options(EngineOptions, engine), make_options(SocketOptions, rest, also=engine_names)
 
 
-def make_options(record: type[_Record], options: Mapping[str, Any], also: Iterable[str] = ()) -> _Record:
+def make_options(record: type[_Record], options: Mapping[str, object], also: Iterable[str] = ()) -> _Record:
     """
     Construct one record from keyword options.
 

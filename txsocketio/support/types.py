@@ -5,7 +5,22 @@ Names for the types that many modules speak of, so that each of them says the sa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import (
+        IReactorCore,
+        IReactorFromThreads,
+        IReactorInThreads,
+        IReactorTCP,
+        IReactorTime,
+    )
+
+    class Reactor(IReactorCore, IReactorTime, IReactorTCP, IReactorInThreads, IReactorFromThreads):
+        """
+        What every reactor of Twisted's can do.
+        """
+
 
 #: What JSON has forms for, and what applications send besides: bytes anywhere inside. Nobody of us looks into it, and
 #: applications do what they like with it, so it is not spelled out.

@@ -6,7 +6,7 @@ A request becomes plain facts, the facts a decision (protocol.handshake), and ea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -105,7 +105,7 @@ class EngineResource(Resource):
         self._answers = PollAnswers(options, engine.complaints)
         self._known = KnownSessions(engine)
         self._adoption = Adoption(engine)
-        self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
+        self._cookie = SessionCookie(options.cookie) if isinstance(options.cookie, Mapping) else None
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock, engine.complaints, engine.round_robin)
         self.short_handshake = ShortHandshake(engine, self._upgrades)
         paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
