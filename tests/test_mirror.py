@@ -67,7 +67,6 @@ ROOMS = {
 
 #: Test modules that cross modules, and what is seen across them.
 CROSSING = {
-    "engine/test_backlog.py": "what waits for all sessions together",
     "protocol/test_any_input.py": "every decoder, fed with anything",
     "redis/test_dropped.py": "what arrives by Redis and nobody can use",
     "test_authentication.py": "who a client is, from the request to the portal",
