@@ -62,7 +62,7 @@ class ConnectBudget(SynchronousTestCase):
         return BoundedSite(
             PathResource("/socket.io", resource),
             bounded_path=b"/socket.io",
-            handshake=resource.short_handshake if short else None,
+            handshake=resource.fast_handshake if short else None,
             reactor=self.server.reactor,
         )
 

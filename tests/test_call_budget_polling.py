@@ -17,7 +17,7 @@ from tests.kits.http import Response, get, post
 from tests.kits.memory import Connection
 from txsocketio import BaseNamespace, SocketIOServer
 
-#: Of txsocketio by the short way.
+#: Of txsocketio by the fast path.
 SHORT = 83
 #: Of txsocketio through twisted.web.
 LONG = 78
@@ -80,4 +80,4 @@ class Polled(SynchronousTestCase):
     def test_through_twisted_web(self) -> None:
         entered = self.count(fast_polling=False)
         self.assertLessEqual(self.ours(entered), LONG, entered)
-        self.assertGreater(self.theirs(entered), 100, "no short way was taken")
+        self.assertGreater(self.theirs(entered), 100, "no fast path was taken")

@@ -16,7 +16,7 @@ from tests.protocol.kit import EIO3, EIO4, LEGACY, TABLE
 from txsocketio.errors import EncodeError, PayloadError, ProtocolError, UsageError
 from txsocketio.protocol import jsonp
 from txsocketio.protocol.attachments import Assembler
-from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.protocol.handshake import Attach, Open, Reject, RejectInShape, RequestFacts, Resume, TryUpgrade, decide
 from txsocketio.protocol.jsoncodec import JSONCodec
 from txsocketio.protocol.packet import ACK, CONNECT, DISCONNECT, EVENT, JSON, MESSAGE, Packet
 from txsocketio.protocol.text import UnitReader, utf8_units
@@ -346,10 +346,10 @@ def handshake(data: bytes) -> Any:
     path, *queries = pieces(rest)
     tail = tuple(path.decode("latin-1").split("/")) if path else ()
     query = parse_query(b"&".join(queries).decode("latin-1"))
-    facts = Facts(_METHODS[number % 4], tail, query, number > 3)
+    facts = RequestFacts(_METHODS[number % 4], tail, query, number > 3)
     sessions = _sessions()
     decision = decide(facts, TABLE, ("polling", "websocket"), sessions.get)
-    hold(isinstance(decision, Open | Resume | Probe | Reject | Enter | Bar), "a decision", decision)
+    hold(isinstance(decision, Open | Resume | TryUpgrade | Reject | Attach | RejectInShape), "a decision", decision)
     same("the same facts again", type(decision), type(decide(facts, TABLE, ("polling", "websocket"), sessions.get)))
     error = getattr(decision, "error", None)
     session = getattr(decision, "session", None)

@@ -143,7 +143,7 @@ def _one_way(stack: Stack, way: str, packet: bytes) -> Any:
 @target("pair-event-ways", lambda: [*SOUND, *ODD], calls=12_000, calls_per_byte=100, share=250)
 def event_ways(data: bytes) -> Any:
     """
-    Take an event from bytes, from its text by the short way, and by the parser.
+    Take an event from bytes, from its text by the fast path, and by the parser.
     """
     stack = _stack()
     with Watched():

@@ -17,9 +17,9 @@ from txsocketio.protocol import frames, jsoncodec
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import ACK, EVENT, Packet
 from txsocketio.transports.http.request import parse_query
-from txsocketio.transports.websocket import unmasking
+from txsocketio.transports.websocket.reader import choose_unmask
 
-_unmask = unmasking.choose()
+_unmask = choose_unmask()
 
 
 def _nothing(item: Any) -> Any:

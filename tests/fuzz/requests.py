@@ -1,5 +1,5 @@
 """
-Requests in memory: the short way of polls beside twisted.web, the short handshake beside the long one, and anything.
+Requests in memory: the fast path of polls beside twisted.web, the short handshake beside the long one, and anything.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _handshake_seeds() -> list[bytes]:
 
 
 @target("pair-short-handshake", _handshake_seeds, calls=40_000, calls_per_byte=150, share=150)
-def short_handshake(data: bytes) -> Any:
+def fast_handshake(data: bytes) -> Any:
     number, stream = choice(data, len(OPTIONS))
     stream = _ELSEWHERE.sub(b"SIX", stream)
     with Watched():

@@ -10,7 +10,7 @@ from typing import Any
 from tests.kits.engine_site import Server
 from tests.kits.http import post
 from tests.kits.memory import Connection
-from txsocketio.transports.fastpath.channel import ShortChannel
+from txsocketio.transports.fastpath.channel import FastChannel
 
 
 class Line:
@@ -32,7 +32,7 @@ class Line:
 
     @property
     def short(self) -> bool:
-        return isinstance(self.channel, ShortChannel)
+        return isinstance(self.channel, FastChannel) and self.channel.polls is not None
 
     @property
     def parked(self) -> bool:

@@ -13,7 +13,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.protocol.kit import EIO3, EIO4, LEGACY, TABLE, modest
 from txsocketio.protocol.generations import Generation, GenerationTable
-from txsocketio.protocol.handshake import Bar, Decision, Enter, Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.protocol.handshake import (
+    Attach,
+    Decision,
+    Open,
+    Reject,
+    RejectInShape,
+    RequestFacts,
+    Resume,
+    TryUpgrade,
+    decide,
+)
 
 
 @dataclass
@@ -41,11 +51,11 @@ class _DecideTests(SynchronousTestCase):
     table = TABLE
 
     def decide(self, method: str = "GET", upgrade: bool = False, tail: tuple[str, ...] = (), **query: str) -> Decision:
-        return decide(Facts(method, tail, query, upgrade), self.table, self.transports, SESSIONS.get)
+        return decide(RequestFacts(method, tail, query, upgrade), self.table, self.transports, SESSIONS.get)
 
     def check_refused(self, code: int, *arguments: Any, **query: Any) -> None:
         decision = self.decide(*arguments, **query)
-        assert isinstance(decision, Reject | Bar), decision
+        assert isinstance(decision, Reject | RejectInShape), decision
         self.assertEqual(decision.error.code, code)
 
 
@@ -62,10 +72,10 @@ class HandshakeTests(_DecideTests):
         self.assertEqual(self.decide(EIO="3", transport="polling", sid="o"), Resume(OLDER))
 
     def test_a_websocket_tries_to_take_over(self) -> None:
-        self.assertEqual(self.decide("GET", True, EIO="4", transport="websocket", sid="p"), Probe(POLLING))
+        self.assertEqual(self.decide("GET", True, EIO="4", transport="websocket", sid="p"), TryUpgrade(POLLING))
 
     def test_a_websocket_beside_one_that_is_there_already_is_for_the_engine_to_close(self) -> None:
-        self.assertEqual(self.decide("GET", True, EIO="4", transport="websocket", sid="w"), Probe(STREAMING))
+        self.assertEqual(self.decide("GET", True, EIO="4", transport="websocket", sid="w"), TryUpgrade(STREAMING))
 
     def test_transport_unknown(self) -> None:
         for name in ("", "pigeon", "webtransport", "__proto__", "constructor", "Polling"):
@@ -129,8 +139,8 @@ class HandshakeTests(_DecideTests):
     def test_there_is_always_a_decision(
         self, method: str, upgrade: bool, tail: list[str], query: dict[str, str]
     ) -> None:
-        decision = decide(Facts(method, tuple(tail), query, upgrade), TABLE, BOTH, SESSIONS.get)
-        self.assertIsInstance(decision, Open | Resume | Probe | Reject | Enter | Bar)
+        decision = decide(RequestFacts(method, tuple(tail), query, upgrade), TABLE, BOTH, SESSIONS.get)
+        self.assertIsInstance(decision, Open | Resume | TryUpgrade | Reject | Attach | RejectInShape)
 
 
 class PathTests(_DecideTests):
@@ -147,15 +157,15 @@ class PathTests(_DecideTests):
 
     def test_any_transport_may_go_on(self) -> None:
         for name in ("xhr-polling", "jsonp-polling", "htmlfile", "xhr-multipart", ""):
-            self.assertEqual(self.decide(tail=("1", name, "l")), Enter(OLDEST, name))
-            self.assertEqual(self.decide("POST", tail=("1", name, "l", "")), Enter(OLDEST, name))
-        self.assertEqual(self.decide("GET", True, tail=("1", "websocket", "l")), Enter(OLDEST, "websocket"))
-        self.assertEqual(self.decide("GET", True, tail=("1", "xhr-polling", "l")), Enter(OLDEST, "xhr-polling"))
+            self.assertEqual(self.decide(tail=("1", name, "l")), Attach(OLDEST, name))
+            self.assertEqual(self.decide("POST", tail=("1", name, "l", "")), Attach(OLDEST, name))
+        self.assertEqual(self.decide("GET", True, tail=("1", "websocket", "l")), Attach(OLDEST, "websocket"))
+        self.assertEqual(self.decide("GET", True, tail=("1", "xhr-polling", "l")), Attach(OLDEST, "xhr-polling"))
 
     def test_a_refusal_says_what_was_asked_for(self) -> None:
         for name, sid, code in (("flashsocket", "l", 0), ("jsonp-polling", "x", 1)):
             decision = self.decide(tail=("1", name, sid))
-            assert isinstance(decision, Bar), decision
+            assert isinstance(decision, RejectInShape), decision
             self.assertEqual((decision.name, decision.error.code), (name, code))
 
     def test_what_does_not_fit(self) -> None:

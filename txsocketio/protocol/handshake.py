@@ -13,7 +13,7 @@ from txsocketio.protocol.generations import REVISION_PARAMETER, Generation, Gene
 
 
 @dataclass(slots=True)
-class Facts:
+class RequestFacts:
     """
     Hold what a request says before anything is decided.
 
@@ -54,7 +54,7 @@ class Resume:
 
 
 @dataclass(slots=True)
-class Probe:
+class TryUpgrade:
     """
     Let a WebSocket try to become the transport of a session; the engine knows whether it may.
 
@@ -76,7 +76,7 @@ class Reject:
 
 
 @dataclass(slots=True)
-class Enter:
+class Attach:
     """
     Let a session go on with the transport that the path names.
 
@@ -89,7 +89,7 @@ class Enter:
 
 
 @dataclass(slots=True)
-class Bar:
+class RejectInShape:
     """
     Refuse a request for a transport that the path names, in the shape of that transport.
 
@@ -101,11 +101,11 @@ class Bar:
     name: str
 
 
-Decision: TypeAlias = Open | Resume | Probe | Reject | Enter | Bar
+Decision: TypeAlias = Open | Resume | TryUpgrade | Reject | Attach | RejectInShape
 
 
 def decide(
-    facts: Facts, table: GenerationTable, transports: Collection[str], find_session: Callable[[str], Any]
+    facts: RequestFacts, table: GenerationTable, transports: Collection[str], find_session: Callable[[str], Any]
 ) -> Decision:
     """
     Decide about a request, in the order of the reference server.
@@ -135,7 +135,7 @@ def decide(
     return Open(generation, transport)
 
 
-def _existing(facts: Facts, generation: Generation, transport: str, session: Any) -> Decision:
+def _existing(facts: RequestFacts, generation: Generation, transport: str, session: Any) -> Decision:
     if session is None:
         return _reject(1)
     current = session.transport
@@ -145,12 +145,12 @@ def _existing(facts: Facts, generation: Generation, transport: str, session: Any
         return Resume(session)
     if facts.upgrade:
         # Also where there is nothing to take over any more: that WebSocket is closed, not refused.
-        return Probe(session)
+        return TryUpgrade(session)
     return _reject(3)
 
 
 def _decide_by_path(
-    facts: Facts, generation: Generation, transports: Collection[str], find_session: Callable[[str], Any]
+    facts: RequestFacts, generation: Generation, transports: Collection[str], find_session: Callable[[str], Any]
 ) -> Decision:
     segments = [*facts.tail[1:3], "", ""]
     named, sid = segments[0], segments[1]
@@ -160,14 +160,14 @@ def _decide_by_path(
         return Open(generation, "")
     transport = generation.path_transports.get(named)
     if transport not in transports:
-        return Bar(HandshakeError(0), named)
+        return RejectInShape(HandshakeError(0), named)
     session = find_session(sid)
     if session is None:
-        return Bar(HandshakeError(1), named)
+        return RejectInShape(HandshakeError(1), named)
     if session.generation is not generation or (transport == "websocket" and not facts.upgrade):
         return _reject(3)
     # Here a client changes its transport by using another one.
-    return Enter(session, named)
+    return Attach(session, named)
 
 
 def _reject(code: int) -> Reject:

@@ -124,7 +124,7 @@ class SocketIOService(Service):
                 options.max_http_buffer_size,
                 # Over HTTP/2 a poll that waits is idle.
                 timeout=max(60.0, options.ping_interval + options.ping_timeout),
-                handshake=self.server.resource().short_handshake,
+                handshake=self.server.resource().fast_handshake,
                 engine=self.server.resource(),
                 engine_path=None if self._root is None else options.path.encode(),
                 complaints=self.server.complaints,

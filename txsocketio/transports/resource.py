@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
@@ -18,13 +18,12 @@ from txsocketio.engine.engine import Engine
 from txsocketio.engine.session import Session
 from txsocketio.errors import HandshakeError
 from txsocketio.protocol.generations import Generation
-from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
+from txsocketio.protocol.handshake import Attach, Open, Reject, RejectInShape, RequestFacts, Resume, TryUpgrade, decide
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.options import EngineOptions, make_options
 from txsocketio.transports.fastpath.adoption import Adoption, plain
-from txsocketio.transports.fastpath.handshake import ShortHandshake
+from txsocketio.transports.fastpath.handshake import FastHandshake
 from txsocketio.transports.http.allow_request import ask
-from txsocketio.transports.http.answers import PollAnswers, answer, answer_error, refuse, serve
 from txsocketio.transports.http.cookies import SessionCookie
 from txsocketio.transports.http.cors import (
     cors_headers,
@@ -35,14 +34,27 @@ from txsocketio.transports.http.cors import (
     screen,
     script_refusal,
 )
-from txsocketio.transports.http.exchange import WebExchange, add_header
-from txsocketio.transports.http.known import KnownSessions
-from txsocketio.transports.http.request import facts_of, only_text
+from txsocketio.transports.http.exchange import (
+    PollAnswers,
+    WebExchange,
+    add_header,
+    answer,
+    answer_error,
+    refuse,
+    serve,
+)
+from txsocketio.transports.http.request import SessionLookup, facts_of, only_text
 from txsocketio.transports.http.snapshot import HandshakeRequest
 from txsocketio.transports.legacy.paths import LegacyPaths
 from txsocketio.transports.polling.jsonp import Bare, Script
 from txsocketio.transports.polling.transport import PollingTransport
 from txsocketio.transports.websocket.transport import WebSocketUpgrades
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+    from twisted.web.server import Request
+
+    from txsocketio.interfaces import ISessionListener
 
 _log = Logger()
 
@@ -71,12 +83,14 @@ class EngineResource(Resource):
     :mod:`txsocketio.transports.http.site` says about big bodies.
 
     :ivar engine: the Engine with its sessions; ``engine.shutdown()`` closes them all.
-    :ivar short_handshake: opens WebSockets of connections that no site has seen yet.
+    :ivar fast_handshake: opens WebSockets of connections that no site has seen yet.
     """
 
     isLeaf = True
 
-    def __init__(self, on_session: Callable[[Any], Any], *, clock: Any = None, **options: Any) -> None:
+    def __init__(
+        self, on_session: Callable[[Session], ISessionListener], *, clock: IReactorTime | None = None, **options: object
+    ) -> None:
         """
         :param on_session: called with each ISession; returns its ISessionListener.
         :param clock: an IReactorTime; None for the global reactor, asked for when the first request comes.
@@ -103,19 +117,19 @@ class EngineResource(Resource):
         self.engine = engine
         options = self._options = engine.options
         self._answers = PollAnswers(options, engine.complaints)
-        self._known = KnownSessions(engine)
+        self._known = SessionLookup(engine)
         self._adoption = Adoption(engine)
         self._cookie = SessionCookie(options.cookie) if isinstance(options.cookie, Mapping) else None
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock, engine.complaints, engine.round_robin)
-        self.short_handshake = ShortHandshake(engine, self._upgrades)
+        self.fast_handshake = FastHandshake(engine, self._upgrades)
         paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)
         self._deciders: dict[type, Callable[..., int]] = {
             Open: self._open,
             Resume: self._resume,
-            Probe: self._probe,
+            TryUpgrade: self._probe,
             Reject: self._reject,
-            Enter: paths.enter,
-            Bar: paths.bar,
+            Attach: paths.attach,
+            RejectInShape: paths.reject,
         }
         #: By the transport that a session begins with: what opens it, and what says that it may not.
         self._openers: dict[str, tuple[Callable[..., int], Callable[..., int]]] = {
@@ -124,18 +138,18 @@ class EngineResource(Resource):
             "": (self._open_path, paths.refuse_handshake),
         }
 
-    def offer_unknown(self, take: Callable[[Any, str, Callable[[], int]], int]) -> None:
+    def offer_unknown(self, take: Callable[[Request, str, Callable[[], int]], int]) -> None:
         """
         Have every request for a session that is unknown here offered to somebody else before it is refused.
 
         :param take: called with the request, the session id that it names and a callable that refuses the request;
             returns what that returns, or NOT_DONE_YET when the request is answered in another way.
         """
-        for kind in (Reject, Bar):
+        for kind in (Reject, RejectInShape):
             self._deciders[kind] = partial(_offer, take, self._deciders[kind])
 
     @plain
-    def render(self, request: Any) -> int:
+    def render(self, request: Request) -> int:
         """
         Answer a request, now or later.
 
@@ -167,7 +181,7 @@ class EngineResource(Resource):
         decision = decide(facts, self.engine.generations, self._options.transports, self.engine.find)
         return self._deciders[type(decision)](request, facts, decision)
 
-    def broken_off(self, request: Any, target: bytes) -> None:
+    def broken_off(self, request: Request, target: bytes) -> None:
         """
         End the session of a POST whose client has gone in the middle of its body.
 
@@ -179,29 +193,29 @@ class EngineResource(Resource):
             transport.abort()
 
     @staticmethod
-    def _add_headers(request: Any, headers: list[tuple[bytes, bytes]]) -> None:
+    def _add_headers(request: Request, headers: list[tuple[bytes, bytes]]) -> None:
         for name, value in headers:
             add_header(request, name, value)
 
-    def _reject(self, request: Any, facts: Facts, decision: Reject) -> int:
+    def _reject(self, request: Request, facts: RequestFacts, decision: Reject) -> int:
         return self._refuse(request, facts, decision.error)
 
-    def _refuse(self, request: Any, facts: Facts, error: HandshakeError) -> int:
+    def _refuse(self, request: Request, facts: RequestFacts, error: HandshakeError) -> int:
         # The application chooses the words of its own refusals.
         text = "refused a request (code {code}): {reason}"
         self.engine.complaints.info(_log, text, code=error.code, reason=error.message)
         return answer_error(request, error, facts.upgrade and request.clientproto.startswith(b"HTTP/1"))
 
-    def _resume(self, request: Any, facts: Facts, decision: Resume) -> int:
+    def _resume(self, request: Request, facts: RequestFacts, decision: Resume) -> int:
         transport = decision.session.transport
         generation = decision.session.generation
-        if generation.script_parameter in facts.query or transport._shape.readable:
+        if generation.script_parameter in facts.query or transport.encoding.readable:
             refusal = script_refusal(self._options, generation, request, self.engine.complaints)
             if refusal is not None:
                 return self._refuse(request, facts, refusal)
         return serve(request, transport.get, transport.post, self.engine.complaints)
 
-    def _probe(self, request: Any, facts: Facts, decision: Probe) -> int:
+    def _probe(self, request: Request, facts: RequestFacts, decision: TryUpgrade) -> int:
         session = decision.session
         if not origin_allowed(self._options, origin_of(request), request, self.engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
@@ -212,7 +226,7 @@ class EngineResource(Resource):
             only_text=only_text(facts.query),
         )
 
-    def _open(self, request: Any, facts: Facts, decision: Open) -> int:
+    def _open(self, request: Request, facts: RequestFacts, decision: Open) -> int:
         opener, deny = self._openers[decision.transport]
         snapshot = HandshakeRequest.from_request(request)
         origin, complaints = origin_of(request), self.engine.complaints
@@ -237,7 +251,9 @@ class EngineResource(Resource):
         ask(self._options.allow_request, snapshot, request, decided, self.engine.complaints)
         return NOT_DONE_YET
 
-    def _open_polling(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+    def _open_polling(
+        self, request: Request, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
+    ) -> int:
         index = facts.query.get("j")
         wants_text = index is not None or only_text(facts.query)
         transport = PollingTransport(
@@ -252,17 +268,23 @@ class EngineResource(Resource):
         transport.get(WebExchange(request))
         return NOT_DONE_YET
 
-    def _open_path(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+    def _open_path(
+        self, request: Request, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
+    ) -> int:
         session = self._begin(request, generation, self._paths.waiting(generation), snapshot)
         return self._paths.greet(request, facts, session)
 
-    def _begin(self, request: Any, generation: Generation, transport: Any, snapshot: HandshakeRequest) -> Session:
+    def _begin(
+        self, request: Request, generation: Generation, transport: PollingTransport, snapshot: HandshakeRequest
+    ) -> Session:
         session = self.engine.open(generation, transport, snapshot)
         if self._cookie is not None:
             request.setHeader(b"Set-Cookie", self._cookie.header(session.sid))
         return session
 
-    def _open_websocket(self, request: Any, facts: Facts, generation: Generation, snapshot: HandshakeRequest) -> int:
+    def _open_websocket(
+        self, request: Request, facts: RequestFacts, generation: Generation, snapshot: HandshakeRequest
+    ) -> int:
         return self._upgrades.accept(
             request,
             generation,
@@ -271,7 +293,7 @@ class EngineResource(Resource):
         )
 
 
-def _close_after(request: Any) -> None:
+def _close_after(request: Request) -> None:
     # An Upgrade that is not used is answered as if it were not there; but what follows may be another protocol.
     if request.clientproto.startswith(b"HTTP/1"):
         request.channel.persistent = False
@@ -283,11 +305,11 @@ _UNKNOWN = 1
 
 
 def _offer(
-    take: Callable[[Any, str, Callable[[], int]], int],
+    take: Callable[[Request, str, Callable[[], int]], int],
     refuse: Callable[..., int],
-    request: Any,
-    facts: Facts,
-    decision: Reject | Bar,
+    request: Request,
+    facts: RequestFacts,
+    decision: Reject | RejectInShape,
 ) -> int:
     if decision.error.code != _UNKNOWN:
         return refuse(request, facts, decision)

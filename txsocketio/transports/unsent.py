@@ -10,13 +10,12 @@ from __future__ import annotations
 from fcntl import ioctl
 from struct import unpack
 from termios import TIOCOUTQ
-from typing import Any
 
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.tcp import Server
 
 
-def can_look(reactor: Any) -> bool:
+def can_look(reactor: object) -> bool:
     """
     Say whether a reactor knows which connections have something to send; one that does not run sends nothing.
 
@@ -25,7 +24,7 @@ def can_look(reactor: Any) -> bool:
     return bool(IReactorFDSet.providedBy(reactor) and getattr(reactor, "running", False))
 
 
-def writing(reactor: Any) -> set[Server]:
+def writing(reactor: IReactorFDSet) -> set[Server]:
     """
     Give the accepted connections for which Twisted keeps something that is to be sent.
 
@@ -34,7 +33,7 @@ def writing(reactor: Any) -> set[Server]:
     return {writer for writer in reactor.getWriters() if isinstance(writer, Server)}
 
 
-def untaken(reactor: Any) -> dict[int, int]:
+def untaken(reactor: IReactorFDSet) -> dict[int, int]:
     """
     Count the bytes that the peers of accepted connections have not taken.
 

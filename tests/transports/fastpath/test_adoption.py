@@ -1,5 +1,5 @@
 """
-Tests of txsocketio.transports.fastpath.adoption: whose connections take the short way of polls, and whose do not.
+Tests of txsocketio.transports.fastpath.adoption: whose connections take the fast path of polls, and whose do not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.transports.websocket.test_secure import CERTIFICATE, Collector, Trust
 from txsocketio import SocketIOServer
 from txsocketio.server.resource import SocketIOResource
 from txsocketio.server.service import PathResource
-from txsocketio.transports.fastpath import adoption
+from txsocketio.transports import self_test
 from txsocketio.transports.http.site import BoundedRequest, BoundedSite
 from txsocketio.transports.resource import EngineResource
 
@@ -138,7 +138,7 @@ class Adopted(Case):
         (sid,) = server.engine.sessions
         for _ in range(3):
             channel.dataReceived(post(b"6", target=f"/a/b.c?EIO=4&transport=polling&sid={sid}"))
-        self.assertEqual(type(channel._channel).__name__, "ShortChannel")
+        self.assertEqual(type(channel._channel).__name__, "FastChannel")
         self.assertEqual(transport.value().count(b"\r\n\r\nok"), 3)
         server.engine.shutdown()
 
@@ -335,7 +335,7 @@ class Wrapped(Case):
             def render(self, request: Any) -> Any:
                 return super().render(request)
 
-        for kind, expected in ((SocketIOResource, "ShortChannel"), (Own, "HTTPChannel")):
+        for kind, expected in ((SocketIOResource, "FastChannel"), (Own, "HTTPChannel")):
             clock = Clock()
             resource: Any = kind(reactor=clock)
             root = Resource()
@@ -375,37 +375,22 @@ class Wrapped(Case):
             answer = say(post(b"4" + text.encode()).replace(b"{sid}", sid.encode()))
             self.assertEqual(Response(answer).body, b"ok")
         self.assertEqual(server.listeners[0].events, ["a", "b", "c"])
-        self.assertEqual(type(tls.wrappedProtocol._channel).__name__, "ShortChannel")
+        self.assertEqual(type(tls.wrappedProtocol._channel).__name__, "FastChannel")
         self.assertEqual(say(get().replace(b"{sid}", sid.encode())), b"")
         server.listeners[0].session.send("d")
         self.assertEqual(Response(say(b"")).body, b"4d")
         near.lose()
 
 
-class Contract(Case):
-    def test_the_installed_twisted_fits(self) -> None:
-        self.assertTrue(adoption.twisted_fits())
-
-    def test_a_twisted_that_keeps_its_state_elsewhere_is_found_out(self) -> None:
-        class Renamed(HTTPChannel):
-            _dataBuffer = property(lambda self: [], lambda self, value: None)  # type: ignore[assignment]
-
-        class Gone(HTTPChannel):
-            def setRawMode(self) -> None:
-                raise AttributeError("setRawMode")
-
-        class Deadline(HTTPChannel):
-            def requestDone(self, request: Any) -> None:
-                super().requestDone(request)
-                self._savedTimeOut = None
-
-        for broken in (Renamed, Gone, Deadline):
-            self.assertFalse(adoption.twisted_fits(broken), broken)
+class Unknown(Case):
+    """
+    A Twisted that keeps its state elsewhere.
+    """
 
     def test_with_such_a_twisted_the_long_way_is_taken_and_said_so(self) -> None:
-        self.patch(adoption, "_EXPECTED", [])
-        adoption.twisted_fits.cache_clear()
-        self.addCleanup(adoption.twisted_fits.cache_clear)
+        self.patch(self_test, "_EXPECTED", [])
+        self_test.channel_fits.cache_clear()
+        self.addCleanup(self_test.channel_fits.cache_clear)
         lines: list[Any] = []
         globalLogPublisher.addObserver(lines.append)
         self.addCleanup(globalLogPublisher.removeObserver, lines.append)

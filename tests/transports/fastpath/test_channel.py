@@ -16,12 +16,12 @@ from twisted.web.server import Site
 from tests.kits.fastpath import Line, Pair
 from tests.kits.http import POLL, UPGRADE, Response, get, post, raw_request
 from txsocketio.reasons import FORCED_SERVER_CLOSE
-from txsocketio.transports.fastpath.channel import ShortExchange
+from txsocketio.transports.fastpath.channel import FastExchange
 
 
 class LineTestCase(SynchronousTestCase):
     """
-    :ivar lines: one that takes the short way, and one that does not.
+    :ivar lines: one that takes the fast path, and one that does not.
     """
 
     lines: list[Line]
@@ -229,10 +229,10 @@ class Ends(LineTestCase):
         line = self.lines[0]
         line.write(get())
         (exchange,) = line.channel.requests
-        self.assertIsInstance(exchange, ShortExchange)
+        self.assertIsInstance(exchange, FastExchange)
         exchange.answer(200, b"once", b"text/plain")
         exchange.answer(200, b"twice", b"text/plain")
-        exchange.watch(self.fail)
+        exchange.lost = self.fail
         exchange.connectionLost(Failure(ConnectionLost()))
         self.assertBodies(line, b"once")
 

@@ -23,7 +23,7 @@ from txsocketio.transports.websocket.transport import WebSocketTransport
 
 
 def make_site(root: Any, reactor: Any) -> BoundedSite:
-    short = root.children[b"socket.io"].short_handshake
+    short = root.children[b"socket.io"].fast_handshake
     return BoundedSite(root, 1000, b"/socket.io", handshake=short, reactor=reactor)
 
 
@@ -40,7 +40,7 @@ def dial(factory: Any = None) -> Connection:
 
 class Both:
     """
-    Two servers of the same options, of which one has the short way.
+    Two servers of the same options, of which one has the fast path.
     """
 
     def __init__(self, **options: Any) -> None:

@@ -1,5 +1,5 @@
 """
-Tests that polls fare the same by the short way and by twisted.web, whatever the bytes and however they are cut.
+Tests that polls fare the same by the fast path and by twisted.web, whatever the bytes and however they are cut.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from twisted.web.http import Request
 
 from tests.kits.fastpath import Pair
 from tests.kits.http import POLL, get, post, raw_request
-from txsocketio.transports.fastpath.channel import ShortExchange
+from txsocketio.transports.fastpath.channel import FastExchange
 from txsocketio.transports.http.site import BoundedSite
 
 BROWSER = (
@@ -27,7 +27,7 @@ BROWSER = (
     "Cookie: io=x; other=y",
 )
 
-#: Taken by the short way.
+#: Taken by the fast path.
 TAKEN = {
     "poll": get(),
     "poll of a browser": get(*BROWSER),
@@ -222,7 +222,7 @@ class SameWay(Everywhere, SameWayTestCase):
                 line = self.pair.lines()[0]
                 handled.clear()
                 line.write(data)
-                waits = any(isinstance(request, ShortExchange) for request in line.channel.requests)
+                waits = any(isinstance(request, FastExchange) for request in line.channel.requests)
                 answered = b"\r\nServer: " in line.take() and not handled
                 self.assertEqual(waits or answered, taken, name)
                 line.vanish()

@@ -12,7 +12,7 @@ from twisted.web.resource import Resource
 from tests.kits.engine_site import Server
 from tests.kits.fastpath import Line
 from tests.kits.http import Response, post
-from txsocketio.transports.fastpath.channel import ShortChannel
+from txsocketio.transports.fastpath.channel import FastChannel
 from txsocketio.transports.http.channel import BoundedChannel
 from txsocketio.transports.http.site import BoundedSite
 
@@ -151,13 +151,13 @@ class Deadlines(ChannelCase):
 
 class ShortPosts(ChannelCase):
     """
-    Bodies of the short way.
+    Bodies of the fast path.
     """
 
     def line(self, server: Server) -> Line:
         line = Line(server)
         line.warm_up()
-        self.assertIsInstance(line.channel, ShortChannel)
+        self.assertIsInstance(line.channel, FastChannel)
         self.assertIsInstance(line.channel, BoundedChannel)
         return line
 
@@ -185,7 +185,7 @@ class ShortPosts(ChannelCase):
         line = self.line(server)
         line.write_cut(post(), -1)
         self.assertEqual(line.listener.events, ["a"])
-        self.assertEqual([len(server.site._unfinished), len(line.channel.way.unfinished)], [0, 0])
+        self.assertEqual([len(server.site._unfinished), len(line.channel.polls.unfinished)], [0, 0])
 
     def test_a_head_that_drips_after_polls_is_given_up(self) -> None:
         server = self.serve(ping_interval=1000)

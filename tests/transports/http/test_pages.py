@@ -13,7 +13,7 @@ from tests.kits.fastpath import Line
 from tests.kits.http import Response, get, handshake, post, raw_request
 from tests.kits.memory import Connection, Exchange
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.fastpath.channel import ShortChannel
+from txsocketio.transports.fastpath.channel import FastChannel
 from txsocketio.transports.http.cors import page_allowed
 from txsocketio.transports.http.site import BoundedSite
 from txsocketio.transports.http.snapshot import HandshakeRequest
@@ -206,7 +206,7 @@ class Posts(PageCase):
         server = self.serve()
         line = Line(server)
         line.warm_up()
-        self.assertIsInstance(line.channel, ShortChannel)
+        self.assertIsInstance(line.channel, FastChannel)
         line.write(post(b"4a", "Origin: http://evil.example"))
         self.assertTrue(line.take().startswith(b"HTTP/1.1 403 "))
         self.assertEqual(line.listener.events, [])
@@ -268,7 +268,7 @@ class Hosts(PageCase):
         server = self.serve(allowed_hosts=["example.org"])
         line = Line(server)
         line.warm_up()
-        self.assertIsInstance(line.channel, ShortChannel)
+        self.assertIsInstance(line.channel, FastChannel)
         for data in (get(), post()):
             line.write(data.replace(b"example.org", b"evil.example"))
             self.assertTrue(line.take().startswith(b"HTTP/1.1 403 "), data)
@@ -280,7 +280,7 @@ class Hosts(PageCase):
         for host, status in ((b"example.org", b"101"), (b"evil.example", b"400")):
             server = self.serve(allowed_hosts=["example.org"])
             server.site = BoundedSite(
-                server.site.resource, handshake=server.resource.short_handshake, reactor=server.clock
+                server.site.resource, handshake=server.resource.fast_handshake, reactor=server.clock
             )
             connection = Connection(server.site)
             connection.protocol.dataReceived(handshake(host=host))
@@ -417,7 +417,7 @@ class EveryAnswer(PageCase):
         for status, body in ((200, b"4a"), (413, b"3\x1e3\x1e3"), (400, b"b!")):
             line = Line(server)
             line.warm_up()
-            self.assertIsInstance(line.channel, ShortChannel)
+            self.assertIsInstance(line.channel, FastChannel)
             line.write(post(body, "Origin: http://a.example"))
             self.assertReadable(line.take(), status, body)
             self.assertTrue(line.short)

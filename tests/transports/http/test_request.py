@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from txsocketio.protocol.handshake import Facts
+from txsocketio.protocol.handshake import RequestFacts
 from txsocketio.transports.http.request import facts_of, has_token, only_text, parse_query, wants_websocket
 
 
@@ -51,7 +51,7 @@ class Tokens(SynchronousTestCase):
 
 
 class FactsTests(SynchronousTestCase):
-    def facts(self, uri: bytes, postpath: list[bytes], protocol: bytes = b"HTTP/1.1", **headers: Any) -> Facts:
+    def facts(self, uri: bytes, postpath: list[bytes], protocol: bytes = b"HTTP/1.1", **headers: Any) -> RequestFacts:
         return facts_of(
             SimpleNamespace(
                 method=b"GET",
@@ -64,9 +64,9 @@ class FactsTests(SynchronousTestCase):
 
     def test_method_path_query_and_upgrade_are_read(self) -> None:
         self.assertEqual(
-            self.facts(b"/x/1/\xe9/?a=b", [b"1", b"\xe9", b""]), Facts("GET", ("1", "é"), {"a": "b"}, False)
+            self.facts(b"/x/1/\xe9/?a=b", [b"1", b"\xe9", b""]), RequestFacts("GET", ("1", "é"), {"a": "b"}, False)
         )
-        self.assertEqual(self.facts(b"/x", []), Facts("GET", (), {}, False))
+        self.assertEqual(self.facts(b"/x", []), RequestFacts("GET", (), {}, False))
         self.assertTrue(self.facts(b"/x", [], Upgrade="websocket", Connection="upgrade").upgrade)
 
     def test_over_http_2_the_name_of_the_transport_asks(self) -> None:

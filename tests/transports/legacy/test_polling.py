@@ -17,7 +17,7 @@ from tests.kits.legacy import JSONPPolling, OldServer, OldTestCase, Root, XHRPol
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import PollAnswers
+from txsocketio.transports.http.exchange import PollAnswers
 from txsocketio.transports.http.site import BoundedSite
 from txsocketio.transports.legacy.polling import LegacyPolling
 

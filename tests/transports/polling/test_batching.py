@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.kits.engine_site import Server
-from txsocketio.transports.polling.batching import Turn
+from txsocketio.transports.polling.batching import EndOfTurn
 
 
 class Waiter:
@@ -32,13 +32,13 @@ class Waiter:
 
 class Turns(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clock, self.turn = Clock(), Turn()
+        self.clock, self.end_of_turn = Clock(), EndOfTurn()
         self.told: list[Any] = []
 
     def test_all_are_told_by_one_call_in_order(self) -> None:
         waiters = [Waiter(self.told) for _ in range(5)]
         for waiter in [*waiters, *waiters]:
-            self.turn.add(waiter, self.clock)
+            self.end_of_turn.add(waiter, self.clock)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         self.assertEqual(self.told, [])
         self.clock.advance(0)
@@ -47,30 +47,30 @@ class Turns(SynchronousTestCase):
 
     def test_who_is_discarded_is_not_told(self) -> None:
         first, second = Waiter(self.told), Waiter(self.told)
-        self.turn.add(first, self.clock)
-        self.turn.add(second, self.clock)
-        self.turn.discard(first)
+        self.end_of_turn.add(first, self.clock)
+        self.end_of_turn.add(second, self.clock)
+        self.end_of_turn.discard(first)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
-        self.turn.discard(second)
-        self.turn.discard(second)
+        self.end_of_turn.discard(second)
+        self.end_of_turn.discard(second)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.turn.add(second, self.clock)
+        self.end_of_turn.add(second, self.clock)
         self.clock.advance(0)
         self.assertEqual(self.told, [second])
 
     def test_who_is_discarded_by_another_is_not_told(self) -> None:
         last = Waiter(self.told)
-        first = Waiter(self.told, lambda: self.turn.discard(last))
-        self.turn.add(first, self.clock)
-        self.turn.add(last, self.clock)
+        first = Waiter(self.told, lambda: self.end_of_turn.discard(last))
+        self.end_of_turn.add(first, self.clock)
+        self.end_of_turn.add(last, self.clock)
         self.clock.advance(0)
         self.assertEqual(self.told, [first])
 
     def test_who_is_added_meanwhile_is_told_at_the_next_end(self) -> None:
         last = Waiter(self.told)
-        first = Waiter(self.told, lambda: self.turn.add(last, self.clock))
-        self.turn.add(first, self.clock)
-        self.turn.add(last, self.clock)
+        first = Waiter(self.told, lambda: self.end_of_turn.add(last, self.clock))
+        self.end_of_turn.add(first, self.clock)
+        self.end_of_turn.add(last, self.clock)
         # A Clock goes on to what has become due meanwhile.
         self.clock.advance(0)
         self.assertEqual(self.told, [first, last, last])
@@ -78,7 +78,7 @@ class Turns(SynchronousTestCase):
     def test_one_that_fails_does_not_keep_the_others_from_it(self) -> None:
         waiters = [Waiter(self.told, lambda: 1 / 0), Waiter(self.told)]
         for waiter in waiters:
-            self.turn.add(waiter, self.clock)
+            self.end_of_turn.add(waiter, self.clock)
         self.clock.advance(0)
         self.assertEqual(self.told, waiters)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -97,7 +97,7 @@ class AnyTurn(SynchronousTestCase):
         self.begin([])
 
     def begin(self, inside: list[Any]) -> None:
-        self.clock, self.turn = Clock(), Turn()
+        self.clock, self.end_of_turn = Clock(), EndOfTurn()
         self.told: list[int] = []
         self.expected: list[int] = []
         self.waiting: dict[int, None] = {}
@@ -111,10 +111,10 @@ class AnyTurn(SynchronousTestCase):
         if kind == "exit":
             raise SystemExit
         if kind == "add":
-            self.turn.add(self.waiters[number], self.clock)
+            self.end_of_turn.add(self.waiters[number], self.clock)
             self.waiting[number] = None
         else:
-            self.turn.discard(self.waiters[number])
+            self.end_of_turn.discard(self.waiters[number])
             self.waiting.pop(number, None)
             self.telling.pop(number, None)
 

@@ -17,7 +17,7 @@ from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.reasons import FORCED_SERVER_CLOSE
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import PollAnswers
+from txsocketio.transports.http.exchange import PollAnswers
 from txsocketio.transports.polling.jsonp import Bare
 from txsocketio.transports.polling.transport import PollingTransport
 
@@ -41,7 +41,7 @@ class PollTests(PollingTestCase):
         generation = GenerationTable(["eio4"]).by_name["eio4"]
         transport = PollingTransport(generation, "polling", Bare(), options, PollAnswers(options), Clock())
         verifyObject(ITransport, transport)
-        self.assertRaises(NotImplementedError, transport.send, b"")
+        self.assertRaises(RuntimeError, transport.send, b"")
 
     def test_the_first_poll_opens_a_session_and_tells_its_numbers(self):
         server = self.serve(ping_interval=3, ping_timeout=5, max_http_buffer_size=2_000_000)

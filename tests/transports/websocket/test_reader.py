@@ -1,5 +1,5 @@
 """
-Tests of txsocketio.transports.websocket.reader and unmasking: what is read the short way, and that it is read right.
+Tests of txsocketio.transports.websocket.reader: what is read the fast path, and that it is read right.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.protocol.kit import CountingBytes, client_frame, modest, steps, texts
 from txsocketio.protocol.frames import text_frame, unmask
-from txsocketio.transports.websocket import unmasking
-from txsocketio.transports.websocket.reader import text_reader
+from txsocketio.transports.websocket import reader
+from txsocketio.transports.websocket.reader import choose_unmask, text_reader
 
 LIMIT = 1_000_000
 
@@ -122,7 +122,7 @@ class Reading(SynchronousTestCase):
 
 class Unmasking(SynchronousTestCase):
     def test_both_ways_give_the_same(self) -> None:
-        chosen = unmasking.choose()
+        chosen = choose_unmask()
         for length in (*range(70), 126, 1000, 65535):
             data = bytes(range(7, 207)) * (length // 200 + 1)
             masked = b"\x81\x80\0\0\x11\x92\x03\xf4" + data[:length] + b"next"
@@ -133,11 +133,11 @@ class Unmasking(SynchronousTestCase):
     def test_it_is_native_where_autobahn_is(self) -> None:
         from autobahn import websocket
 
-        self.assertEqual(websocket.USES_NVX, unmasking.choose() is not unmask)
+        self.assertEqual(websocket.USES_NVX, choose_unmask() is not unmask)
 
     def test_a_module_that_is_not_there_or_another_one_is_not_used(self) -> None:
-        self.assertIs(unmask, unmasking.choose("there_is_no_such_module"))
-        self.assertIs(unmask, unmasking.choose("json"))
+        self.assertIs(unmask, choose_unmask("there_is_no_such_module"))
+        self.assertIs(unmask, choose_unmask("json"))
 
     def test_one_that_gives_something_else_is_not_used(self) -> None:
         class Wrong:
@@ -148,5 +148,5 @@ class Unmasking(SynchronousTestCase):
             class ffi:
                 from_buffer = staticmethod(memoryview)
 
-        self.patch(unmasking, "import_module", lambda name: Wrong)
-        self.assertIs(unmask, unmasking.choose())
+        self.patch(reader, "import_module", lambda name: Wrong)
+        self.assertIs(unmask, choose_unmask())

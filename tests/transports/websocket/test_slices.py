@@ -290,7 +290,7 @@ class FastReader(Slices, Base):
         site = BoundedSite(
             PathResource("/socket.io", resource),
             bounded_path=b"/socket.io",
-            handshake=resource.short_handshake,
+            handshake=resource.fast_handshake,
             reactor=reactor,
         )
         peer = TCPPeer(reactor, site.buildProtocol(None))

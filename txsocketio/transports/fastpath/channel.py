@@ -1,28 +1,33 @@
 """
-The HTTP channel that takes the short way where it can, and is twisted.web's everywhere else.
+The HTTP channel that takes the fast path where it can, and is twisted.web's everywhere else.
 
-While a poll of the short way waits, the channel is in the very state in which twisted.web leaves it while a request is
+While a poll of the fast path waits, the channel is in the very state in which twisted.web leaves it while a request is
 handled: what arrives then is kept, bounded and played back by twisted.web. This leans on a few private names of
-HTTPChannel; txsocketio.transports.fastpath.adoption tries them out.
+HTTPChannel; txsocketio.transports.self_test tries them out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from time import time
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import RESPONSES, HTTPChannel, datetimeToString
+from twisted.web.server import version
 
-from txsocketio.support.steady import unwatched
-from txsocketio.transports.fastpath.polls import LONGEST_HEAD, Head, Logged, ShortWay, render_answer
+from txsocketio.transports.fastpath.head import LONGEST_HEAD
+from txsocketio.transports.fastpath.polls import FastPolls, PollTerms, header_lines
 from txsocketio.transports.http.channel import BoundedChannel
-from txsocketio.transports.http.exchange import Exchange, Extra
+from txsocketio.transports.http.exchange import Extra, Lost
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+    from twisted.web.server import Site
+
+    from txsocketio.transports.polling.transport import PollingTransport
 
 _FAILED: Final = (
     b"<html><head><title>Processing Failed</title></head><body><b>Processing Failed</b></body></html>",
@@ -32,29 +37,135 @@ _FAILED: Final = (
 _log = Logger()
 
 
-class ShortExchange:
+class _Beginnings:
     """
-    One request of the short way; see txsocketio.transports.http.exchange.
+    Give the status line and the headers of twisted.web's own, made once in a second.
+    """
+
+    __slots__ = ("_by_status", "_second")
+
+    def __init__(self) -> None:
+        """
+        Know none.
+        """
+        self._second = 0
+        self._by_status: dict[int, bytes] = {}
+
+    def of(self, status: int) -> bytes:
+        """
+        Give the beginning of an answer.
+
+        :param status: the HTTP status.
+        """
+        now = int(time())
+        if now != self._second:
+            self._second = now
+            self._by_status = {}
+        beginning = self._by_status.get(status)
+        if beginning is None:
+            text = RESPONSES.get(status, b"Unknown Status")
+            date = datetimeToString()
+            beginning = b"HTTP/1.1 %d %b\r\nServer: %b\r\nDate: %b\r\n" % (status, text, version, date)
+            self._by_status[status] = beginning
+        return beginning
+
+
+_beginning_of: Final = _Beginnings().of
+
+
+def render_answer(status: int, body: bytes, content_type: bytes | None, terms: PollTerms, extra: Extra) -> bytes:
+    """
+    Render a whole answer as twisted.web would.
+
+    :param status: the HTTP status.
+    :param body: the body.
+    :param content_type: its type, or None.
+    :param terms: what the request asks for.
+    :param extra: more headers, each added to what the answer has under its name.
+    """
+    lines = terms.cors_lines
+    if extra:
+        merged = dict(terms.cors)
+        for name, value in extra:
+            merged[name] = b"%b, %b" % (merged[name], value) if name in merged else value
+        lines = header_lines(tuple(merged.items()))
+    ending = b"\r\n" if content_type is None else b"Content-Type: %b\r\n\r\n" % content_type
+    return b"%b%bContent-Length: %d\r\nCache-Control: no-store\r\n%b%b" % (
+        _beginning_of(status),
+        lines,
+        len(body),
+        ending,
+        body,
+    )
+
+
+class Logged:
+    """
+    Be as much of a twisted.web request as access logs show.
+
+    :ivar method: the method.
+    :ivar uri: the target.
+    :ivar clientproto: the HTTP version.
+    :ivar code: the status of the answer.
+    :ivar sentLength: bytes of its body.
+    """
+
+    __slots__ = ("_address", "_headers", "code", "method", "sentLength", "uri")
+
+    clientproto = b"HTTP/1.1"
+
+    def __init__(self, method: bytes, uri: bytes, code: int, length: int, headers: dict[bytes, bytes], address: object):
+        """
+        :param method: see the class.
+        :param uri: see the class.
+        :param code: see the class.
+        :param length: the sentLength.
+        :param headers: what there is of Referer and User-Agent.
+        :param address: of the client.
+        """
+        self.method = method
+        self.uri = uri
+        self.code = code
+        self.sentLength = length
+        self._headers = headers
+        self._address = address
+
+    def getHeader(self, name: bytes) -> bytes | None:
+        """
+        Give a header.
+        """
+        return self._headers.get(name)
+
+    def getClientAddress(self) -> object:
+        """
+        Give the address of the client.
+        """
+        return self._address
+
+
+class FastExchange:
+    """
+    One request of the fast path; see txsocketio.transports.http.exchange.
 
     :ivar method: the method.
     """
 
-    __slots__ = ("_body", "_channel", "_head", "_lost", "_uri", "method")
+    __slots__ = ("_body", "_channel", "_terms", "_uri", "lost", "method")
 
-    def __init__(self, channel: ShortChannel, method: bytes, uri: bytes, head: Head, body: bytes) -> None:
+    def __init__(self, channel: FastChannel, method: bytes, uri: bytes, terms: PollTerms, body: bytes) -> None:
         """
         :param channel: where the answer goes.
         :param method: see the class.
         :param uri: the target.
-        :param head: what the request said.
+        :param terms: what the request asks for.
         :param body: its body.
         """
         self.method = method
-        self._channel: ShortChannel | None = channel
+        self._channel: FastChannel | None = channel
         self._uri = uri
-        self._head = head
+        self._terms = terms
         self._body = body
-        self._lost: Callable[[Exchange], None] | None = None
+        self.lost: Lost = None
 
     def read_body(self, limit: int) -> bytes | None:
         """
@@ -66,13 +177,13 @@ class ShortExchange:
         """
         See Exchange.
         """
-        return self._head.content_type
+        return self._terms.content_type
 
     def accepted_codings(self) -> bytes | None:
         """
         See Exchange.
         """
-        return self._head.codings
+        return self._terms.codings
 
     def answer(self, status: int, body: bytes = b"", content_type: bytes | None = None, extra: Extra = ()) -> None:
         """
@@ -80,53 +191,46 @@ class ShortExchange:
         """
         channel, self._channel = self._channel, None
         if channel is not None:
-            self._lost = None
-            head = self._head
-            channel.transport.write(render_answer(status, body, content_type, head, extra))
+            self.lost = None
+            terms = self._terms
+            channel.transport.write(render_answer(status, body, content_type, terms, extra))
             if channel.factory._logFile is not None:
                 peer = channel.getPeer()
-                channel.factory.log(Logged(self.method, self._uri, status, len(body), head.logged, peer))
+                channel.factory.log(Logged(self.method, self._uri, status, len(body), terms.logged, peer))
             channel.finish(self)
 
-    def watch(self, lost: Callable[[Exchange], None]) -> None:
-        """
-        See Exchange.
-        """
-        if self._channel is not None:
-            self._lost = lost
-
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         """
         Learn from the channel that the client has gone.
 
         :param reason: why.
         """
-        self._channel = None
-        lost, self._lost = self._lost, None
-        if lost is not None:
+        answered, self._channel = self._channel is None, None
+        lost, self.lost = self.lost, None
+        if lost is not None and not answered:
             lost(self)
 
 
-class ShortChannel(HTTPChannel):
+class FastChannel(HTTPChannel):
     """
     Hand polls to their transports, and everything else to twisted.web.
 
-    :ivar way: recognises them.
+    :ivar polls: recognises them, or None where it is not known where they go.
     """
 
-    way: ShortWay
+    polls: FastPolls | None = None
     transport: Any
-    site: Any
+    site: Site
     timeOut: float | None  # type: ignore[assignment]
 
     _HTTPChannel__first_line: int
-    _get_head: Head | None = None
-    _post_head: Head | None = None
+    _get_terms: PollTerms | None = None
+    _post_terms: PollTerms | None = None
     #: A POST whose body has not come whole, and how long it will be.
     _partial: bytearray | None = None
     _missing = 0
     #: Whom it is for.
-    _addressee: Any = None
+    _addressee: PollingTransport | None = None
     #: Whether the transport has had enough since it last took all.
     _throttled = False
     _timer: IDelayedCall | None = None
@@ -134,17 +238,24 @@ class ShortChannel(HTTPChannel):
     _seconds: Callable[[], float]
 
     @classmethod
-    def become(cls, channel: Any, way: ShortWay) -> None:
+    def become(cls, channel: HTTPChannel, clock: IReactorTime) -> None:
         """
-        Make a channel of twisted.web's take the short way.
+        Make a channel of twisted.web's one of these.
 
         :param channel: whose request is being handled: its deadline is suspended.
-        :param way: see the class.
+        :param clock: for its deadlines.
         """
-        channel.__class__ = BoundedShortChannel if isinstance(channel, BoundedChannel) else cls
-        channel.way = way
-        clock = unwatched(channel.site.reactor)
-        channel._seconds, channel.callLater = clock.seconds, clock.callLater
+        channel.__class__ = cls
+        cast(FastChannel, channel).use(clock)
+
+    def use(self, clock: IReactorTime) -> None:
+        """
+        Set the clock of the deadlines; nothing else may have happened since the last was set, or none was.
+
+        :param clock: the clock.
+        """
+        self._seconds = clock.seconds
+        self.callLater = clock.callLater  # type: ignore[method-assign, assignment]
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -152,6 +263,10 @@ class ShortChannel(HTTPChannel):
 
         :param data: any part of the stream.
         """
+        polls = self.polls
+        if polls is None:
+            super().dataReceived(data)
+            return
         if self._partial is not None:
             self._partial += data
             self._missing -= len(data)
@@ -160,7 +275,7 @@ class ShortChannel(HTTPChannel):
                 return
             data = bytes(self._partial)
             self._partial = None
-            self.way.unfinished.stop(self)
+            polls.unfinished.stop(self)
         between_requests = (
             not self.requests
             and not self._buffer
@@ -169,13 +284,12 @@ class ShortChannel(HTTPChannel):
             and self.persistent
             and not self.transport.disconnecting
         )
-        if not between_requests or not self._taken(data):
+        if not between_requests or not self._taken(polls, data):
             super().dataReceived(data)
 
-    def _taken(self, data: bytes) -> bool:
-        way = self.way
-        first = way.match(data)
-        transport = way.transport_of(first[3]) if first is not None and way.leads_there(self.site) else None
+    def _taken(self, polls: FastPolls, data: bytes) -> bool:
+        first = polls.match(data)
+        transport = polls.transport_of(first[3]) if first is not None and polls.leads_there(self.site) else None
         if first is None or transport is None:
             return False
         start = first.end()
@@ -183,35 +297,35 @@ class ShortChannel(HTTPChannel):
         if not start <= end <= LONGEST_HEAD:
             return False
         method = first[1]
-        head = self._get_head if method == b"GET" else self._post_head
-        if head is None or head.fields != data[start:end]:
-            head = self._read_head(method, data, start, end)
-            if head is None:
+        terms = self._get_terms if method == b"GET" else self._post_terms
+        if terms is None or terms.fields != data[start:end]:
+            terms = self._read_terms(polls, method, data[start:end])
+            if terms is None:
                 return False
         body = data[end + 2 :]
-        if len(body) == head.length:
-            self._hand_over(transport, ShortExchange(self, method, first[2], head, body))
+        if len(body) == terms.length:
+            self._hand_over(polls, transport, FastExchange(self, method, first[2], terms, body))
             return True
-        if len(body) > head.length:
+        if len(body) > terms.length:
             return False
         self._partial = bytearray(data)
-        self._missing = head.length - len(body)
+        self._missing = terms.length - len(body)
         self._addressee = transport
-        self.way.unfinished.start(self)
+        polls.unfinished.start(self)
         self.resetTimeout()
         return True
 
-    def _read_head(self, method: bytes, data: bytes, start: int, end: int) -> Head | None:
-        head = self.way.head_of(method, data, start, end, self.isSecure)
-        if head is not None:
+    def _read_terms(self, polls: FastPolls, method: bytes, lines: bytes) -> PollTerms | None:
+        terms = polls.terms_of(method, lines, self.isSecure())
+        if terms is not None:
             # What a client says it says again with every poll.
             if method == b"GET":
-                self._get_head = head
+                self._get_terms = terms
             else:
-                self._post_head = head
-        return head
+                self._post_terms = terms
+        return terms
 
-    def _hand_over(self, transport: Any, exchange: ShortExchange) -> None:
+    def _hand_over(self, polls: FastPolls, transport: PollingTransport, exchange: FastExchange) -> None:
         # What HTTPChannel.allContentReceived() does.
         self.requests.append(exchange)
         self._handlingRequest = True
@@ -221,7 +335,7 @@ class ShortChannel(HTTPChannel):
         try:
             (transport.get if exchange.method == b"GET" else transport.post)(exchange)
         except Exception:
-            self.way.complaints.failure(_log, "handling a poll failed")
+            polls.complaints.failure(_log, "handling a poll failed")
             exchange.answer(500, *_FAILED)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -231,10 +345,10 @@ class ShortChannel(HTTPChannel):
         :param reason: why.
         """
         super().connectionLost(reason)
-        if self._partial is not None:
+        if self._partial is not None and self.polls is not None:
             self._partial = None
-            self.way.unfinished.stop(self)
-            if getattr(self.site, "engine_resource", None) is not None:
+            self.polls.unfinished.stop(self)
+            if self._addressee is not None and getattr(self.site, "engine_resource", None) is not None:
                 # Elsewhere a POST that goes the long way could not be noticed.
                 self._addressee.abort()
 
@@ -244,7 +358,7 @@ class ShortChannel(HTTPChannel):
         """
         self.timeoutConnection()
 
-    def finish(self, exchange: ShortExchange) -> None:
+    def finish(self, exchange: FastExchange) -> None:
         """
         Be ready for the next request.
 
@@ -310,9 +424,9 @@ class ShortChannel(HTTPChannel):
             self.timeoutConnection()
 
 
-class BoundedShortChannel(ShortChannel, BoundedChannel):
+class BoundedFastChannel(FastChannel, BoundedChannel):
     """
-    Do so in our own site.
+    The channel of our own site: it hands over polls as soon as it is known where they go, and bounds requests.
     """
 
     expire = BoundedChannel.expire

@@ -4,9 +4,9 @@ The application's word on who may open a session: the option ``allow_request``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -16,10 +16,13 @@ from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import HandshakeError
 from txsocketio.interfaces import IHandshakeRequest
 
+if TYPE_CHECKING:
+    from twisted.web.server import Request
+
 _log = Logger()
 
 
-def verdict(answer: Any, complaints: Complaints = UNLIMITED) -> HandshakeError | None:
+def verdict(answer: object, complaints: Complaints = UNLIMITED) -> HandshakeError | None:
     """
     Read what the application said.
 
@@ -42,10 +45,10 @@ def _raised(failure: Failure, complaints: Complaints) -> HandshakeError:
 
 
 def ask(
-    allow_request: Callable[[Any], Any],
+    allow_request: Callable[[IHandshakeRequest], object],
     snapshot: IHandshakeRequest,
-    request: Any,
-    decided: Callable[[Any], Any],
+    request: Request,
+    decided: Callable[[HandshakeError | None], object],
     complaints: Complaints = UNLIMITED,
 ) -> None:
     """
@@ -84,5 +87,5 @@ def ask(
     answer.addErrback(lambda failure: complaints.failure(_log, "a session could not be opened", failure))
 
 
-async def _awaited(answer: Any) -> Any:
+async def _awaited(answer: Awaitable[object]) -> object:
     return await answer

@@ -14,10 +14,12 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 from twisted.web.http_headers import Headers
 
-from txsocketio.transports.http.answers import headers_before
+from txsocketio.transports.http.exchange import headers_before
 from txsocketio.transports.http.request import has_token
 
 if TYPE_CHECKING:
+    from twisted.web.server import Request, Site
+
     from txsocketio.support.deadlines import Deadlines
 
 _BAD_REQUEST: Final = 400
@@ -33,7 +35,7 @@ class BoundedChannel(HTTPChannel):
 
     unfinished: Deadlines[BoundedChannel]
 
-    site: Any
+    site: Site
     transport: Any
     _HTTPChannel__first_line: int
     _HTTPChannel__header: bytes
@@ -103,7 +105,7 @@ class BoundedChannel(HTTPChannel):
             self._say(_TIMED_OUT)
             self.timeoutConnection()
 
-    def checkPersistence(self, request: Any, version: bytes) -> bool:
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
         """
         Say whether the connection stays; ``close`` counts wherever in the list it stands.
 
@@ -157,16 +159,3 @@ class BoundedChannel(HTTPChannel):
         for name, value in headers_before(self.site, request):
             headers.addRawHeader(name, value)
         self.writeHeaders(b"HTTP/1.1", b"%d" % status, RESPONSES[status], headers)
-
-
-def bound(channel: Any, unfinished: Deadlines[BoundedChannel]) -> None:
-    """
-    Bound a channel of twisted.web's that has received nothing.
-
-    :param channel: of its class and no other, or else it stays as it is.
-    :param unfinished: until when requests that have begun must be whole.
-    """
-    if type(channel) is HTTPChannel:
-        bounded: Any = channel
-        bounded.__class__ = BoundedChannel
-        bounded.unfinished = unfinished

@@ -5,7 +5,6 @@ The cookie of the option ``cookie``, set by the answer that opens a polling sess
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from txsocketio.errors import OptionError
 
@@ -15,7 +14,7 @@ class SessionCookie:
     Write the Set-Cookie header for one server: only the session's id differs.
     """
 
-    def __init__(self, cookie: Mapping[str, Any]) -> None:
+    def __init__(self, cookie: Mapping[str, object]) -> None:
         """
         :param cookie: the validated option.
         :raises OptionError: for a ``max_age`` that is no number of seconds.
@@ -34,7 +33,7 @@ class SessionCookie:
                 suffix += f"; {name}"
         if cookie.get("samesite"):
             suffix += f"; SameSite={cookie['samesite']}"
-        self._prefix: bytes = cookie["name"].encode("ascii") + b"="
+        self._prefix: bytes = str(cookie["name"]).encode("ascii") + b"="
         self._suffix = suffix.encode("utf-8")
 
     def header(self, sid: str) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -22,7 +22,11 @@ from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.snapshot import HandshakeRequest
 
 if TYPE_CHECKING:
+    from twisted.web.server import Request
+
+    from txsocketio.interfaces import IHandshakeRequest
     from txsocketio.protocol.generations import Generation
+    from txsocketio.transports.fastpath.head import RequestHead
 
 _log = Logger()
 #: Whole, in lower case: what comes before the port, and the port.
@@ -34,10 +38,13 @@ _ORIGIN_OF_PAGE: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE).match
 _OWN_SITES: Final = (b"same-origin", b"none")
 _DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
+#: A request, or as much of one as is asked for here.
+Asked: TypeAlias = "Request | IHandshakeRequest | RequestHead"
+
 Headers = list[tuple[bytes, bytes]]
 
 
-def origin_of(request: Any) -> str | None:
+def origin_of(request: Asked) -> str | None:
     """
     Give the Origin of a request.
 
@@ -48,7 +55,7 @@ def origin_of(request: Any) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def same_origin(origin: str, request: Any) -> bool:
+def same_origin(origin: str, request: Asked) -> bool:
     """
     Say whether an Origin names the host and port that the request was sent to.
 
@@ -78,7 +85,7 @@ def same_origin(origin: str, request: Any) -> bool:
 
 
 def origin_allowed(
-    options: EngineOptions, origin: str | None, request: Any, complaints: Complaints = UNLIMITED
+    options: EngineOptions, origin: str | None, request: Asked, complaints: Complaints = UNLIMITED
 ) -> bool:
     """
     Say whether a page may open a WebSocket, or read the answers of a poll.
@@ -114,7 +121,7 @@ def origin_allowed(
     return bool(answer)
 
 
-def page_allowed(options: EngineOptions, request: Any, complaints: Complaints = UNLIMITED) -> bool:
+def page_allowed(options: EngineOptions, request: Asked, complaints: Complaints = UNLIMITED) -> bool:
     """
     Say whether a request may be answered with what any page can read: a script, or a document in a frame.
 
@@ -141,7 +148,7 @@ def page_allowed(options: EngineOptions, request: Any, complaints: Complaints = 
 
 
 def script_refusal(
-    options: EngineOptions, generation: Generation, request: Any, complaints: Complaints = UNLIMITED
+    options: EngineOptions, generation: Generation, request: Asked, complaints: Complaints = UNLIMITED
 ) -> HandshakeError | None:
     """
     Say why a request may not be answered with a script.
@@ -157,7 +164,7 @@ def script_refusal(
     return None if page_allowed(options, request, complaints) else HandshakeError(4)
 
 
-def screen(options: EngineOptions, request: Any, complaints: Complaints = UNLIMITED) -> HandshakeError | None:
+def screen(options: EngineOptions, request: Asked, complaints: Complaints = UNLIMITED) -> HandshakeError | None:
     """
     Look at what every request has to satisfy, whatever it is for: whom it is addressed to, and whose page posts.
 
@@ -206,7 +213,7 @@ def host_allowed(options: EngineOptions, host: bytes | None, secure: bool) -> bo
 
 
 def cors_headers(
-    options: EngineOptions, origin: str | None, request: Any, complaints: Complaints = UNLIMITED
+    options: EngineOptions, origin: str | None, request: Asked, complaints: Complaints = UNLIMITED
 ) -> Headers:
     """
     Give the headers that let the page of an allowed origin read an answer.
@@ -227,7 +234,7 @@ def cors_headers(
 
 
 def preflight_headers(
-    options: EngineOptions, origin: str | None, request: Any, complaints: Complaints = UNLIMITED
+    options: EngineOptions, origin: str | None, request: Asked, complaints: Complaints = UNLIMITED
 ) -> Headers:
     """
     Give the headers that answer an OPTIONS request.
@@ -248,5 +255,5 @@ def preflight_headers(
     return headers
 
 
-def _snapshot(request: Any) -> HandshakeRequest:
-    return request if isinstance(request, HandshakeRequest) else HandshakeRequest.from_request(request)
+def _snapshot(request: Asked) -> HandshakeRequest:
+    return request if isinstance(request, HandshakeRequest) else HandshakeRequest.from_request(cast("Request", request))

@@ -21,6 +21,7 @@ from urllib.parse import unquote_to_bytes
 from twisted.internet.error import ConnectionAborted
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
@@ -28,13 +29,17 @@ from txsocketio.engine.complaints import LOG_INTERVAL, UNLIMITED, Complaints, Re
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.options import time_for
 from txsocketio.support.steady import unwatched
-from txsocketio.transports.fastpath.front_door import FrontDoor
-from txsocketio.transports.http.answers import headers_before
-from txsocketio.transports.http.channel import BoundedChannel, bound
-from txsocketio.transports.http.exchange import essence
+from txsocketio.transports.fastpath.channel import BoundedFastChannel
+from txsocketio.transports.fastpath.handshake import ProtocolSniffer
+from txsocketio.transports.http.channel import BoundedChannel
+from txsocketio.transports.http.exchange import essence, headers_before
+from txsocketio.transports.self_test import channel_fits
 
 if TYPE_CHECKING:
-    from txsocketio.transports.fastpath.handshake import ShortHandshake
+    from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+    from twisted.web.resource import IResource
+
+    from txsocketio.transports.fastpath.handshake import FastHandshake
     from txsocketio.transports.resource import EngineResource
 
 #: Seconds in which a refused body is still swallowed, so that closing does not destroy the answer on its way.
@@ -106,7 +111,7 @@ class BoundedRequest(Request):
     refused = False
     _body_size = 0
     _whole = False
-    _linger: Any = None
+    _linger: IDelayedCall | None = None
     _deadlines: Deadlines[BoundedRequest] | None = None
 
     def gotLength(self, length: int | None) -> None:
@@ -176,7 +181,7 @@ class BoundedRequest(Request):
             self.method, self.uri, self.clientproto = command, path, version
             self.finish()
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         """
         Forget the timer; tell the engine if the client has gone in the middle of its body.
 
@@ -245,13 +250,13 @@ class BoundedRequest(Request):
         self._linger = self.channel.callLater(LINGER, self._end_linger)
 
     def _end_linger(self) -> None:
-        if self._linger.active():
+        if self._linger is not None and self._linger.active():
             self._linger.cancel()
         if self.channel is not None:
             self.channel.loseConnection()
 
 
-def _said(channel: Any) -> tuple[bytes, bytes]:
+def _said(channel: object) -> tuple[bytes, bytes]:
     """
     Give method and target of the request that arrives by a channel of HTTP/1, or a stream of HTTP/2.
     """
@@ -269,11 +274,11 @@ class BoundedSite(Site):
 
     def __init__(
         self,
-        resource: Any,
+        resource: IResource,
         body_limit: int = 1_000_000,
         bounded_path: bytes | None = None,
         timeout: float | None = None,
-        handshake: ShortHandshake | None = None,
+        handshake: FastHandshake | None = None,
         engine: EngineResource | None = None,
         engine_path: bytes | None = None,
         complaints: Complaints | None = None,
@@ -296,7 +301,7 @@ class BoundedSite(Site):
         :param kwargs: what Site takes: ``reactor`` and ``logPath`` above all. Without a reactor the global one is used.
         """
         complaints = self._complaints = complaints or Complaints(LOG_INTERVAL, self._clock)
-        settings: dict[str, Any] = {
+        settings: dict[str, object] = {
             "body_limit": body_limit,
             "bounded_path": bounded_path,
             "engine_path": engine_path,
@@ -308,15 +313,16 @@ class BoundedSite(Site):
         super().__init__(resource, factory, timeout=60.0 if timeout is None else timeout, **kwargs)
         self._handshake = handshake
         self.engine_resource = engine
-        patience: Any = time_for(body_limit) if engine is None else engine.engine.options.request_timeout
-        self._silent: Deadlines[FrontDoor] = Deadlines(self._clock, self.timeOut or 60.0, FrontDoor.expire)
+        patience = (engine and engine.engine.options.request_timeout) or time_for(body_limit)
+        self._silent: Deadlines[ProtocolSniffer] = Deadlines(self._clock, self.timeOut or 60.0, ProtocolSniffer.expire)
         self._unfinished: Deadlines[BoundedChannel] = Deadlines(self._clock, patience, BoundedChannel.expire)
         self.unfinished_streams: Deadlines[BoundedRequest] = Deadlines(self._clock, patience, BoundedRequest.expire)
 
-    def _clock(self) -> Any:
-        return unwatched(self.reactor)
+    def _clock(self) -> IReactorTime:
+        clock: IReactorTime = unwatched(self.reactor)
+        return clock
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """
         Make the protocol of a connection.
 
@@ -325,16 +331,26 @@ class BoundedSite(Site):
         """
         if self._handshake is None:
             return self._build_channel(addr)
-        return FrontDoor(self._handshake.take, self._build_channel, addr, self._silent, self._complaints)
+        return ProtocolSniffer(self._handshake.take, self._build_channel, addr, self._silent, self._complaints)
 
-    def _build_channel(self, addr: Any) -> Any:
+    def _build_channel(self, addr: IAddress | None) -> Any:
         protocol = super().buildProtocol(addr)
         # A step of the system's clock would end bodies that are on their way, and their sessions with them.
         protocol.callLater = unwatched(self.reactor).callLater
-        channel = getattr(protocol, "_channel", None)
-        if channel is not None:
+        return protocol
+
+    def protocol(self) -> Any:
+        """
+        Make what twisted.web makes for a connection, with our own channel in it.
+
+        :return: its proxy, which changes to HTTP/2 where that is negotiated.
+        """
+        protocol: Any = super().protocol()
+        if type(getattr(protocol, "_channel", None)) is HTTPChannel and channel_fits():
+            channel = protocol._channel = BoundedFastChannel()
+            channel.unfinished = self._unfinished
+            channel.use(unwatched(self.reactor))
             channel._log = self.requestFactory._log
-            bound(channel, self._unfinished)
         return protocol
 
     def startFactory(self) -> None:

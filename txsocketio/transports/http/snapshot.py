@@ -8,7 +8,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, AnyStr, Final
+from typing import TYPE_CHECKING, Any, AnyStr, Final
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import ISSLTransport
@@ -17,6 +17,11 @@ from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from txsocketio.interfaces import IHandshakeRequest
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+    from twisted.internet.ssl import Certificate
+    from twisted.web.server import Request
 
 _set: Final = object.__setattr__
 
@@ -33,9 +38,9 @@ class HandshakeRequest:
     __slots__ = ("__weakref__", "_args", "_environ", "_headers", "_said")
 
     #: What __init__() was given; the rest is made of it when it is first asked for, and unset until then.
-    _said: tuple[bytes, bytes, bytes, Any, bool, Any, Any, bytes]
+    _said: tuple[bytes, bytes, bytes, IAddress | None, bool, Certificate | None, IAddress | None, bytes]
     _args: Mapping[bytes, tuple[bytes, ...]]
-    _environ: dict[str, Any]
+    _environ: dict[str, object]
     _headers: Headers
 
     def __init__(
@@ -43,10 +48,10 @@ class HandshakeRequest:
         method: bytes = b"GET",
         uri: bytes = b"/",
         headers: Headers | Mapping[Any, Sequence[Any]] | bytes | None = None,
-        client: Any = None,
+        client: IAddress | None = None,
         secure: bool = False,
-        certificate: Any = None,
-        host: Any = None,
+        certificate: Certificate | None = None,
+        host: IAddress | None = None,
         protocol: bytes = b"HTTP/1.1",
     ) -> None:
         """
@@ -65,7 +70,7 @@ class HandshakeRequest:
         _set(self, "_said", (method, uri, headers, client, secure, certificate, host, protocol))
 
     @classmethod
-    def from_request(cls, request: Any) -> HandshakeRequest:
+    def from_request(cls, request: Request) -> HandshakeRequest:
         """
         Copy a live request.
 
@@ -178,7 +183,7 @@ class HandshakeRequest:
                     found = value
         return found
 
-    def getClientAddress(self) -> Any:
+    def getClientAddress(self) -> IAddress | None:
         """
         Give the IAddress of the peer.
         """
@@ -202,14 +207,14 @@ class HandshakeRequest:
         """
         return self._basic()[1]
 
-    def getPeerCertificate(self) -> Any:
+    def getPeerCertificate(self) -> Certificate | None:
         """
         Give the TLS peer certificate as twisted.internet.ssl.Certificate, or None.
         """
         return self._said[5]
 
     @property
-    def environ(self) -> dict[str, Any]:
+    def environ(self) -> dict[str, object]:
         """
         Give a WSGI-like dict (without the streams), built when first asked for.
         """
@@ -229,9 +234,9 @@ class HandshakeRequest:
             return b"", b""
         return user, password
 
-    def _build_environ(self) -> dict[str, Any]:
+    def _build_environ(self) -> dict[str, object]:
         _, _, _, client, secure, _, host, protocol = self._said
-        environ: dict[str, Any] = {
+        environ: dict[str, object] = {
             "REQUEST_METHOD": self.method.decode("latin-1"),
             "SCRIPT_NAME": "",
             "PATH_INFO": unquote_to_bytes(self.path).decode("latin-1"),
@@ -257,7 +262,7 @@ def _lines(headers: Headers) -> bytes:
     return b"\r\n".join([name + b":" + value for name, values in headers.getAllRawHeaders() for value in values])
 
 
-def _transport_of(request: Any) -> Any:
+def _transport_of(request: Request) -> object:
     if request.transport is not None:
         return request.transport
     # A stream of HTTP/2 shows no transport; its connection has one.
@@ -265,7 +270,7 @@ def _transport_of(request: Any) -> Any:
     return getattr(connection, "transport", None)
 
 
-def peer_certificate(transport: Any) -> Any:
+def peer_certificate(transport: object) -> Certificate | None:
     """
     Give the certificate that the other end has shown.
 
@@ -276,4 +281,5 @@ def peer_certificate(transport: Any) -> Any:
         return None
     from twisted.internet.ssl import Certificate
 
-    return Certificate.peerFromTransport(transport)
+    certificate: Certificate = Certificate.peerFromTransport(transport)
+    return certificate

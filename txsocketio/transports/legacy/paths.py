@@ -28,26 +28,29 @@ from txsocketio.protocol import jsonp
 from txsocketio.protocol.encoded import EncodedMessage
 from txsocketio.protocol.socketio_legacy import REFUSALS
 from txsocketio.reasons import TRANSPORT_CLOSE
-from txsocketio.transports.http.answers import TEXT_PLAIN, PollAnswers, answer, serve
 from txsocketio.transports.http.cors import origin_allowed, origin_of, page_allowed
-from txsocketio.transports.http.exchange import Exchange
+from txsocketio.transports.http.exchange import TEXT_PLAIN, Exchange, PollAnswers, answer, serve
 from txsocketio.transports.legacy.polling import BARE, LegacyPolling
 from txsocketio.transports.legacy.streams import FORMS, Form, StreamTransport
-from txsocketio.transports.polling.jsonp import LegacyScript, Shape
-from txsocketio.transports.polling.posts import Uploads
+from txsocketio.transports.polling.jsonp import LegacyScript, PollEncoding
+from txsocketio.transports.polling.posts import PostReceiver
 from txsocketio.transports.websocket.transport import WebSocketUpgrades
 
 if TYPE_CHECKING:
+    from twisted.web.server import Request
+
     from txsocketio.engine.engine import Engine
     from txsocketio.engine.session import Session
+    from txsocketio.interfaces import ITransport
     from txsocketio.protocol.generations import Generation
-    from txsocketio.protocol.handshake import Bar, Enter, Facts
+    from txsocketio.protocol.handshake import Attach, RejectInShape, RequestFacts
+    from txsocketio.transports.websocket.transport import WebSocketTransport
 
 _SCRIPT: Final = b"application/javascript"
 #: The name of polls that scripts answer.
 _SCRIPTS: Final = "jsonp-polling"
 
-Refuse = Callable[[Any, "Facts", HandshakeError], int]
+Refuse = Callable[["Request", "RequestFacts", HandshakeError], int]
 
 
 class LegacyPaths:
@@ -70,7 +73,7 @@ class LegacyPaths:
         #: What the path must not name.
         served = engine.generations.by_name.values()
         self._barred = () if all(one.takes_scripts for one in served if one.path_transports) else (_SCRIPTS,)
-        self._entrances: dict[str, Callable[[Any, Facts, Session, str], int]] = {
+        self._entrances: dict[str, Callable[[Request, RequestFacts, Session, str], int]] = {
             "websocket": self._websocket,
             "xhr-polling": self._polls,
             _SCRIPTS: self._polls,
@@ -88,7 +91,7 @@ class LegacyPaths:
         """
         return LegacyPolling(generation, self._options, self._answers, self._engine.clock)
 
-    def greet(self, request: Any, facts: Facts, session: Session) -> int:
+    def greet(self, request: Request, facts: RequestFacts, session: Session) -> int:
         """
         Answer the handshake: the session's id, the timeouts in whole seconds, and what the client may choose from.
 
@@ -109,7 +112,7 @@ class LegacyPaths:
             return answer(request, 200, body, TEXT_PLAIN)
         return answer(request, 200, jsonp.wrap_legacy(jsonp.index(index), body), _SCRIPT)
 
-    def refuse_handshake(self, request: Any, facts: Facts, error: HandshakeError) -> int:
+    def refuse_handshake(self, request: Request, facts: RequestFacts, error: HandshakeError) -> int:
         """
         Refuse a handshake: clients show the text in their ``error`` event.
 
@@ -126,7 +129,7 @@ class LegacyPaths:
 
     # A request of a session.
 
-    def enter(self, request: Any, facts: Facts, decision: Enter) -> int:
+    def attach(self, request: Request, facts: RequestFacts, decision: Attach) -> int:
         """
         Go on with a session.
 
@@ -141,14 +144,14 @@ class LegacyPaths:
             return _disconnect(request, decision.session)
         return self._entrances[decision.name](request, facts, decision.session, decision.name)
 
-    def _polls(self, request: Any, facts: Facts, session: Session, name: str) -> int:
-        shape = _shape(facts, name)
-        if shape.readable and not page_allowed(self._options, request, self._engine.complaints):
+    def _polls(self, request: Request, facts: RequestFacts, session: Session, name: str) -> int:
+        encoding = _encoding_of(facts, name)
+        if encoding.readable and not page_allowed(self._options, request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
         return serve(
             request,
-            lambda poll: self._polled(session).poll(poll, shape),
-            lambda post: self._post(post, session, shape),
+            lambda poll: self._polled(session).poll(poll, encoding),
+            lambda post: self._post(post, session, encoding),
             self._engine.complaints,
         )
 
@@ -158,12 +161,12 @@ class LegacyPaths:
         transport: Any = session.transport
         return transport  # type: ignore[no-any-return]
 
-    def _post(self, exchange: Exchange, session: Session, shape: Shape) -> None:
+    def _post(self, exchange: Exchange, session: Session, encoding: PollEncoding) -> None:
         transport = session.transport
         # Who posts has given up its WebSocket.
-        (transport if isinstance(transport, Uploads) else self._polled(session)).take_post(exchange, shape)
+        (transport if isinstance(transport, PostReceiver) else self._polled(session)).take_post(exchange, encoding)
 
-    def _stream(self, request: Any, facts: Facts, session: Session, name: str) -> int:
+    def _stream(self, request: Request, facts: RequestFacts, session: Session, name: str) -> int:
         # A frame is asked for without an Origin.
         if not page_allowed(self._options, request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
@@ -174,24 +177,22 @@ class LegacyPaths:
             self._engine.complaints,
         )
 
-    def _begin_stream(self, request: Any, session: Session, form: Form) -> None:
+    def _begin_stream(self, request: Request, session: Session, form: Form) -> None:
         transport = StreamTransport(session.generation, form, self._options, self._engine.complaints)
         transport.begin(request)
         session.attach(transport)
 
-    def _websocket(self, request: Any, facts: Facts, session: Session, name: str) -> int:
+    def _websocket(self, request: Request, facts: RequestFacts, session: Session, name: str) -> int:
         if not origin_allowed(self._options, origin_of(request), request, self._engine.complaints):
             return self._refuse(request, facts, HandshakeError(4))
         return self._upgrades.accept(request, session.generation, session.attach)
 
-    def _nothing(self, request: Any, facts: Facts, session: Session, name: str) -> int:
+    def _nothing(self, request: Request, facts: RequestFacts, session: Session, name: str) -> int:
         return self._refuse(request, facts, HandshakeError(3))
 
-    # No.
-
-    def bar(self, request: Any, facts: Facts, decision: Bar) -> int:
+    def reject(self, request: Request, facts: RequestFacts, decision: RejectInShape) -> int:
         """
-        Refuse a request with an error packet, in the shape of the transport that the path names.
+        Refuse a request with an error packet, in the encoding of the transport that the path names.
 
         :param request: twisted.web's.
         :param facts: of the request.
@@ -207,7 +208,7 @@ class LegacyPaths:
         if generation is None or "websocket" not in self._options.transports:
             return self._refuse(request, facts, decision.error)
 
-        def say(transport: Any) -> None:
+        def say(transport: WebSocketTransport) -> None:
             transport.receiver = _DEAF
             transport.send(EncodedMessage(packet)[transport.wire])
             transport.close()
@@ -215,16 +216,16 @@ class LegacyPaths:
         return self._upgrades.accept(request, generation, say)
 
 
-def _shape(facts: Facts, name: str) -> Shape:
+def _encoding_of(facts: RequestFacts, name: str) -> PollEncoding:
     return LegacyScript(facts.query.get("i", "")) if name == _SCRIPTS else BARE
 
 
-def _whole(facts: Facts, name: str, packet: bytes) -> tuple[bytes, bytes]:
+def _whole(facts: RequestFacts, name: str, packet: bytes) -> tuple[bytes, bytes]:
     form = FORMS.get(name)
-    return _shape(facts, name).wrap(packet, TEXT_PLAIN) if form is None else form.whole(packet)
+    return _encoding_of(facts, name).wrap(packet, TEXT_PLAIN) if form is None else form.whole(packet)
 
 
-def _disconnect(request: Any, session: Session) -> int:
+def _disconnect(request: Request, session: Session) -> int:
     # Whatever waits in either direction: the page is gone.
     transport = session.transport
     session.transport_closed(transport, TRANSPORT_CLOSE)
@@ -256,17 +257,17 @@ class _Deaf:
         Ignore a message.
         """
 
-    def transport_closed(self, transport: Any, reason: str) -> None:
+    def transport_closed(self, transport: ITransport, reason: str) -> None:
         """
         Ignore the end.
         """
 
-    def transport_full(self, transport: Any) -> None:
+    def transport_full(self, transport: ITransport) -> None:
         """
         Do nothing: all has been sent.
         """
 
-    def transport_drained(self, transport: Any) -> None:
+    def transport_drained(self, transport: ITransport) -> None:
         """
         Do nothing, likewise.
         """

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import TEXT_PLAIN, PollAnswers
-from txsocketio.transports.http.exchange import Exchange
-from txsocketio.transports.polling.jsonp import Bare, Shape
+from txsocketio.transports.http.exchange import TEXT_PLAIN, Exchange, PollAnswers
+from txsocketio.transports.polling.jsonp import Bare, PollEncoding
 from txsocketio.transports.polling.transport import CLOSE, NOOP, PollingTransport
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _ROUNDING: Final = 0.001
 
 class LegacyPolling(PollingTransport):
     """
-    Carry one session over GETs and POSTs, whatever the shape of each; also before its client has chosen a transport.
+    Carry one session over GETs and POSTs, whatever the encoding of each; also before its client has chosen a transport.
 
     The newest poll counts: a client that asks anew has given up the poll before, which is answered with a noop. An idle
     poll is answered with a noop, too, after 20 seconds or the ``ping_interval``, whichever is less. One delayed call
@@ -54,16 +53,16 @@ class LegacyPolling(PollingTransport):
         self._idle_call: IDelayedCall | None = None
         self._parked_at = 0.0
 
-    def poll(self, exchange: Exchange, shape: Shape) -> None:
+    def poll(self, exchange: Exchange, encoding: PollEncoding) -> None:
         """
         Take a poll.
 
         :param exchange: a GET.
-        :param shape: what is wrapped around the payload.
+        :param encoding: what is wrapped around the payload.
         """
         if self._poll is not None:
             self._answer_idle()
-        self._shape = shape
+        self.encoding = encoding
         self.receiver.heard = True
         self.get(exchange)
         if self._poll is exchange:
@@ -107,7 +106,7 @@ class LegacyPolling(PollingTransport):
         super()._end(reason, farewell)
 
     def _dismiss(self, farewell: int) -> None:
-        if farewell == CLOSE and self._shape is BARE:
+        if farewell == CLOSE and self.encoding is BARE:
             # Clients take any failure for a lost connection and come back. The error packet that tells them of it in
             # words makes them send a goodbye, and one that has to wait for a POST would greet their next session.
             exchange, self._poll = self._poll, None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from zope.interface import implementer
 
@@ -15,12 +15,13 @@ from txsocketio.interfaces import ITransport
 from txsocketio.protocol.jsonp import wrap_htmlfile
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import begin_stream, drop_connection
-from txsocketio.transports.legacy.polling import THANKS
-from txsocketio.transports.polling.posts import Uploads
-from txsocketio.transports.stream import Stream
+from txsocketio.transports.http.exchange import begin_stream, drop_connection
+from txsocketio.transports.legacy.polling import BARE, THANKS
+from txsocketio.transports.polling.posts import PostReceiver
 
 if TYPE_CHECKING:
+    from twisted.web.server import Request
+
     from txsocketio.interfaces import IWire
     from txsocketio.protocol.generations import Generation
 
@@ -72,7 +73,7 @@ FORMS: Final = {
 
 
 @implementer(ITransport)
-class StreamTransport(Stream, Uploads):
+class StreamTransport(PostReceiver):
     """
     Carry one session down an answer that does not end, and up POSTs.
 
@@ -82,6 +83,7 @@ class StreamTransport(Stream, Uploads):
     __slots__ = ("_form", "_request", "name", "wire", "writable")
 
     thanks = THANKS
+    streaming = True
 
     def __init__(
         self, generation: Generation, form: Form, options: EngineOptions, complaints: Complaints = UNLIMITED
@@ -92,14 +94,14 @@ class StreamTransport(Stream, Uploads):
         :param options: the engine's.
         :param complaints: take what is wrong with POSTs.
         """
-        super().__init__(generation, options, complaints)
+        super().__init__(generation, BARE, options, complaints)
         self.name = form.name
         self.wire: IWire = generation.wires["polling"]
         self.writable = True
         self._form = form
-        self._request: Any = None
+        self._request: Request | None = None
 
-    def begin(self, request: Any) -> None:
+    def begin(self, request: Request) -> None:
         """
         Begin the answer.
 
@@ -112,12 +114,42 @@ class StreamTransport(Stream, Uploads):
         # A connection that an earlier answer has filled does not say so again, with TLS not even when written to.
         self.writable = not getattr(request.channel, "_waitingForTransport", False)
 
-    def send(self, rendered: Any) -> None:
+    def send(self, rendered: list[bytes]) -> None:
         """
         See ITransport.
         """
         if rendered and self._request is not None:
             self._request.write(self._form.wrap(self.wire.join(rendered)))
+
+    def data_queued(self) -> None:
+        """
+        Do nothing: what is sent does not wait in the session.
+        """
+
+    def noop(self) -> None:
+        """
+        Do nothing: the answer does not wait for something to send.
+        """
+
+    def pauseProducing(self) -> None:
+        """
+        Learn that the connection's buffer is full: TCP says so again with every write into a full one.
+        """
+        if self.writable:
+            self.writable = False
+            self.receiver.transport_full(self)
+
+    def resumeProducing(self) -> None:
+        """
+        Learn that the connection takes data again.
+        """
+        self.writable = True
+        self.receiver.transport_drained(self)
+
+    def stopProducing(self) -> None:
+        """
+        Learn that the connection is lost; the request tells of it as well.
+        """
 
     def close(self) -> None:
         """
@@ -130,27 +162,23 @@ class StreamTransport(Stream, Uploads):
         """
         See ITransport.
         """
-        request = self._let_go()
+        request = self._take_request()
         if request is not None:
             drop_connection(request)
         self.close()
-
-    def _let_go(self) -> Any:
-        request, self._request = self._request, None
-        if request is not None:
-            request.unregisterProducer()
-        return request
 
     def _lost(self, _: object) -> None:
         self._request = None
         self.close()
 
-    def _end(self, reason: str) -> None:
-        self._gone = True
-        self.receiver.transport_closed(self, reason)
-        request = self._let_go()
+    def _take_request(self) -> Request | None:
+        request, self._request = self._request, None
+        if request is not None:
+            request.unregisterProducer()
+        return request
+
+    def _let_go(self) -> None:
+        request = self._take_request()
         if request is not None:
             request.write(self._form.tail)
             request.finish()
-        if not self._feeding:
-            self._answer_post()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
-class Ending(Protocol):
+class TurnListener(Protocol):
     """
     Something with work left for the end of the turn.
     """
@@ -27,7 +27,7 @@ class Ending(Protocol):
         """
 
 
-class Turn:
+class EndOfTurn:
     """
     Tell at the end of a reactor turn whoever has asked for it, in the order in which they did.
     """
@@ -42,10 +42,10 @@ class Turn:
         """
         self._complaints = complaints
         self._call: IDelayedCall | None = None
-        self._waiting: dict[Ending, None] = {}
-        self._telling: dict[Ending, None] = {}
+        self._waiting: dict[TurnListener, None] = {}
+        self._telling: dict[TurnListener, None] = {}
 
-    def add(self, ending: Ending, clock: IReactorTime) -> None:
+    def add(self, ending: TurnListener, clock: IReactorTime) -> None:
         """
         Tell somebody at the end of this turn; what is added while a turn ends is told at the end of the next.
 
@@ -56,7 +56,7 @@ class Turn:
         if self._call is None:
             self._call = clock.callLater(0, self._end)
 
-    def discard(self, ending: Ending) -> None:
+    def discard(self, ending: TurnListener) -> None:
         """
         Tell it no more.
 

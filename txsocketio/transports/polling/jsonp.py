@@ -1,5 +1,5 @@
 """
-The shapes of a poll: XMLHttpRequest, and JSONP for pages that have nothing better.
+The encodings of a poll: XMLHttpRequest, and JSONP for pages that have nothing better.
 
 They differ only in what is wrapped around the payload; the transport holds the one its handshake chose.
 """
@@ -11,7 +11,7 @@ from typing import Protocol
 from txsocketio.protocol import jsonp
 
 
-class Shape(Protocol):
+class PollEncoding(Protocol):
     """
     Unwrap what is posted, wrap what is polled.
 
@@ -46,13 +46,13 @@ class Bare:
 
     def read(self, body: bytes) -> bytes:
         """
-        See Shape.
+        See PollEncoding.
         """
         return body
 
     def wrap(self, body: bytes, content_type: bytes) -> tuple[bytes, bytes]:
         """
-        See Shape.
+        See PollEncoding.
         """
         return body, content_type
 
@@ -75,13 +75,13 @@ class Script:
 
     def read(self, body: bytes) -> bytes:
         """
-        See Shape.
+        See PollEncoding.
         """
         return self._unescape(jsonp.read_form(body))
 
     def wrap(self, body: bytes, content_type: bytes) -> tuple[bytes, bytes]:
         """
-        See Shape.
+        See PollEncoding.
         """
         # The reference server says text/plain, which pages that obey nosniff refuse to run.
         return self._wrap(self._index, body), b"text/javascript; charset=UTF-8"

@@ -17,9 +17,8 @@ from txsocketio.errors import HandshakeError, PayloadTooLarge, ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.options import EngineOptions
 from txsocketio.support.slices import LOOK_EVERY
-from txsocketio.transports.http.answers import TEXT_HTML, deny
-from txsocketio.transports.http.exchange import Exchange
-from txsocketio.transports.polling.jsonp import Shape
+from txsocketio.transports.http.exchange import TEXT_HTML, Exchange, deny
+from txsocketio.transports.polling.jsonp import PollEncoding
 
 if TYPE_CHECKING:
     from txsocketio.protocol.generations import Generation
@@ -27,38 +26,65 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
-class Uploads:
+class PostReceiver:
     """
-    Be the part of a transport that takes POSTs.
+    Take POSTs for one session, and end with it; the base of the transports whose clients post.
 
+    :ivar encoding: what is wrapped around payloads.
     :cvar thanks: body and Content-Type of the answer to a POST that was taken.
     """
 
-    __slots__ = ("_complaints", "_feeding", "_generation", "_gone", "_held", "_options", "_post", "receiver")
+    __slots__ = (
+        "_complaints",
+        "_feeding",
+        "_generation",
+        "_gone",
+        "_held",
+        "_options",
+        "_post",
+        "encoding",
+        "receiver",
+    )
 
     thanks: ClassVar[tuple[bytes, bytes]] = (b"ok", TEXT_HTML)
 
     receiver: Any
 
-    def __init__(self, generation: Generation, options: EngineOptions, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        encoding: PollEncoding,
+        options: EngineOptions,
+        complaints: Complaints = UNLIMITED,
+    ) -> None:
         """
         :param generation: what the client speaks.
+        :param encoding: what is wrapped around payloads.
         :param options: the engine's.
         :param complaints: take what is wrong with POSTs.
         """
         self._complaints = complaints
         self.receiver = None
         self._generation = generation
+        self.encoding = encoding
         self._options = options
         self._post: Exchange | None = None
         self._held = self._feeding = self._gone = False
 
-    def take_post(self, exchange: Exchange, shape: Shape) -> None:
+    def post(self, exchange: Exchange) -> None:
+        """
+        Take a POST in the encoding that the session's client has begun with.
+
+        :param exchange: a POST.
+        """
+        self.take_post(exchange, self.encoding)
+
+    def take_post(self, exchange: Exchange, encoding: PollEncoding) -> None:
         """
         Take a POST: give its packets to the session, then answer it.
 
         :param exchange: a POST.
-        :param shape: what is wrapped around the payload.
+        :param encoding: what is wrapped around the payload.
         """
         if self._gone:
             deny(exchange, HandshakeError(1))
@@ -72,7 +98,8 @@ class Uploads:
             exchange.answer(413)
             return
         try:
-            packets = self._decode(shape.read(body), exchange.content_type())
+            content_type = exchange.content_type()
+            packets = self._decode(encoding.read(body), content_type)
         except ProtocolError as error:
             # Its text: an observer that keeps events would keep the session by the exception's traceback.
             sid, text = self.receiver.sid[:6], "session {sid} ends: its client posted {reason}"
@@ -84,7 +111,7 @@ class Uploads:
         self._feed(packets)
         if self._post is exchange:
             if self._held:
-                exchange.watch(self._post_lost)
+                exchange.lost = self._post_lost
             else:
                 self._answer_post()
 
@@ -103,8 +130,21 @@ class Uploads:
             self._answer_post()
 
     def _end(self, reason: str) -> None:
-        # End the session and answer all that is unanswered.
-        raise NotImplementedError
+        """
+        End the session, and answer the POST that is unanswered; those that still come are refused.
+
+        :param reason: for the session.
+        """
+        self._gone = True
+        self.receiver.transport_closed(self, reason)
+        self._let_go()
+        if not self._feeding:
+            self._answer_post()
+
+    def _let_go(self) -> None:
+        """
+        Answer what else is unanswered; what only posts has nothing.
+        """
 
     def _decode(self, payload: bytes, content_type: bytes) -> list[str | bytes]:
         packets: list[str | bytes] = self._generation.codec.decode_payload(
@@ -119,7 +159,7 @@ class Uploads:
         if len(packets) > LOOK_EVERY:
             receiver.receive_all(packets)
         else:
-            # The short way for the few packets that a POST nearly always has.
+            # The fast path for the few packets that a POST nearly always has.
             for packet in packets:
                 if isinstance(packet, str):
                     receiver.receive_text(packet)

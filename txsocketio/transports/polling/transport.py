@@ -17,10 +17,9 @@ from txsocketio.errors import HandshakeError
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE
 from txsocketio.support.options import EngineOptions
-from txsocketio.transports.http.answers import PollAnswers, deny
-from txsocketio.transports.http.exchange import Exchange
-from txsocketio.transports.polling.jsonp import Shape
-from txsocketio.transports.polling.posts import Uploads
+from txsocketio.transports.http.exchange import Exchange, PollAnswers, deny
+from txsocketio.transports.polling.jsonp import PollEncoding
+from txsocketio.transports.polling.posts import PostReceiver
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -33,12 +32,12 @@ NOOP: Final = 6
 
 
 @implementer(ITransport)
-class PollingTransport(Uploads):
+class PollingTransport(PostReceiver):
     """
     Carry one session over GETs and POSTs.
     """
 
-    __slots__ = ("_answers", "_clock", "_closing", "_container", "_flush_due", "_poll", "_shape", "wire")
+    __slots__ = ("_answers", "_clock", "_closing", "_container", "_farewell", "_flush_due", "_poll", "wire")
 
     name = "polling"
     streaming = False
@@ -47,7 +46,7 @@ class PollingTransport(Uploads):
         self,
         generation: Generation,
         container: str,
-        shape: Shape,
+        encoding: PollEncoding,
         options: EngineOptions,
         answers: PollAnswers,
         clock: IReactorTime,
@@ -55,20 +54,20 @@ class PollingTransport(Uploads):
         """
         :param generation: what the client speaks.
         :param container: which of its wires to begin with.
-        :param shape: what is wrapped around payloads.
+        :param encoding: what is wrapped around payloads.
         :param options: the engine's.
         :param answers: writes the answers of polls.
         :param clock: joins what one reactor turn sends.
         """
-        super().__init__(generation, options, answers.complaints)
+        super().__init__(generation, encoding, options, answers.complaints)
         self.wire: IWire = generation.wires[container]
         self._container = container
-        self._shape = shape
         self._answers = answers
         self._clock = clock
         self._poll: Any = None
         self._flush_due = False
         self._closing = False
+        self._farewell = CLOSE
 
     # What the resource calls.
 
@@ -89,15 +88,7 @@ class PollingTransport(Uploads):
             if self._poll is exchange and self.receiver.upgrading:
                 self._answer_poll(self.wire.control(NOOP, b""))
             if self._poll is exchange:
-                exchange.watch(self._poll_lost)
-
-    def post(self, exchange: Exchange) -> None:
-        """
-        Take a POST: give its packets to the session, then answer it.
-
-        :param exchange: a POST.
-        """
-        self.take_post(exchange, self._shape)
+                exchange.lost = self._poll_lost
 
     # ITransport.
 
@@ -108,13 +99,13 @@ class PollingTransport(Uploads):
         """
         return self._poll is not None
 
-    def send(self, rendered: Any) -> None:
+    def send(self, rendered: object) -> None:
         """
-        Never be called: this transport fetches.
+        Refuse: only streaming transports are sent to; what goes out by polls waits in the session's queue.
 
-        :raises NotImplementedError: always.
+        :raises RuntimeError: always.
         """
-        raise NotImplementedError("a polling transport takes what it sends from its session's queue")
+        raise RuntimeError("a polling transport takes what it sends from its session's queue")
 
     def data_queued(self) -> None:
         """
@@ -122,7 +113,7 @@ class PollingTransport(Uploads):
         """
         if self._poll is not None and not self._flush_due:
             self._flush_due = True
-            self._answers.turn.add(self, self._clock)
+            self._answers.end_of_turn.add(self, self._clock)
 
     def noop(self) -> None:
         """
@@ -177,13 +168,13 @@ class PollingTransport(Uploads):
         if self._closing and not self._gone and not self.receiver.queued:
             self._end(TRANSPORT_CLOSE)
 
-    def _answer_poll(self, pieces: Any) -> None:
+    def _answer_poll(self, pieces: list[bytes]) -> None:
         # finish() may bring in the next request of the connection before it returns.
         exchange, self._poll = self._poll, None
         if self._flush_due:
             self._cancel_flush()
         body = self.wire.join(pieces)
-        self._answers.send(exchange, *self._shape.wrap(body, self.wire.content_type_of(body)))
+        self._answers.send(exchange, *self.encoding.wrap(body, self.wire.content_type_of(body)))
 
     def _poll_lost(self, exchange: Exchange) -> None:
         if self._poll is exchange:
@@ -191,18 +182,18 @@ class PollingTransport(Uploads):
             self._end(TRANSPORT_CLOSE)
 
     def _end(self, reason: str, farewell: int = CLOSE) -> None:
-        self._gone = True
-        self._cancel_flush()
-        self.receiver.transport_closed(self, reason)
+        self._farewell = farewell
+        if self._flush_due:
+            self._cancel_flush()
+        super()._end(reason)
+
+    def _let_go(self) -> None:
         if self._poll is not None:
-            self._dismiss(farewell)
-        if not self._feeding:
-            self._answer_post()
+            self._dismiss(self._farewell)
 
     def _dismiss(self, farewell: int) -> None:
         self._answer_poll(self.wire.control(farewell, b""))
 
     def _cancel_flush(self) -> None:
-        if self._flush_due:
-            self._flush_due = False
-            self._answers.turn.discard(self)
+        self._flush_due = False
+        self._answers.end_of_turn.discard(self)

@@ -5,10 +5,10 @@ failure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketProtocol
@@ -20,7 +20,11 @@ from txsocketio.errors import ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.slices import RoundRobin, Slice
-from txsocketio.transports.websocket.output import Joint, Output, discard, pauses
+from txsocketio.transports.websocket.output import Output, WriteBatch, discard, pauses
+
+if TYPE_CHECKING:
+    from txsocketio.interfaces import IEngineCodec, ITransportReceiver
+    from txsocketio.transports.websocket.deflate import BoundedDeflate
 
 _log = Logger()
 
@@ -60,10 +64,10 @@ class _Nobody:
     transport_closed = transport_full = transport_drained = staticmethod(discard)
 
 
-_NOBODY: Final = _Nobody()
+_NOBODY: Final[ITransportReceiver] = _Nobody()  # type: ignore[assignment]
 
 
-def lean_options(clock: IReactorTime, limit: int, complaints: Complaints = UNLIMITED) -> dict[str, Any]:
+def lean_options(clock: IReactorTime, limit: int, complaints: Complaints = UNLIMITED) -> dict[str, object]:
     """
     Give Autobahn's options as class attributes; Autobahn itself copies each of them into every connection.
 
@@ -89,7 +93,7 @@ def lean_options(clock: IReactorTime, limit: int, complaints: Complaints = UNLIM
     options = {name: getattr(factory, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
     # A function would become a method; the handshake, which asks for it, is not Autobahn's here.
     del options["perMessageCompressionAccept"]
-    return {**options, "factory": factory, "_joint": Joint(clock, complaints), "_complaints": complaints}
+    return {**options, "factory": factory, "_write_batch": WriteBatch(clock, complaints), "_complaints": complaints}
 
 
 class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
@@ -100,20 +104,16 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     the connection is paused. What has not been parsed stays the bytes it came as, one read at most: neither inflated
     nor decoded, however much it would become.
 
-    :ivar receiver: the ITransportReceiver.
     """
-
-    receiver: Any
-    transport: Any = None
 
     # What Autobahn sets up for each connection, here once.
     log = _Silence()
     state = CONNECTING
     data = b""
-    current_frame: Any = None
+    current_frame: object = None
     inside_message = False
-    message_data: Any = None
-    frame_data: Any = None
+    message_data: list[bytes] | None = None
+    frame_data: list[bytes] | None = None
     _perMessageCompress: Any = None
     websocket_version = 13
     trafficStats = TrafficStats()
@@ -137,10 +137,10 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     #: Until when messages must be whole that have begun.
     _unfinished_messages: Deadlines[LeanParser]
     #: What tells the message that has begun from the next: an object, or the bytes of a head.
-    unfinished: Any = None
+    unfinished: object = None
     _max_fragments: int
     _complaints: Complaints
-    _codec: Any
+    _codec: IEngineCodec
     _round_robin: RoundRobin
     _seconds: Callable[[], float]
     #: Whether the receiver holds.
@@ -156,7 +156,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     _late_pong: bytes | None = None
     _fragments = 0
 
-    def __init__(self, codec: Any, deflate: Any = None) -> None:
+    def __init__(self, codec: IEngineCodec, deflate: BoundedDeflate | None = None) -> None:
         """
         :param codec: the generation's IEngineCodec.
         :param deflate: the codec of permessage-deflate, when it was agreed on.
@@ -170,7 +170,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
             self.dataReceived = self._read_all
 
     @cached_property
-    def utf8validator(self) -> Any:
+    def utf8validator(self) -> object:
         """
         Give Autobahn its validator, when the first text comes that the fast reader does not take.
         """
@@ -197,7 +197,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
         if self._perMessageCompress is not None:
             self.send = self._send_parts
 
-    def _send_parts(self, parts: Any) -> None:
+    def _send_parts(self, parts: Iterable[tuple[int, bytes]]) -> None:
         """
         Send parts over a connection with permessage-deflate.
 
@@ -328,6 +328,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
             # It is we who have not finished.
             return
         known = self.unfinished
+        present: object
         if self.state != OPEN:
             present = None
         elif self.inside_message:

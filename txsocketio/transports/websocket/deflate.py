@@ -4,6 +4,7 @@ The permessage-deflate extension (RFC 7692): what is accepted, and inflating wit
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 from autobahn.exception import PayloadCorruptError
@@ -13,6 +14,8 @@ from txsocketio.transports.websocket.upgrade import BadHandshake
 
 #: A sender that ends a message with a final block adds one byte; zlib keeps what comes after a final block for ever.
 _MOST_UNUSED: Final = 16
+#: The letter a, deflated as one message.
+_TRIAL: Final = b"\x4a\x04\x00"
 
 
 class BoundedDeflate(PerMessageDeflate):  # type: ignore[misc]
@@ -42,16 +45,35 @@ class BoundedDeflate(PerMessageDeflate):  # type: ignore[misc]
             self._decompressor = None
 
 
-def negotiate(offers: list[tuple[str, dict[str, list[Any]]]], limit: int) -> tuple[BoundedDeflate, str] | None:
+@cache
+def fits() -> bool:
+    """
+    Try out whether the installed Autobahn keeps its inflater where BoundedDeflate looks for it.
+    """
+    try:
+        accept = PerMessageDeflateOfferAccept(PerMessageDeflateOffer(), max_message_size=1000)
+        codec = BoundedDeflate.create_from_offer_accept(True, accept)
+        codec.start_decompress_message()
+        inflated = codec.decompress_message_data(_TRIAL)
+        known = not codec._decompressor.unused_data
+        codec.end_decompress_message()
+    except Exception:
+        # Whatever is wrong with it: then it is not what this was written for.
+        return False
+    return known and inflated == b"a"
+
+
+def negotiate(offers: list[tuple[str, dict[str, list[object]]]], limit: int) -> tuple[BoundedDeflate, str] | None:
     """
     Accept the first offer of permessage-deflate.
 
     :param offers: the client's extensions: names and parameters, in its order.
     :param limit: bytes that a message may have when it is inflated.
-    :return: the codec and the value of the answer's Sec-WebSocket-Extensions; None when there is no such offer.
+    :return: the codec and the value of the answer's Sec-WebSocket-Extensions; None when there is no such offer, or
+        the installed Autobahn is not known.
     :raises BadHandshake: for an offer with parameters that do not exist.
     """
-    for name, parameters in offers:
+    for name, parameters in offers if fits() else ():
         if name == PerMessageDeflateOffer.EXTENSION_NAME:
             try:
                 accept = PerMessageDeflateOfferAccept(PerMessageDeflateOffer.parse(parameters), max_message_size=limit)

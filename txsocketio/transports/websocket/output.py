@@ -20,13 +20,18 @@ TLS, and what else is no plain socket, gets each frame by write(), and pushes ba
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime, ISSLTransport
 from twisted.internet.tcp import Server as TCPServer
 from twisted.logger import Logger
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from txsocketio.interfaces import ITransportReceiver
 
 _log = Logger()
 
@@ -37,13 +42,13 @@ _MOST_FRAMES: Final = 32
 _LONG_FRAME: Final = 2048
 
 
-def discard(*_: Any, **__: Any) -> None:
+def discard(*_: object, **__: object) -> None:
     """
     Do nothing: what the callables of a transport become when it ends.
     """
 
 
-def pauses(transport: Any) -> bool:
+def pauses(transport: object) -> bool:
     """
     Say whether a connection can be told to stop reading, and tells when it is full.
 
@@ -52,7 +57,7 @@ def pauses(transport: Any) -> bool:
     return bool(IPushProducer.providedBy(transport))
 
 
-def is_plain(transport: Any) -> bool:
+def is_plain(transport: object) -> bool:
     """
     Say whether what is given to a connection's socket is what its write() would have sent.
 
@@ -65,7 +70,7 @@ def is_plain(transport: Any) -> bool:
     )
 
 
-class Joint:
+class WriteBatch:
     """
     Send what all connections of one server have joined outside of reads, when the reactor comes by next.
 
@@ -122,20 +127,24 @@ class Joint:
 
 class Output:
     """
-    Be the part of a WebSocket that writes.
+    Write to a connection, and tell its receiver when it is full; the base of WebSocket transports.
 
+    It is the connection's producer. What reads from the connection is LeanParser's.
+
+    :ivar transport: the connection, or None before it is made and after it is lost.
+    :ivar receiver: the ITransportReceiver, told when the connection is full and when it takes data again.
     :ivar send: what the transport's users call, with what its wire rendered.
     :ivar writable: whether the connection takes more.
     """
 
-    transport: Any
-    receiver: Any
-    pauseProducing: Any
-    send: Any
+    transport: Any = None
+    receiver: ITransportReceiver
+    send: Callable[[Any], None]
+    streaming = True
     writable = True
 
-    _write: Any
-    _joint: Joint
+    _write: Callable[[Any], None]
+    _write_batch: WriteBatch
     _socket: Any = None
     #: Bytes that are known to be in Twisted's buffer.
     _behind = 0
@@ -144,6 +153,36 @@ class Output:
         # Nothing of these in the class: CPython is slow to find in an instance what its class has as well.
         self._pieces: list[bytes] = []
         self.send = self._write = discard
+
+    def data_queued(self) -> None:
+        """
+        Do nothing: what is sent does not wait in the session.
+        """
+
+    def noop(self) -> None:
+        """
+        Do nothing: there is no request that waits for an answer.
+        """
+
+    def pauseProducing(self) -> None:
+        """
+        Learn that the connection's buffer is full: TCP says so again with every write into a full one.
+        """
+        if self.writable:
+            self.writable = False
+            self.receiver.transport_full(self)
+
+    def resumeProducing(self) -> None:
+        """
+        Learn that the connection takes data again.
+        """
+        self.writable = True
+        self.receiver.transport_drained(self)
+
+    def stopProducing(self) -> None:
+        """
+        Learn that the connection is lost; connectionLost() is called as well.
+        """
 
     def _connect_output(self) -> None:
         transport = self.transport
@@ -172,7 +211,7 @@ class Output:
     def _join(self, data: bytes) -> None:
         pieces = self._pieces
         if not pieces:
-            self._joint.add(self)
+            self._write_batch.add(self)
         pieces.append(data)
         if len(pieces) > _MOST_FRAMES or len(data) > _LONG_FRAME:
             self.flush()
@@ -214,7 +253,7 @@ class Output:
             # Somebody else has closed the connection, which a pull producer would keep open.
             self.transport.unregisterProducer()
 
-    def _rebind(self, write: Any) -> None:
+    def _rebind(self, write: Callable[[Any], None]) -> None:
         if self.send == self._write:
             self.send = write
         self._write = write

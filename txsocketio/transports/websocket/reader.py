@@ -1,5 +1,5 @@
 """
-The short way for the frames that nearly all traffic consists of: whole, masked, unfragmented texts, and the close frame
+The fast path for the frames that nearly all traffic consists of: whole, masked, unfragmented texts, and the close frame
 that ends nearly all connections.
 
 Everything else goes to Autobahn untouched, from its first byte on: fragments, binary and other control frames, frames
@@ -12,23 +12,67 @@ method of the class.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
+from autobahn import websocket
 from autobahn.websocket.protocol import WebSocketProtocol
 
+from txsocketio.protocol import frames
 from txsocketio.protocol.frames import answer_farewell
 from txsocketio.support import slices
 from txsocketio.support.slices import Slice
-from txsocketio.transports.websocket import unmasking
 
 if TYPE_CHECKING:
     from txsocketio.transports.websocket.transport import WebSocketTransport
 
+Unmask = Callable[[bytes, int, int], bytes | bytearray]
+
+_LENGTHS: Final = (0, 1, 15, 16, 17, 126, 1000)
+
+
+def native_unmask(library: Any) -> Unmask:
+    """
+    Make a function like frames.unmask() of Autobahn's compiled module.
+
+    :param library: the module, with cffi's ``ffi`` and ``lib``.
+    :return: the function, not tried out yet.
+    """
+    new, process, free = (getattr(library.lib, f"nvx_xormask_{name}") for name in ("new", "process", "free"))
+    view = library.ffi.from_buffer
+
+    def unmask(data: bytes, start: int, stop: int) -> bytearray:
+        payload = bytearray(data[start:stop])
+        masker = new(data[start - 4 : start])
+        process(masker, view(payload), stop - start)
+        free(masker)
+        return payload
+
+    return unmask
+
+
+def choose_unmask(name: str = "_nvx_xormasker") -> Unmask:
+    """
+    Choose how long payloads are unmasked.
+
+    :param name: of Autobahn's compiled module.
+    :return: the native function if it can be used; it gives the same as frames.unmask().
+    """
+    try:
+        native = native_unmask(import_module(name))
+        data = bytes(range(256)) * 5
+        same = all(native(data, 9, 9 + length) == frames.unmask(data, 9, 9 + length) for length in _LENGTHS)
+    except Exception:
+        # Whatever it lacks: it is somebody else's, and undocumented.
+        return frames.unmask
+    return native if same and getattr(websocket, "USES_NVX", False) else frames.unmask
+
+
 _OPEN: Final = WebSocketProtocol.STATE_OPEN
 _CLOSED: Final = WebSocketProtocol.STATE_CLOSED
-_unmask: Final = unmasking.choose()
+_unmask: Final = choose_unmask()
 
 #: The two bytes that begin a frame, and its mask where the length is in those two.
 _head_and_mask: Final = Struct("!HI").unpack_from
@@ -38,7 +82,7 @@ _LENGTH_FOLLOWS: Final = 126
 _from_bytes: Final = int.from_bytes
 
 
-def text_reader(limit: int) -> Callable[[Any, bytes], bytes]:
+def text_reader(limit: int) -> Callable[[WebSocketTransport, bytes], bytes]:
     """
     Make a function that reads texts.
 
@@ -81,7 +125,7 @@ def text_reader(limit: int) -> Callable[[Any, bytes], bytes]:
                     break
                 packet = _unmask(data, start, stop)
             # Looked up each time: what one packet does may rebind it for the next.
-            take = self.receiver.receive_raw
+            take: Callable[[bytes | bytearray], bool] = self.receiver.receive_raw  # type: ignore[assignment]
             if not take(packet) and not _taken_as_text(self, packet):
                 break
             position = stop
@@ -140,7 +184,7 @@ def data_receiver(limit: int) -> Callable[[WebSocketTransport, bytes], None]:
 
 def _read_mixed(self: WebSocketTransport, data: bytes, read: Callable[[WebSocketTransport, bytes], bytes]) -> bytes:
     """
-    Read what begins with anything else than a text for the short way, or amid a message.
+    Read what begins with anything else than a text for the fast path, or amid a message.
 
     :return: what neither has looked at; nothing when all is taken.
     """
@@ -164,7 +208,7 @@ def _parse(self: WebSocketTransport, data: bytes, slice: Slice) -> bytes:
     """
     if self.state == _CLOSED:
         return b""
-    # Kept of a frame whose head has not come whole: it may still be one for the short way.
+    # Kept of a frame whose head has not come whole: it may still be one for the fast path.
     apart = bool(self.data) and _is_apart(self)
     self.data += data
     while not apart and self.processData() and self.state != _CLOSED:
@@ -183,7 +227,7 @@ def _is_apart(self: WebSocketTransport) -> bool:
     return self.current_frame is None and not self.inside_message and self.state == _OPEN
 
 
-def fits(transport_class: type[Any]) -> bool:
+def fits(transport_class: type[WebSocketTransport]) -> bool:
     """
     Try out whether the installed Autobahn keeps its state where it is looked for here.
 
@@ -213,7 +257,7 @@ class _Collector:
         self.receive_text = texts.append
 
 
-def _walk(transport_class: type[Any], texts: list[str]) -> Any:
+def _walk(transport_class: type[Any], texts: list[str]) -> Iterator[tuple[object, ...]]:
     """
     Feed Autobahn's parser with a text and a fragmented text in pieces, and give its state after each.
     """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from autobahn.websocket.protocol import WebSocketProtocol
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
@@ -22,8 +22,9 @@ from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
+from txsocketio.support.private_names import require
 from txsocketio.support.slices import RoundRobin
-from txsocketio.transports.stream import Stream
+from txsocketio.transports.self_test import channel_fits
 from txsocketio.transports.websocket import reader as fastreader
 from txsocketio.transports.websocket import upgrade as websocket_takeover
 from txsocketio.transports.websocket.autobahn import NORMAL, OPEN, OUR_FAULT, LeanParser, lean_options
@@ -31,11 +32,16 @@ from txsocketio.transports.websocket.deflate import negotiate
 from txsocketio.transports.websocket.output import discard
 
 if TYPE_CHECKING:
+    from twisted.web.server import Request
+
+    from txsocketio.interfaces import IEngineCodec, IWire
     from txsocketio.protocol.generations import Generation
     from txsocketio.support.options import EngineOptions
+    from txsocketio.transports.fastpath.head import RequestHead
+    from txsocketio.transports.websocket.deflate import BoundedDeflate
 
 #: The codec of permessage-deflate or None, and the head of the 101.
-Agreed: TypeAlias = tuple[Any, bytes]
+Agreed: TypeAlias = tuple["BoundedDeflate | None", bytes]
 
 #: How connections end that are not broken by TLS.
 _CLOSED: Final = (ConnectionDone, ConnectionLost, ConnectionAborted)
@@ -44,14 +50,14 @@ _log = Logger()
 
 
 @implementer(ITransport)
-class WebSocketTransport(Stream, LeanParser):
+class WebSocketTransport(LeanParser):
     """
     Carry engine packets over one WebSocket; for the public attributes see ITransport.
     """
 
     name = "websocket"
 
-    def __init__(self, wire: Any, codec: Any, deflate: Any = None) -> None:
+    def __init__(self, wire: IWire, codec: IEngineCodec, deflate: BoundedDeflate | None = None) -> None:
         """
         :param wire: the IWire of what send() will get.
         :param codec: the generation's IEngineCodec.
@@ -100,7 +106,7 @@ class WebSocketTransport(Stream, LeanParser):
 
 class WebSocketUpgrades:
     """
-    Turn requests into WebSockets, all with the same options.
+    EndOfTurn requests into WebSockets, all with the same options.
     """
 
     def __init__(
@@ -116,6 +122,7 @@ class WebSocketUpgrades:
         :param complaints: take what is wrong with handshakes, frames and connections.
         :param round_robin: the engine's, with which its sessions share the turns of the reactor.
         """
+        require()
         self._complaints = complaints
         self._options = options
         self._get_clock = get_clock
@@ -137,17 +144,17 @@ class WebSocketUpgrades:
             "_round_robin": self._round_robin,
             "_seconds": clock.seconds,
         }
-        made: Any = type("WebSocketTransport", (WebSocketTransport,), attributes)
+        made: type[WebSocketTransport] = type("WebSocketTransport", (WebSocketTransport,), attributes)
         if options.fast_reader:
             if fastreader.fits(made):
                 made.dataReceived = fastreader.data_receiver(options.max_http_buffer_size)
             else:
                 _log.warn("the installed Autobahn is unknown to the fast reader: every frame takes the long way")
-        return made  # type: ignore[no-any-return]
+        return made
 
     def accept(
         self,
-        request: Any,
+        request: Request,
         generation: Generation,
         on_open: Callable[[WebSocketTransport], object],
         headers: Iterable[tuple[str | bytes, str | bytes]] = (),
@@ -168,6 +175,8 @@ class WebSocketUpgrades:
         if channel is None:
             return NOT_DONE_YET
         try:
+            if not channel_fits():
+                raise websocket_takeover.BadHandshake(426, "The installed Twisted does not let go of connections")
             if not isinstance(channel, HTTPChannel):
                 raise websocket_takeover.BadHandshake(426, "WebSocket needs HTTP/1.1")
             agreed = self.agree(request, headers)
@@ -187,7 +196,7 @@ class WebSocketUpgrades:
             transport.dataReceived(rest)
         return NOT_DONE_YET
 
-    def agree(self, request: Any, headers: Iterable[tuple[str | bytes, str | bytes]] = ()) -> Agreed:
+    def agree(self, request: Request | RequestHead, headers: Iterable[tuple[str | bytes, str | bytes]] = ()) -> Agreed:
         """
         Check a handshake, and choose from what it offers.
 
@@ -235,7 +244,7 @@ class WebSocketUpgrades:
             self._complaints.failure(_log, "opening a WebSocket failed")
             transport.fail(OUR_FAULT, "internal error", TRANSPORT_ERROR)
 
-    def _negotiate(self, request: Any) -> tuple[Any, str]:
+    def _negotiate(self, request: Request | RequestHead) -> tuple[BoundedDeflate | None, str]:
         offers = request.requestHeaders.getRawHeaders(b"sec-websocket-extensions", ())
         if not self._options.per_message_deflate or not offers:
             return None, ""

@@ -8,7 +8,7 @@ import re
 from binascii import b2a_base64
 from collections.abc import Iterable
 from hashlib import sha1
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
@@ -17,6 +17,12 @@ from twisted.web.http import HTTPChannel
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.transports.http.request import has_token
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IProtocol
+    from twisted.web.server import Request
+
+    from txsocketio.transports.fastpath.head import RequestHead
 
 #: RFC 6455, section 1.3.
 _MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -48,7 +54,7 @@ class BadHandshake(Exception):
         self.text = text
 
 
-def check(request: Any) -> None:
+def check(request: Request | RequestHead) -> None:
     """
     Check a request against RFC 6455, section 4.2.1.
 
@@ -71,7 +77,9 @@ def check(request: Any) -> None:
         raise BadHandshake(400, "Sec-WebSocket-Key is missing or wrong")
 
 
-def answer(request: Any, extensions: str, headers: Iterable[tuple[Any, Any]]) -> bytes:
+def answer(
+    request: Request | RequestHead, extensions: str, headers: Iterable[tuple[str | bytes, str | bytes]]
+) -> bytes:
     """
     Build the 101 for a request that check() let pass.
 
@@ -84,7 +92,7 @@ def answer(request: Any, extensions: str, headers: Iterable[tuple[Any, Any]]) ->
     :return: the whole head.
     :raises BadHandshake: for subprotocols that are no tokens.
     """
-    key = request.requestHeaders.getRawHeaders(b"sec-websocket-key")[0]
+    key = request.requestHeaders.getRawHeaders(b"sec-websocket-key", (b"",))[0]
     digest = sha1(key + _MAGIC, usedforsecurity=False).digest()
     lines = [_SWITCHING + b2a_base64(digest, newline=False)]
     offered = b",".join(request.requestHeaders.getRawHeaders(b"sec-websocket-protocol", ()))
@@ -104,7 +112,7 @@ def _line(text: str | bytes) -> bytes:
     return b" ".join(raw.splitlines())
 
 
-def refuse(request: Any, refusal: BadHandshake, complaints: Complaints = UNLIMITED) -> None:
+def refuse(request: Request, refusal: BadHandshake, complaints: Complaints = UNLIMITED) -> None:
     """
     Answer a request that does not become a WebSocket, and close its connection.
 
@@ -130,7 +138,7 @@ def refuse(request: Any, refusal: BadHandshake, complaints: Complaints = UNLIMIT
     request.finish()
 
 
-def seize(channel: Any, protocol: Any) -> bytes:
+def seize(channel: Any, protocol: IProtocol) -> bytes:
     """
     Put a protocol in the place of an HTTP channel, and end everything that twisted.web has scheduled for it.
 
@@ -158,7 +166,7 @@ def seize(channel: Any, protocol: Any) -> bytes:
     return rest
 
 
-def replace(transport: Any, channel: Any, protocol: Any) -> bool:
+def replace(transport: Any, channel: object, protocol: IProtocol) -> bool:
     """
     Have a transport deliver to a protocol instead of an HTTP channel, or the proxy that stands before it.
 

@@ -1,5 +1,5 @@
 """
-Tests of txsocketio.transports.fastpath.front_door, before real sites.
+Tests of txsocketio.transports.fastpath.handshake, before real sites.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.kits.http import handshake, raw_request
 from tests.transports.fastpath.test_handshake import dial, make_site
 from tests.transports.websocket.test_secure import CERTIFICATE, Collector, Trusting
 from txsocketio.support.deadlines import Deadlines
-from txsocketio.transports.fastpath.front_door import FrontDoor
+from txsocketio.transports.fastpath.handshake import ProtocolSniffer
 from txsocketio.transports.websocket.transport import WebSocketTransport
 
 
@@ -65,7 +65,7 @@ class FrontDoorTests(SynchronousTestCase):
             connection = self.connect(WrappingFactory(self.server.site))
             connection.protocol.dataReceived(data)
             self.assertIn(expected, connection.value())
-            self.assertNotIsInstance(connection.protocol.wrappedProtocol, FrontDoor)
+            self.assertNotIsInstance(connection.protocol.wrappedProtocol, ProtocolSniffer)
 
     def test_who_holds_on_to_it_does_too(self) -> None:
         door = self.server.site.buildProtocol(None)
@@ -77,8 +77,8 @@ class FrontDoorTests(SynchronousTestCase):
         self.assertEqual(listener.events, ["hello", ("closed", "transport close")])
 
     def test_a_factory_that_refuses_closes_the_connection(self) -> None:
-        waiting: Deadlines[Any] = Deadlines(lambda: self.server.clock, 60, FrontDoor.expire)
-        door = FrontDoor(lambda door, data: False, lambda address: None, None, waiting)
+        waiting: Deadlines[Any] = Deadlines(lambda: self.server.clock, 60, ProtocolSniffer.expire)
+        door = ProtocolSniffer(lambda door, data: False, lambda address: None, None, waiting)
         connection = dial()
         door.makeConnection(connection)
         door.dataReceived(b"GET")

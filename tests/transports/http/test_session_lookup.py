@@ -1,5 +1,5 @@
 """
-Tests of txsocketio.transports.http.known: it knows what the whole decision would say, or nothing.
+Tests of txsocketio.transports.http.request: it knows what the whole decision would say, or nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.kits.engine_site import Server
-from txsocketio.protocol.handshake import Facts, Resume, decide
-from txsocketio.transports.http.known import KnownSessions
+from txsocketio.protocol.handshake import RequestFacts, Resume, decide
+from txsocketio.transports.http.request import SessionLookup
 
 SERVER = Server()
 SIDS = [SERVER.open(), SERVER.open(EIO="3")]
@@ -25,18 +25,21 @@ class Decisions(SynchronousTestCase):
     @given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from((None, *VALUES))), max_size=6))
     def test_it_never_says_anything_else(self, pairs: list[tuple[str, str | None]]) -> None:
         text = "&".join(name if value is None else f"{name}={value}" for name, value in pairs)
-        found = KnownSessions(SERVER.engine).of_query(text.encode("latin-1"))
+        found = SessionLookup(SERVER.engine).of_query(text.encode("latin-1"))
         if found is None:
             return
         query = dict(reversed(parse_qsl(text, keep_blank_values=True, encoding="latin-1")))
         decision = decide(
-            Facts("GET", (), query), SERVER.engine.generations, SERVER.engine.options.transports, SERVER.engine.find
+            RequestFacts("GET", (), query),
+            SERVER.engine.generations,
+            SERVER.engine.options.transports,
+            SERVER.engine.find,
         )
         assert isinstance(decision, Resume), text
         self.assertIs(decision.session.transport, found)
 
     def test_it_knows_what_clients_send(self) -> None:
-        known = KnownSessions(SERVER.engine)
+        known = SessionLookup(SERVER.engine)
         for revision, sid in zip("43", SIDS, strict=True):
             transport = SERVER.engine.sessions[sid].transport
             for query in (
@@ -48,4 +51,4 @@ class Decisions(SynchronousTestCase):
 
     def test_where_polling_is_not_served(self) -> None:
         server = Server(transports=["websocket"])
-        self.assertIsNone(KnownSessions(server.engine).of_query(b"EIO=4&transport=polling&sid=x"))
+        self.assertIsNone(SessionLookup(server.engine).of_query(b"EIO=4&transport=polling&sid=x"))
