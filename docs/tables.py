@@ -23,6 +23,7 @@ from txsocketio.protocol.encoded import EncodedControl, EncodedPacket
 from txsocketio.protocol.generations import REVISION_PARAMETER, Generation, GenerationTable
 from txsocketio.protocol.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, MESSAGE, Packet
 from txsocketio.support.options import GENERATIONS, EngineOptions, SocketOptions
+from txsocketio.support.private_names import PRIVATE_NAMES
 from txsocketio.tap import Options
 
 DOCS = Path(__file__).resolve().parent
@@ -304,6 +305,17 @@ def modules(layer: str) -> Iterator[str]:
         yield from (f"``{name}``", f"   {' '.join(first.split()).rstrip(':')}", "")
 
 
+def private_names() -> Iterator[str]:
+    """
+    List the private names of libraries that are used, with what happens where one is gone.
+    """
+    rows = [
+        (f"``{one.owner.rpartition('.')[2]}.{one.name}``", f"{one.purpose[:1].upper()}{one.purpose[1:]}.", one.without)
+        for one in PRIVATE_NAMES
+    ]
+    yield from list_table(("Name", "What for", "Without it"), rows, "30 40 30")
+
+
 def clients() -> Iterator[str]:
     """
     Show the table of published clients, where a run of the tests has made it.
@@ -338,5 +350,6 @@ TABLES: dict[str, Callable[..., Iterator[str]]] = {
         options,
         packets,
         picture,
+        private_names,
     )
 }

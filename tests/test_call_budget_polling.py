@@ -72,7 +72,7 @@ class Polled(SynchronousTestCase):
     def theirs(self, entered: Counter[str]) -> int:
         return sum(count for name, count in entered.items() if name.startswith(("twisted.web", "twisted.protocols")))
 
-    def test_by_the_short_way(self) -> None:
+    def test_by_the_fast_path(self) -> None:
         entered = self.count()
         self.assertLessEqual(self.ours(entered), SHORT, entered)
         self.assertLessEqual(self.theirs(entered), 2, entered)

@@ -31,7 +31,7 @@ class Line:
         return self.wrapper._channel
 
     @property
-    def short(self) -> bool:
+    def fast(self) -> bool:
         return isinstance(self.channel, FastChannel) and self.channel.polls is not None
 
     @property
@@ -99,7 +99,7 @@ class Pair:
         lines = [Line(server) for server in self.servers.values()]
         for line in lines:
             line.warm_up()
-        assert [line.short for line in lines] == [True, False]
+        assert [line.fast for line in lines] == [True, False]
         return lines
 
     def end(self, test: Any) -> None:

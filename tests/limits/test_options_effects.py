@@ -164,7 +164,7 @@ class Handshakes(OptionsCase):
             self.assertEqual(self.statuses(allow_request=lambda _, make=make: make(True)), (200, 101))
             self.assertEqual(self.statuses(allow_request=lambda _, make=make: make(False)), (403, 400))
 
-    def test_the_short_way_can_be_off(self):
+    def test_the_fast_path_can_be_off(self):
         seen = []
         for fast, expected in ((True, 0), (False, 1)):
             self.whole = self.stack({"/": Echo}, fast_handshake=fast)

@@ -91,7 +91,7 @@ class Attach:
 @dataclass(slots=True)
 class RejectInShape:
     """
-    Refuse a request for a transport that the path names, in the shape of that transport.
+    Refuse a request for a transport that the path names, in the form of that transport.
 
     :ivar error: code, message and status.
     :ivar name: what the path names, whether it exists or not.

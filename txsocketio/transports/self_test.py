@@ -49,7 +49,7 @@ class _Dummy:
 
     def nothing(self, *_: object) -> None:
         """
-        Do it.
+        Ignore whatever is said.
         """
 
     registerProducer = unregisterProducer = pauseProducing = resumeProducing = stopProducing = nothing

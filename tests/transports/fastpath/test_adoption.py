@@ -59,17 +59,17 @@ class Case(SynchronousTestCase):
 
 
 class Adopted(Case):
-    def assertShort(self, line: Line) -> None:
-        self.assertTrue(line.short)
+    def assertFast(self, line: Line) -> None:
+        self.assertTrue(line.fast)
         line.write(post(b"4x"))
         self.assertEqual(line.listener.events, ["x"])
         self.assertEqual(Response(line.take()).body, b"ok")
 
     def test_in_a_plain_site(self) -> None:
-        self.assertShort(self.line())
+        self.assertFast(self.line())
 
     def test_in_our_own(self) -> None:
-        self.assertShort(self.line(BoundedSite))
+        self.assertFast(self.line(BoundedSite))
 
     def test_with_a_bounded_request(self) -> None:
         class Bounded(BoundedRequest):
@@ -80,7 +80,7 @@ class Adopted(Case):
             body_limit = 1000
             bounded_path = b"/socket.io"
 
-        self.assertShort(self.line(lambda root, reactor: Site(root, Bounded, reactor=reactor)))
+        self.assertFast(self.line(lambda root, reactor: Site(root, Bounded, reactor=reactor)))
 
     def test_below_other_plain_resources(self) -> None:
         def grow(root: Any, resource: Any) -> Any:
@@ -88,16 +88,16 @@ class Adopted(Case):
             above.putChild(b"socket.io", resource)
             return above
 
-        self.assertShort(self.in_tree(grow))
+        self.assertFast(self.in_tree(grow))
 
     def test_below_the_tree_of_a_service(self) -> None:
         for rest in (None, File("."), Resource()):
-            self.assertShort(self.in_tree(lambda _, resource, rest=rest: PathResource("/socket.io", resource, rest)))
+            self.assertFast(self.in_tree(lambda _, resource, rest=rest: PathResource("/socket.io", resource, rest)))
 
     def test_with_an_access_log(self) -> None:
         line = self.line()
         line.server.site.logFile = StringIO()
-        self.assertShort(line)
+        self.assertFast(line)
 
     def test_a_subclass_of_site_with_other_methods(self) -> None:
         class Named(Site):
@@ -106,25 +106,25 @@ class Adopted(Case):
             def startFactory(self) -> None:
                 pass
 
-        self.assertShort(self.line(Named))
+        self.assertFast(self.line(Named))
 
     def test_not_before_the_first_poll(self) -> None:
         line = Line(self.serve())
         line.write(get(target="/socket.io/?EIO=4&transport=polling"))
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         line.write(get(target="/else"))
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         line.write(get())
-        self.assertTrue(line.short)
+        self.assertTrue(line.fast)
         line.listener.session.send("a")
         line.server.turn()
-        self.assertShort(line) if not line.take() else self.assertTrue(line.short)
+        self.assertFast(line) if not line.take() else self.assertTrue(line.fast)
 
     def test_other_resources_are_served_as_ever(self) -> None:
         line = self.line()
         line.write(get(target="/else"))
         self.assertEqual(Response(line.take()).status, 404)
-        self.assertShort(line)
+        self.assertFast(line)
 
     def test_a_deep_path(self) -> None:
         server = SocketIOServer(path="/a/b.c", reactor=Clock())
@@ -203,9 +203,9 @@ def by_host(root: Any, resource: Any) -> Any:
 
 class NotAdopted(Case):
     def assertLong(self, line: Line) -> None:
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         line.write(post(b"4x"))
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         self.assertEqual(line.listener.events, ["x"])
         self.assertEqual(Response(line.take()).body, b"ok")
 
@@ -255,7 +255,7 @@ class NotAdopted(Case):
 
     def test_another_format_of_the_access_log(self) -> None:
         line = self.line(lambda root, reactor: Site(root, logFormatter=proxiedLogFormatter, reactor=reactor))
-        self.assertTrue(line.short)
+        self.assertTrue(line.fast)
         log = line.server.site.logFile = StringIO()
         handled: list[Request] = []
         received = Request.requestReceived
@@ -267,7 +267,7 @@ class NotAdopted(Case):
     def test_trees_with_a_say(self) -> None:
         for grow in (guarded, patched, dynamic, compressing, subclassed, by_host):
             line = self.in_tree(grow)
-            self.assertFalse(line.short, grow)
+            self.assertFalse(line.fast, grow)
             line.write(post(b"4x"))
             self.assertEqual(line.listener.events, ["x"], grow)
 
@@ -288,7 +288,7 @@ class NotAdopted(Case):
             return root
 
         line = self.in_tree(grow)
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         line.write(post(b"4x"))
         self.assertEqual(Response(line.take()).header("x-own"), "1")
 
@@ -395,7 +395,7 @@ class Unknown(Case):
         globalLogPublisher.addObserver(lines.append)
         self.addCleanup(globalLogPublisher.removeObserver, lines.append)
         line = self.line()
-        self.assertFalse(line.short)
+        self.assertFalse(line.fast)
         self.assertEqual([1], [1 for event in lines if "unknown to the fast polling" in event.get("log_format", "")])
         line.write(post(b"4x"))
         self.assertEqual(line.listener.events, ["x"])

@@ -161,7 +161,7 @@ class Turns(LineTestCase):
             self.assertBodies(line, b"1")
             self.assertEqual(line.listener.events, [("closed", "transport error")])
 
-    def test_after_a_long_poll_the_short_way(self) -> None:
+    def test_after_a_long_poll_the_fast_path(self) -> None:
         self.serve()
         for line in self.lines:
             line.write(get("Expect: nothing"))

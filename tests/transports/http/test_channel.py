@@ -149,7 +149,7 @@ class Deadlines(ChannelCase):
         self.assertEqual(len(server.site._unfinished), 0)
 
 
-class ShortPosts(ChannelCase):
+class FastPosts(ChannelCase):
     """
     Bodies of the fast path.
     """

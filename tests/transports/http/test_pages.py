@@ -202,7 +202,7 @@ class Posts(PageCase):
             self.assertEqual(exchange.response.status, 200)
         self.assertEqual(server.listeners[0].events, ["a", "a", "a"])
 
-    def test_by_the_short_way(self) -> None:
+    def test_by_the_fast_path(self) -> None:
         server = self.serve()
         line = Line(server)
         line.warm_up()
@@ -264,7 +264,7 @@ class Hosts(PageCase):
             exchange = self.ask(server, EIO4, ("Host", "example.org"))
             self.assertEqual((exchange.response.status, exchange.response.json["code"]), (400, 3))
 
-    def test_by_the_short_way_of_polls(self) -> None:
+    def test_by_the_fast_path_of_polls(self) -> None:
         server = self.serve(allowed_hosts=["example.org"])
         line = Line(server)
         line.warm_up()
@@ -276,7 +276,7 @@ class Hosts(PageCase):
         self.assertTrue(line.take().startswith(b"HTTP/1.1 400 "))
         self.assertEqual(line.listener.events, [])
 
-    def test_by_the_short_way_of_handshakes(self) -> None:
+    def test_by_the_fast_path_of_handshakes(self) -> None:
         for host, status in ((b"example.org", b"101"), (b"evil.example", b"400")):
             server = self.serve(allowed_hosts=["example.org"])
             server.site = BoundedSite(
@@ -412,7 +412,7 @@ class EveryAnswer(PageCase):
         exchange = self.ask(server, EIO4, self.ORIGIN)
         self.assertReadable(exchange.transport.value(), 503, "closing")
 
-    def test_of_the_short_way(self) -> None:
+    def test_of_the_fast_path(self) -> None:
         server = self.serve()
         for status, body in ((200, b"4a"), (413, b"3\x1e3\x1e3"), (400, b"b!")):
             line = Line(server)
@@ -420,7 +420,7 @@ class EveryAnswer(PageCase):
             self.assertIsInstance(line.channel, FastChannel)
             line.write(post(body, "Origin: http://a.example"))
             self.assertReadable(line.take(), status, body)
-            self.assertTrue(line.short)
+            self.assertTrue(line.fast)
         line = Line(server)
         line.warm_up()
         self.patch(line.server.engine.sessions[line.sid].transport.__class__, "post", lambda *_: 1 / 0)

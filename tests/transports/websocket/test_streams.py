@@ -206,7 +206,7 @@ class Contract(SynchronousTestCase):
         self.assertNotIn("dataReceived", vars(type(transport)))
         self.assertIn("fast reader", lines[0]["log_format"])
 
-    def test_after_the_odd_frame_the_short_way_is_taken_again(self) -> None:
+    def test_after_the_odd_frame_the_fast_path_is_taken_again(self) -> None:
         """
         One ping in a read does not send everything behind it the long way.
         """

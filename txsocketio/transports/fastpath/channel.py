@@ -169,25 +169,25 @@ class FastExchange:
 
     def read_body(self, limit: int) -> bytes | None:
         """
-        See Exchange.
+        Return the body, or None when it has more bytes than the limit; then nothing is read into memory.
         """
         return self._body if len(self._body) <= limit else None
 
     def content_type(self) -> bytes:
         """
-        See Exchange.
+        Return the media type of the body in lower case, without parameters.
         """
         return self._terms.content_type
 
     def accepted_codings(self) -> bytes | None:
         """
-        See Exchange.
+        Return the Accept-Encoding header, or None.
         """
         return self._terms.codings
 
     def answer(self, status: int, body: bytes = b"", content_type: bytes | None = None, extra: Extra = ()) -> None:
         """
-        See Exchange.
+        Write the whole answer, and be done with the request.
         """
         channel, self._channel = self._channel, None
         if channel is not None:
@@ -386,7 +386,7 @@ class FastChannel(HTTPChannel):
 
     def setTimeout(self, period: float | None) -> float | None:
         """
-        See TimeoutMixin.
+        Begin to wait for so many seconds of silence anew, or no longer.
 
         :param period: seconds, or None.
         :return: what it was before.
@@ -407,7 +407,7 @@ class FastChannel(HTTPChannel):
 
     def resetTimeout(self) -> None:
         """
-        See TimeoutMixin.
+        Begin the wait for silence anew.
         """
         if self._timer is not None and self.timeOut is not None:
             self._due = self._seconds() + self.timeOut

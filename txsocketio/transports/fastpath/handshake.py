@@ -120,7 +120,7 @@ _log = Logger()
 @implementer(IProtocol)
 class ProtocolSniffer:
     """
-    Be the protocol of a connection until its first bytes have come.
+    Wait for a connection's first bytes, and hand it to the protocol that they are meant for.
 
     :ivar transport: of the connection.
     """
@@ -160,7 +160,7 @@ class ProtocolSniffer:
 
     def connectionMade(self) -> None:
         """
-        See makeConnection().
+        Begin to wait for the first bytes.
         """
         self._deadlines.start(self)
 

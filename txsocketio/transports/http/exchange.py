@@ -160,7 +160,7 @@ class WebExchange:
 
     def read_body(self, limit: int) -> bytes | None:
         """
-        See Exchange.
+        Return the body, or None when it has more bytes than the limit; then nothing is read into memory.
         """
         content: IO[bytes] = self.request.content  # type: ignore[assignment]
         if content.seek(0, SEEK_END) > limit:
@@ -170,20 +170,20 @@ class WebExchange:
 
     def content_type(self) -> bytes:
         """
-        See Exchange.
+        Return the media type of the body in lower case, without parameters.
         """
         return essence(self.request.getHeader(b"content-type") or b"")
 
     def accepted_codings(self) -> bytes | None:
         """
-        See Exchange.
+        Return the Accept-Encoding header, or None.
         """
         values = self.request.requestHeaders.getRawHeaders(b"accept-encoding")
         return b",".join(values) if values else None
 
     def answer(self, status: int, body: bytes = b"", content_type: bytes | None = None, extra: Extra = ()) -> None:
         """
-        See Exchange.
+        Write the whole answer, and be done with the request.
         """
         request = self.request
         for name, value in extra:

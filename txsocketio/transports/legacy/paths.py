@@ -269,7 +269,7 @@ class _Deaf:
 
     def transport_drained(self, transport: ITransport) -> None:
         """
-        Do nothing, likewise.
+        Do nothing: nothing was held back.
         """
 
 

@@ -72,7 +72,7 @@ class LegacyPolling(PollingTransport):
 
     def close(self) -> None:
         """
-        See ITransport.
+        Close when all that is queued has been fetched; now where nothing is.
         """
         super().close()
         if not self._gone and not self.receiver.queued:

@@ -116,7 +116,7 @@ class StreamTransport(PostReceiver):
 
     def send(self, rendered: list[bytes]) -> None:
         """
-        See ITransport.
+        Write a piece of the stream.
         """
         if rendered and self._request is not None:
             self._request.write(self._form.wrap(self.wire.join(rendered)))
@@ -153,14 +153,14 @@ class StreamTransport(PostReceiver):
 
     def close(self) -> None:
         """
-        See ITransport.
+        End the stream and the session.
         """
         if not self._gone:
             self._end(TRANSPORT_CLOSE)
 
     def abort(self) -> None:
         """
-        See ITransport.
+        Drop the connection of the stream now.
         """
         request = self._take_request()
         if request is not None:

@@ -23,7 +23,7 @@ class TurnListener(Protocol):
 
     def turn_ends(self) -> None:
         """
-        Do it.
+        Do what is left for the end of this reactor turn.
         """
 
 

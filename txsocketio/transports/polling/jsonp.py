@@ -1,5 +1,5 @@
 """
-The encodings of a poll: XMLHttpRequest, and JSONP for pages that have nothing better.
+How the payload of a poll is wrapped: XMLHttpRequest, and JSONP for pages that have nothing better.
 
 They differ only in what is wrapped around the payload; the transport holds the one its handshake chose.
 """
@@ -21,7 +21,7 @@ class PollEncoding(Protocol):
     @property
     def readable(self) -> bool:
         """
-        See the class.
+        Whether any page can read what is polled.
         """
 
     def read(self, body: bytes) -> bytes:
@@ -46,13 +46,13 @@ class Bare:
 
     def read(self, body: bytes) -> bytes:
         """
-        See PollEncoding.
+        Return the payload that the body of a POST holds.
         """
         return body
 
     def wrap(self, body: bytes, content_type: bytes) -> tuple[bytes, bytes]:
         """
-        See PollEncoding.
+        Return body and Content-Type of the answer to a poll.
         """
         return body, content_type
 
@@ -75,13 +75,13 @@ class Script:
 
     def read(self, body: bytes) -> bytes:
         """
-        See PollEncoding.
+        Return the payload that the body of a POST holds.
         """
         return self._unescape(jsonp.read_form(body))
 
     def wrap(self, body: bytes, content_type: bytes) -> tuple[bytes, bytes]:
         """
-        See PollEncoding.
+        Return body and Content-Type of the answer to a poll.
         """
         # The reference server says text/plain, which pages that obey nosniff refuse to run.
         return self._wrap(self._index, body), b"text/javascript; charset=UTF-8"
@@ -89,7 +89,7 @@ class Script:
 
 class LegacyScript(Script):
     """
-    Do so as 0.9 does: the function is one of ``io.j``, the field a JSON string.
+    Wrap and unwrap payloads as 0.9 does: the function is one of ``io.j``, the field a JSON string.
     """
 
     _unescape = staticmethod(jsonp.unescape_legacy)

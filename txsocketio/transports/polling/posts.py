@@ -117,13 +117,13 @@ class PostReceiver:
 
     def hold(self) -> None:
         """
-        See ITransport.
+        Stop serving packets: answer POSTs only at release().
         """
         self._held = True
 
     def release(self) -> None:
         """
-        See ITransport.
+        Serve on, and answer the POST that has waited.
         """
         self._held = False
         if not self._feeding:

@@ -109,7 +109,7 @@ class PollingTransport(PostReceiver):
 
     def data_queued(self) -> None:
         """
-        See ITransport.
+        Answer the waiting poll at the end of the reactor turn; the session has queued something.
         """
         if self._poll is not None and not self._flush_due:
             self._flush_due = True
@@ -117,7 +117,7 @@ class PollingTransport(PostReceiver):
 
     def noop(self) -> None:
         """
-        See ITransport.
+        Answer a waiting poll at once, with a noop where nothing is queued.
         """
         if self._poll is not None:
             self._flush()
@@ -126,7 +126,7 @@ class PollingTransport(PostReceiver):
 
     def close(self) -> None:
         """
-        See ITransport.
+        Close when polls have fetched all that is queued.
         """
         self._closing = True
         if self._poll is not None:
@@ -134,7 +134,7 @@ class PollingTransport(PostReceiver):
 
     def abort(self) -> None:
         """
-        See ITransport.
+        End the session now, and answer a waiting poll with a noop.
         """
         if not self._gone:
             self._end(TRANSPORT_CLOSE, NOOP)

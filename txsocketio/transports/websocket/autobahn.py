@@ -251,7 +251,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
 
     def hold(self) -> None:
         """
-        See ITransport.
+        Stop reading: pause the connection.
         """
         if self.state == OPEN and not self._held:
             self._held = True
@@ -259,7 +259,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
 
     def release(self) -> None:
         """
-        See ITransport.
+        Read on, with what was left of the last read first.
         """
         self._held = False
         self._read_on()
@@ -317,7 +317,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
 
     def watch_message(self, count: int) -> None:
         """
-        See whether a read has left a message unfinished, and whether it is the one that the read before has left.
+        Find out whether a read has left a message unfinished, and whether it is the one that the read before has left.
 
         A client that sends much leaves one with nearly every read; it is another one each time. The head of a frame,
         of which Autobahn makes nothing before it is whole, counts as one by itself.

@@ -68,7 +68,7 @@ class WebSocketTransport(LeanParser):
 
     def close(self) -> None:
         """
-        See ITransport.
+        Send a close frame after all that was sent, and wait for the peer's.
         """
         if self.state == OPEN:
             # The peer's answer must be read, even from a peer that was held.
