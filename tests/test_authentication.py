@@ -16,8 +16,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import Interface, implementer
 
-from tests.transports.http.test_snapshot import TLSTransport
-from tests.transports.http_kit import Exchange, raw_request
+from tests.kits.http import raw_request
+from tests.kits.memory import Exchange, TLSConnection
 from txsocketio import BaseNamespace, SocketIOServer
 
 
@@ -167,10 +167,7 @@ class Client:
         self._sid = "&sid=" + self.read().partition('"sid":"')[2].partition('"')[0]
 
     def _request(self, method, body=None):
-        exchange = Exchange(self._site)
-        exchange.transport = TLSTransport()
-        exchange.transport.certificate = self._certificate
-        exchange.channel.makeConnection(exchange.transport)
+        exchange = Exchange(self._site, connection=TLSConnection, certificate=self._certificate)
         target = f"/socket.io/?EIO=4&transport=polling{self._sid}"
         exchange.send(raw_request(method, target, body, self._headers))
         self._clock.advance(0)

@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from tests.transports.tcp_kit import Peer, Reactor
-from tests.transports.websocket_kit import frames, handshake, text
+from tests.kits.frames import frames, text
+from tests.kits.http import handshake
+from tests.kits.tcp import Reactor, TCPPeer
 from txsocketio import BaseNamespace, RoomsMixin, SocketIOServer
 
 RECIPIENTS = 10
@@ -51,8 +52,8 @@ class Budget(SynchronousTestCase):
         self.site = Site(root, reactor=self.reactor)
         self.peers = [self.connect() for _ in range(RECIPIENTS)]
 
-    def connect(self) -> Peer:
-        peer = Peer(self.reactor, self.site.buildProtocol(None))
+    def connect(self) -> TCPPeer:
+        peer = TCPPeer(self.reactor, self.site.buildProtocol(None))
         self.addCleanup(peer.end)
         peer.say(handshake())
         peer.read_on()

@@ -13,8 +13,9 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.handshake_corpus import request
-from tests.transports.websocket_kit import Connection, close_frame, frames, text
+from tests.kits.frames import close_frame, frames, text
+from tests.kits.http import handshake
+from tests.kits.memory import Connection
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
 from txsocketio.server.server import SocketIOServer
@@ -26,7 +27,7 @@ BUDGET = {"accept": 7, "handshake": 100, "namespace": 35, "close": 45}
 #: Sixteen more than it was: Host and Origin are looked at on every way in, and a request has a deadline as a whole.
 LONG_HANDSHAKE = 256
 
-_NOT_COUNTED = ("websocket_kit.py", "testing.py", "address.py", "validators.py", "junkdrawer.py", __file__)
+_NOT_COUNTED = ("memory.py", "testing.py", "address.py", "validators.py", "junkdrawer.py", __file__)
 
 
 class Room(RoomsMixin, BaseNamespace):
@@ -66,9 +67,7 @@ class ConnectBudget(SynchronousTestCase):
         )
 
     def connect(self, site: BoundedSite) -> Connection:
-        connection = Connection()
-        connection.protocol = site.buildProtocol(None)
-        connection.protocol.makeConnection(connection)
+        connection = Connection(site)
         return connection
 
     def live(self, site: BoundedSite) -> dict[str, list[str]]:
@@ -85,7 +84,7 @@ class ConnectBudget(SynchronousTestCase):
             return calls_of(lambda: made[0].protocol.dataReceived(data))
 
         called = {"accept": calls_of(lambda: made.append(self.connect(site)))}
-        called["handshake"] = receive(request())
+        called["handshake"] = receive(handshake())
         called["namespace"] = receive(text("40"))
         self.assertEqual(len(room), before + 1)
         called["close"] = receive(close_frame(1000)) + calls_of(made[0].lose)
@@ -101,9 +100,9 @@ class ConnectBudget(SynchronousTestCase):
         """
         for pieces in (
             [],
-            [request()],
-            [request(), text("40")],
-            [request(), text("40"), close_frame()],
+            [handshake()],
+            [handshake(), text("40")],
+            [handshake(), text("40"), close_frame()],
         ):
             other = self.connect(site)
             for piece in pieces:

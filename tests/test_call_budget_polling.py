@@ -13,9 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from tests.limits.stack import Line
-from tests.transports.fast_kit import get, post
-from tests.transports.http_kit import Response
+from tests.kits.http import Response, get, post
+from tests.kits.memory import Connection
 from txsocketio import BaseNamespace, SocketIOServer
 
 #: Of txsocketio by the fast path.
@@ -40,10 +39,7 @@ class Polled(SynchronousTestCase):
         root = Resource()
         root.putChild(b"socket.io", server.resource())
         site = Site(root, reactor=clock)
-        down, up = Line(), Line()
-        for line in (down, up):
-            line.protocol = site.buildProtocol(None)
-            line.protocol.makeConnection(line)
+        down, up = (Connection(site, forgiving=True) for _ in range(2))
         down.feed(get(target="/socket.io/?EIO=4&transport=polling"))
         (sid,) = server.engine.sessions
         down.take()

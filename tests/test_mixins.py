@@ -86,7 +86,7 @@ class Rooms(MixinCase):
 
 
 class Broadcasting(MixinCase):
-    def test_everybody(self):
+    def test_everybody_in_the_namespace_gets_a_broadcast(self):
         self.ann.broadcast_event("said", "hi")
         self.assertEqual(self.got(), [[("/chat", "said", "hi")]] * 3)
 

@@ -112,7 +112,7 @@ class Calls(Case):
         for args, result in [((), None), (("x",), "x"), (("x", b"y"), ("x", b"y"))]:
             self.assertEqual(self.successResultOf(namespace.call("echo", *args)), result)
 
-    def test_it_times_out(self):
+    def test_a_call_times_out_by_its_own_or_the_usual_timeout(self):
         client, namespace = self.connect()
         default, own, patient = namespace.call("x"), namespace.call("x", timeout=2), namespace.call("x", timeout=None)
         client.advance(2)

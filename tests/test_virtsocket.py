@@ -49,7 +49,7 @@ class Sockets(SynchronousTestCase):
         self.assertNotIn("/nope", self.socket)
         self.assertEqual(self.socket.active_ns, {"": root, "/chat": chat})
 
-    def test_what_it_knows(self):
+    def test_a_socket_knows_its_session_request_and_server(self):
         session = self.client.connection.session
         self.assertEqual(self.socket.sessid, session.sid)
         self.assertIs(self.socket.request, session.request)

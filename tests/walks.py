@@ -20,11 +20,10 @@ import msgpack
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from tests.limits.stack import Line
-from tests.transports.fast_kit import get, post
-from tests.transports.http_kit import Response
-from tests.transports.tcp_kit import Peer, Reactor
-from tests.transports.websocket_kit import close_frame, handshake, text
+from tests.kits.frames import close_frame, text
+from tests.kits.http import Response, get, handshake, post
+from tests.kits.memory import Connection
+from tests.kits.tcp import Reactor, TCPPeer
 from txsocketio import BaseNamespace, ConnectionRefused, RoomsMixin, SocketIOServer
 from txsocketio.redis import RedisAdapter
 
@@ -107,13 +106,13 @@ class World:
         root = Resource()
         root.putChild(b"socket.io", self.server.resource())
         self.site = Site(root, reactor=self.reactor)
-        self.peers: list[Peer] = []
+        self.peers: list[TCPPeer] = []
 
-    def connect(self, joined: bool = True) -> Peer:
+    def connect(self, joined: bool = True) -> TCPPeer:
         """
         Open a WebSocket and, unless it is told not to, join the root.
         """
-        peer = Peer(self.reactor, self.site.buildProtocol(None))
+        peer = TCPPeer(self.reactor, self.site.buildProtocol(None))
         self.peers.append(peer)
         peer.say(handshake())
         peer.read_on()
@@ -122,7 +121,7 @@ class World:
             peer.read_on()
         return peer
 
-    def hear(self, peer: Peer, data: bytes) -> None:
+    def hear(self, peer: TCPPeer, data: bytes) -> None:
         """
         Let the server read what a client has sent, and end the turn.
         """
@@ -161,10 +160,7 @@ def broadcast() -> dict[str, Walk]:
 def poll() -> dict[str, Walk]:
     world = World()
     clock = world.reactor
-    down, up = Line(), Line()
-    for line in (down, up):
-        line.protocol = world.site.buildProtocol(None)
-        line.protocol.makeConnection(line)
+    down, up = (Connection(world.site, forgiving=True) for _ in range(2))
     down.feed(get(target="/socket.io/?EIO=4&transport=polling"))
     (sid,) = world.server.engine.sessions
     down.take()

@@ -205,7 +205,7 @@ class Interfaces(SynchronousTestCase):
         chat.del_acl_method(IMember)
         self.assertFalse(chat.is_method_allowed(IMember))
 
-    def test_several_at_once(self):
+    def test_several_are_granted_and_revoked_at_once(self):
         chat = chat_with()
         chat.grant(IGuest, "on_other")
         self.assertEqual(chat.allowed_methods, {"on_look", "on_say", "on_other"})

@@ -368,7 +368,7 @@ class Arguments(Case):
         )
         self.assertEqual(client.namespace.seen, [])
 
-    def test_defaults_count(self):
+    def test_an_argument_that_is_left_out_has_its_default(self):
         client = self.connect()
         self.assertIsNone(self.acked(client, "take", 1))
         self.assertEqual(client.namespace.seen, [(1, None)])

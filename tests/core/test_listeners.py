@@ -28,7 +28,7 @@ class Listening(Case):
         self.listeners.tell("y", (1, 2))
         self.assertEqual(heard, [("first", (1, 2)), ("second", (1, 2))])
 
-    def test_leaving(self):
+    def test_what_is_removed_hears_no_more_and_strangers_may_be_removed(self):
         heard = []
         self.listeners.add("x", heard.append)
         self.listeners.add("x", self.answers.append)

@@ -91,7 +91,7 @@ class Chains(Case):
         self.assertIsInstance(self.all.timeout(3), NamespaceOperator)
         self.assertIs(type(self.all.to("a")), Operator)
 
-    def test_what_cannot_be(self):
+    def test_rooms_timeouts_and_names_that_cannot_be_are_refused(self):
         for call in (self.all.to, self.all.except_, self.all.sockets_join, self.all.sockets_leave):
             for rooms in (7, None, b"a", ["a", 7]):
                 self.assertRaises(UsageError, call, rooms)
@@ -175,7 +175,7 @@ class Calling(Case):
         with_binary = self.successResultOf(self.all.except_("a", "b").broadcast_call("ask", b""))
         self.assertEqual(with_binary, [("old", 1)])
 
-    def test_in_time_or_not(self):
+    def test_a_timeout_tells_who_has_answered_in_time(self):
         self.clients["bob"].answer("ask", lambda question: Deferred())
         for operator, seconds in ((self.all, 60), (self.all.timeout(3), 3)):
             asking = operator.broadcast_call("ask", "?")

@@ -30,12 +30,12 @@ class Values(SynchronousTestCase):
         ):
             self.assertRaises(AttributeError, setattr, value, name, None)
 
-    def test_everybody(self):
+    def test_everybody_is_all_rooms_and_nobody_left_out(self):
         self.assertEqual(EVERYBODY, Target(rooms=None, except_=frozenset(), volatile=False, local=False))
 
 
 class Names(SynchronousTestCase):
-    def test_one_and_many(self):
+    def test_a_name_alone_is_one_room_and_collections_are_many(self):
         self.assertEqual(check_rooms("a"), ("a",))
         self.assertEqual(check_rooms({"a"}), ("a",))
         self.assertEqual(check_rooms(iter(["a", "b"])), ("a", "b"))

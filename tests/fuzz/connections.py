@@ -13,9 +13,10 @@ from tests.fuzz import seeds
 from tests.fuzz.mutation import cut, pieces
 from tests.fuzz.target import hold, same, target
 from tests.fuzz.watch import Watched
-from tests.limits.stack import Stack
+from tests.kits.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, frames
+from tests.kits.http import handshake
+from tests.kits.stack import Stack
 from tests.transports.websocket.test_fast_events import ODD, SOUND, Both, Heard
-from tests.transports.websocket_kit import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, frames, handshake
 from txsocketio.errors import ProtocolError
 from txsocketio.protocol.packet import EVENT
 

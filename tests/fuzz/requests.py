@@ -15,14 +15,14 @@ from tests.fuzz import seeds
 from tests.fuzz.mutation import choice, cut, cuts, pieces
 from tests.fuzz.target import hold, same, target
 from tests.fuzz.watch import Watched
-from tests.limits.stack import Stack
-from tests.transports.fast_kit import Pair
+from tests.kits.fastpath import Pair
+from tests.kits.frames import text
+from tests.kits.handshakes import CHANGES
+from tests.kits.http import FORM, TEXT_TYPE, handshake, raw_request
+from tests.kits.stack import Stack
 from tests.transports.fastpath.test_handshake import OPTIONS, TARGETS, Both
 from tests.transports.fastpath.test_polls import LEFT, TAKEN, SameWayTestCase
-from tests.transports.handshake_corpus import CHANGES, request
-from tests.transports.http_kit import raw_request
 from tests.transports.websocket.test_fast_events import Heard
-from tests.transports.websocket_kit import handshake, text
 
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 _ELSEWHERE = re.compile(rb"(?<!sid=)(?<!/websocket/)(?:\{sid\}|SID)")
@@ -60,13 +60,13 @@ def _handshakes(number: int) -> Both:
 
 
 def _handshake_seeds() -> list[bytes]:
-    plain = [request(target) for target in TARGETS if len(target) < 500]
-    changed = [request(**change) for change in CHANGES if len(str(change)) < 500]
+    plain = [handshake(target) for target in TARGETS if len(target) < 500]
+    changed = [handshake(**change) for change in CHANGES if len(str(change)) < 500]
     followed = [
-        request() + after for after in (text("4hello"), text("2probe") + text("5"), b"\x88\x80\0\0\0\0", b"\x81")
+        handshake() + after for after in (text("4hello"), text("2probe") + text("5"), b"\x88\x80\0\0\0\0", b"\x81")
     ]
     return [b"\0" + data for data in (*plain, *changed, *followed)] + [
-        bytes([number]) + request(TARGETS[0]) for number in range(len(OPTIONS))
+        bytes([number]) + handshake(TARGETS[0]) for number in range(len(OPTIONS))
     ]
 
 
@@ -87,8 +87,6 @@ def _request_seeds() -> list[bytes]:
         raw_request(method, target, posted.encode() if method == "POST" else None)
         for method, target, posted in seeds.requests()
     ]
-    plain = [("Content-Type", "text/plain;charset=UTF-8")]
-    form = [("Content-Type", "application/x-www-form-urlencoded")]
     found += [
         raw_request("GET", f"/socket.io/?EIO={eio}&transport=polling{more}", headers=headers)
         for eio, mark in (("4", "{4}"), ("3", "{3}"))
@@ -98,12 +96,12 @@ def _request_seeds() -> list[bytes]:
     found += [
         raw_request("POST", f"/socket.io/?EIO={eio}&transport=polling&sid={{{eio}}}{more}", body, headers)
         for eio, more, body, headers in (
-            ("4", "", b'42["echo",1]', plain),
-            ("4", "", b'40/chat,\x1e42/chat,1["echo"]\x1e3', plain),
-            ("4", "&j=0", b"d=" + quote_from_bytes(b'42["echo"]').encode(), form),
-            ("3", "", b'12:42["echo",1]1:2', plain),
+            ("4", "", b'42["echo",1]', TEXT_TYPE),
+            ("4", "", b'40/chat,\x1e42/chat,1["echo"]\x1e3', TEXT_TYPE),
+            ("4", "&j=0", b"d=" + quote_from_bytes(b'42["echo"]').encode(), FORM),
+            ("3", "", b'12:42["echo",1]1:2', TEXT_TYPE),
             ("3", "", b"\0\1\xff2\1\3\xff\4ab", [("Content-Type", "application/octet-stream")]),
-            ("3", "&j=0", b"d=1%3A2", form),
+            ("3", "&j=0", b"d=1%3A2", FORM),
         )
     ]
     found += [

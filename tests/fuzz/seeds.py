@@ -9,9 +9,9 @@ import json
 from functools import cache
 from pathlib import Path
 
+from tests.kits.frames import BINARY, TEXT, frame
 from tests.protocol.kit import captures
 from tests.redis.kit import vectors
-from tests.transports.websocket_kit import BINARY, TEXT, frame
 
 _TESTS = Path(__file__).resolve().parent.parent
 

@@ -11,8 +11,9 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.web.resource import Resource
 
 from tests.hostile.application import EVERYTHING, Closed
-from tests.transports.http_kit import Exchange, raw_request
-from tests.transports.websocket_kit import BINARY, TEXT, Connection, frame, frames, handshake
+from tests.kits.frames import BINARY, TEXT, frame, frames
+from tests.kits.http import handshake, raw_request
+from tests.kits.memory import Connection, Exchange
 from txsocketio import SocketIOServer
 from txsocketio.testing import connect
 from txsocketio.transports.http.site import BoundedSite
@@ -159,9 +160,7 @@ class WebSocketAttacker(Attacker):
     """
 
     def _open(self):
-        self.connection = Connection()
-        self.connection.protocol = self.world.site.buildProtocol(None)
-        self.connection.protocol.makeConnection(self.connection)
+        self.connection = Connection(self.world.site)
         target = handshake().split()[1]
         self.connection.protocol.dataReceived(handshake().replace(target, self._target("websocket").encode()))
         self.connection.io.seek(self.connection.value().index(b"\r\n\r\n") + 4)

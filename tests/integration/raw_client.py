@@ -14,7 +14,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 
-from tests.transports.websocket_kit import ACCEPT, BINARY, CLOSE, KEY, PING, PONG, TEXT, frame
+from tests.kits.frames import BINARY, CLOSE, PING, PONG, TEXT, frame
+from tests.kits.http import ACCEPT, KEY
 
 #: Seconds that anything expected may take: far more than it does, so that only what never comes reaches it.
 DEADLINE = 8.0
@@ -169,7 +170,7 @@ class WebSocket:
 
     def send_frame(self, opcode: int, payload: bytes = b"", **how: Any) -> None:
         """
-        Send one frame: see websocket_kit.frame().
+        Send one frame: see tests.kits.frames.frame().
         """
         self.wire.write(frame(opcode, payload, **how))
 

@@ -16,7 +16,8 @@ from tests.hostile.application import GRANTED, RESTRICTED, codes_of
 from tests.hostile.grammar import Mutator
 from tests.hostile.watch import Watch
 from tests.hostile.world import framed, payload
-from tests.transports.websocket_kit import close_frame, handshake
+from tests.kits.frames import close_frame
+from tests.kits.http import handshake
 from txsocketio import SocketIOServer
 from txsocketio.transports.http.site import BoundedSite
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.integration.protocol_case import ProtocolCase, rows
 from tests.integration.raw_sessions import Revision3, Revision4
-from tests.transports.websocket_kit import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
+from tests.kits.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 
 REVISION = Revision4()
 LIMIT = 1000

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from tests.integration.protocol_case import BRISK, ProtocolCase, rows
 from tests.integration.raw_client import Peer, until
 from tests.integration.raw_sessions import Poller, Revision3, Revision4
-from tests.transports.websocket_kit import TEXT, frame
+from tests.kits.frames import TEXT, frame
 
 KEYS = ["sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"]
 MESSAGES = (

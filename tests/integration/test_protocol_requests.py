@@ -9,7 +9,7 @@ from typing import Any
 from tests.integration.protocol_case import ProtocolCase, rows
 from tests.integration.raw_client import Ended, Peer, until
 from tests.integration.raw_sessions import UNKNOWN, Poller, Revision4
-from tests.transports.websocket_kit import TEXT, frame
+from tests.kits.frames import TEXT, frame
 
 SECRET = "hush-hush"
 REVISION = Revision4()

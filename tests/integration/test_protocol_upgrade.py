@@ -9,7 +9,7 @@ from typing import Any
 from tests.integration.protocol_case import ProtocolCase
 from tests.integration.raw_client import until
 from tests.integration.raw_sessions import Poller, Revision3, Revision4
-from tests.transports.websocket_kit import PING, TEXT, frame
+from tests.kits.frames import PING, TEXT, frame
 
 
 class Upgrades:

@@ -122,7 +122,7 @@ class Calls(RealCase):
         self.assertEqual((self.clock.getDelayedCalls(), self.reactor.getDelayedCalls()), ([], []))
         self.assertRaises(AlreadyCancelled, call.cancel)
 
-    def test_it_is_moved(self) -> None:
+    def test_a_call_that_is_moved_keeps_to_the_steady_clock(self) -> None:
         sooner, later = self.come(5), self.come(0.05)
         sooner.reset(0.05)
         later.delay(5)

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.elsewhere import CERTIFICATE
 from tests.integration.workers_kit import JavaScript, Workers, alive, wait_until
-from tests.transports.http_kit import Response, raw_request
+from tests.kits.http import Response, raw_request
 
 LOCAL = "--listen=tcp:0:interface=127.0.0.1"
 

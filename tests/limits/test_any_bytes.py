@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame
-from tests.transports.http_kit import Response, raw_request
-from tests.transports.websocket_kit import frame
+from tests.kits.frames import client_frame, frame
+from tests.kits.http import Response, raw_request
+from tests.kits.peers import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
 

@@ -5,9 +5,9 @@ What clients must not send: each gets its answer, one line is logged, and nothin
 import gzip
 import zlib
 
-from tests.limits.kit import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, client_frame, events
-from tests.transports.http_kit import Response, raw_request
-from tests.transports.websocket_kit import CLOSE, CONTINUATION, PING, TEXT, frame
+from tests.kits.frames import CLOSE, CONTINUATION, PING, TEXT, client_frame, frame
+from tests.kits.http import Response, raw_request
+from tests.kits.peers import EIO4, SECRET, PollingPeer, StackCase, WebSocketPeer, events
 from txsocketio.namespace import BaseNamespace
 
 POLLING = {**EIO4, "transport": "polling"}

@@ -7,7 +7,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.limits.kit import StackCase, WebSocketPeer
+from tests.kits.peers import StackCase, WebSocketPeer
 from tests.processes import ROOT, environment
 from txsocketio.namespace import BaseNamespace
 
@@ -24,7 +24,9 @@ sys.meta_path.insert(0, Poison())
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from tests.limits.kit import PollingPeer, Stack, WebSocketPeer, client_frame
+from tests.kits.frames import client_frame
+from tests.kits.peers import PollingPeer, WebSocketPeer
+from tests.kits.stack import Stack
 from txsocketio import BaseNamespace, RoomsMixin
 
 

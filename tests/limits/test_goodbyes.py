@@ -11,11 +11,9 @@ from urllib.parse import quote_plus
 from twisted.internet.ssl import KeyPair
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.limits.kit import client_frame
+from tests.kits.frames import CLOSE, TEXT, client_frame, frames
+from tests.kits.http import FORM, UPGRADE, Response, dechunked, raw_request
 from tests.processes import free_port, script, started
-from tests.transports.http_kit import Response, raw_request
-from tests.transports.legacy_kit import FORM, UPGRADE, dechunked
-from tests.transports.websocket_kit import CLOSE, TEXT, frames
 
 APPLICATION = """
 from twisted.application.service import Application, Service

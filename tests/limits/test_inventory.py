@@ -9,7 +9,7 @@ from inspect import getmembers, isclass
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.limits.kit import StackCase
+from tests.kits.peers import StackCase
 from tests.processes import ROOT
 from txsocketio.support.options import EngineOptions, SocketOptions
 

@@ -4,7 +4,7 @@ The edges of UTF-8 and JSON, there and back, over both transports.
 
 import json
 
-from tests.limits.kit import EIO4, PollingPeer, StackCase, WebSocketPeer
+from tests.kits.peers import EIO4, PollingPeer, StackCase, WebSocketPeer
 from txsocketio.errors import UnencodableValue
 from txsocketio.namespace import BaseNamespace
 
@@ -87,7 +87,7 @@ class Edges:
         for text in ("18446744073709551616", "123456789012345678901234567890"):
             self.assertEqual(float(self.echo(text)), float(text))
 
-    def test_fractions(self):
+    def test_fractions_arrive_to_the_last_digit(self):
         for text in ("0.1", "1e-7", "5e-324", "1.7976931348623157e308", "-0.0", "1e308"):
             self.same(text, float(text))
 

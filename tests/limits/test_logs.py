@@ -2,7 +2,7 @@
 Floods of what is logged: one line for each kind and client, then numbers; and the client is answered each time.
 """
 
-from tests.limits.kit import PollingPeer, StackCase, WebSocketPeer
+from tests.kits.peers import PollingPeer, StackCase, WebSocketPeer
 from txsocketio.namespace import BaseNamespace
 
 MANY = 200

@@ -8,7 +8,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import Interface
 
-from tests.limits.kit import EIO4, PollingPeer, StackCase, WebSocketPeer
+from tests.kits.peers import EIO4, PollingPeer, StackCase, WebSocketPeer
 from txsocketio.errors import OptionError
 from txsocketio.namespace import BaseNamespace
 from txsocketio.server.resource import SocketIOResource

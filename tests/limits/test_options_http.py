@@ -5,7 +5,7 @@ What the options that concern HTTP do to answers: compression, cookies, origins 
 import gzip
 import zlib
 
-from tests.limits.kit import EIO4, PollingPeer, StackCase, WebSocketPeer
+from tests.kits.peers import EIO4, PollingPeer, StackCase, WebSocketPeer
 from txsocketio.namespace import BaseNamespace
 
 POLLING = {**EIO4, "transport": "polling"}
@@ -78,10 +78,10 @@ class Cookies(HTTPCase):
         cookie = answer.header("set-cookie")
         return cookie and cookie.replace(sid, "SID")
 
-    def test_there_is_none(self):
+    def test_without_the_option_no_cookie_is_set(self):
         self.assertIs(self.cookie_of(), None)
 
-    def test_the_usual_one(self):
+    def test_true_sets_the_usual_cookie(self):
         self.assertEqual(self.cookie_of(cookie=True), "io=SID; Path=/; HttpOnly; SameSite=Lax")
 
     def test_another_name_and_other_attributes(self):

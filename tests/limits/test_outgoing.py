@@ -5,8 +5,8 @@ A client that does not read: what waits for it has an end, and nobody else notic
 import json
 import tracemalloc
 
-from tests.limits.kit import SECRET, PollingPeer, StackCase, WebSocketPeer, events
-from tests.transports.websocket_kit import PING, frame
+from tests.kits.frames import PING, frame
+from tests.kits.peers import SECRET, PollingPeer, StackCase, WebSocketPeer, events
 from txsocketio.core.targets import Target
 from txsocketio.errors import OptionError
 from txsocketio.mixins import BroadcastMixin, RoomsMixin

@@ -2,7 +2,7 @@
 How many packets go into one request, and how many attachments into one packet.
 """
 
-from tests.limits.kit import SECRET, PollingPeer, StackCase, WebSocketPeer, message
+from tests.kits.peers import SECRET, PollingPeer, StackCase, WebSocketPeer, message
 from txsocketio.errors import OutgoingTooLarge
 from txsocketio.namespace import BaseNamespace
 from txsocketio.support.options import MIB

@@ -4,7 +4,7 @@ Handlers that raise: told to the log and, in fixed words, to the client; nothing
 
 from twisted.internet.defer import Deferred, fail
 
-from tests.limits.kit import PollingPeer, StackCase, WebSocketPeer
+from tests.kits.peers import PollingPeer, StackCase, WebSocketPeer
 from txsocketio.errors import UnencodableValue
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
@@ -130,7 +130,7 @@ class Raising:
             peer.say(event, id=5, ns="/chat")
             self.blamed(peer, UnencodableValue, f"on_{event}")
 
-    def test_later(self):
+    def test_what_fails_later_is_blamed_like_what_raises(self):
         peer = self.begin()
         for event in ("later", "late_coroutine"):
             peer.say(event, id=5, ns="/chat")

@@ -4,7 +4,7 @@ Too many unfinished handlers: reading pauses, for a while.
 
 from twisted.internet.defer import Deferred
 
-from tests.limits.kit import PollingPeer, StackCase, WebSocketPeer, events
+from tests.kits.peers import PollingPeer, StackCase, WebSocketPeer, events
 from txsocketio.namespace import BaseNamespace
 
 

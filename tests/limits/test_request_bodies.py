@@ -5,9 +5,9 @@
 from twisted.internet.testing import MemoryReactorClock
 from twisted.web.resource import Resource
 
-from tests.limits.kit import EIO4, SECRET, HTTPLine, PollingPeer, StackCase, message
-from tests.limits.stack import Line
-from tests.transports.http_kit import Response, raw_request
+from tests.kits.http import FORM, Response, raw_request
+from tests.kits.memory import Connection
+from tests.kits.peers import EIO4, SECRET, HTTPLine, PollingPeer, StackCase, message
 from txsocketio.namespace import BaseNamespace
 from txsocketio.server.server import SocketIOServer
 from txsocketio.transports.http.site import LINGER
@@ -188,9 +188,7 @@ class OurSite(Everywhere, BodiesCase):
             site = server.service("tcp:8000", root=root).site
             for target in ("/x", "/", "*", "//socket.io/", "/%73ocket.io/", "http://h/socket.io/", "/socket.io/1/"):
                 for length in (("Content-Length", "900000000"), ("Transfer-Encoding", "chunked")):
-                    line = Line()
-                    line.protocol = site.buildProtocol(None)
-                    line.protocol.makeConnection(line)
+                    line = Connection(site, forgiving=True)
                     line.feed(raw_request("POST", target, headers=[length]))
                     if length[1] == "chunked":
                         line.feed(chunked(b"x" * 5001))
@@ -200,11 +198,8 @@ class OurSite(Everywhere, BodiesCase):
     def test_what_is_served_beside_reads_its_forms(self):
         clock = MemoryReactorClock()
         server = SocketIOServer({"/": Keeper}, reactor=clock)
-        line = Line()
-        line.protocol = server.service("tcp:8000", root=Uploads()).site.buildProtocol(None)
-        line.protocol.makeConnection(line)
-        form = [("Content-Type", "application/x-www-form-urlencoded")]
-        line.feed(raw_request("POST", "/upload", b"a=1&b=2", form))
+        line = Connection(server.service("tcp:8000", root=Uploads()).site, forgiving=True)
+        line.feed(raw_request("POST", "/upload", b"a=1&b=2", FORM))
         self.assertEqual(Response(line.take()).body, b"2")
         line.break_off()
 

@@ -4,8 +4,8 @@ The server goes away: every session is told so, what waits is flushed, and it en
 
 from twisted.internet.defer import Deferred
 
-from tests.limits.kit import EIO4, PollingPeer, StackCase, WebSocketPeer, events
-from tests.transports.http_kit import raw_request
+from tests.kits.http import raw_request
+from tests.kits.peers import EIO4, PollingPeer, StackCase, WebSocketPeer, events
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
 
@@ -277,7 +277,7 @@ class Shutdown(StackCase):
         self.successResultOf(again)
         self.assertEqual(self.whole.request("GET", POLLING).status, 503)
 
-    def test_from_within(self):
+    def test_whoever_asks_for_it_from_within_is_told_of_its_end(self):
         """
         A handler, a recv_disconnect and who waits for the end of a client may all ask for it.
         """

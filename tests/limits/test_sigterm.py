@@ -9,10 +9,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.limits.kit import client_frame
+from tests.kits.frames import CLOSE, TEXT, client_frame, frames
+from tests.kits.http import UPGRADE, Response, raw_request
 from tests.processes import free_port, script, started
-from tests.transports.http_kit import Response, raw_request
-from tests.transports.websocket_kit import CLOSE, KEY, TEXT, frames
 
 APPLICATION = """
 from twisted.application.service import Application
@@ -39,13 +38,6 @@ application = Application("leaving")
 server = SocketIOServer({"/": Leaving}, job_grace=1, %s)
 server.service("tcp:%d:interface=127.0.0.1").setServiceParent(application)
 """
-
-UPGRADE = [
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", KEY.decode()),
-]
 
 
 class SigTerm(SynchronousTestCase):

@@ -6,9 +6,9 @@ import zlib
 
 from twisted.internet.defer import Deferred
 
-from tests.limits.kit import HTTPLine, PollingPeer, StackCase, WebSocketPeer, client_frame, message
-from tests.transports.http_kit import raw_request
-from tests.transports.websocket_kit import TEXT, text
+from tests.kits.frames import TEXT, client_frame, text
+from tests.kits.http import raw_request
+from tests.kits.peers import HTTPLine, PollingPeer, StackCase, WebSocketPeer, message
 from tests.turns import turn
 from txsocketio.namespace import BaseNamespace
 from txsocketio.support.slices import PACKETS, SECONDS

@@ -4,7 +4,7 @@ What a client may have entries in: acknowledgements, namespaces, packets held wh
 
 from twisted.internet.defer import Deferred
 
-from tests.limits.kit import SECRET, PollingPeer, StackCase, WebSocketPeer, events, message
+from tests.kits.peers import SECRET, PollingPeer, StackCase, WebSocketPeer, events, message
 from txsocketio.errors import AckDisconnected, AckTimeout, ConnectionRefused, TooManyAcks
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace

@@ -4,10 +4,10 @@
 
 import json
 
-from tests.limits.kit import PollingPeer, StackCase, WebSocketPeer, client_frame, message
+from tests.kits.frames import BINARY, CONTINUATION, PING, TEXT, client_frame
+from tests.kits.peers import PollingPeer, StackCase, WebSocketPeer, message
 from tests.limits.test_reading import Slow
 from tests.limits.test_websocket_sizes import Keeper, fragments
-from tests.transports.websocket_kit import BINARY, CONTINUATION, PING, TEXT
 from txsocketio.support.options import EngineOptions
 
 #: The default for bodies and messages of a million bytes: 10,000 bytes in a second, and a minute.

@@ -6,8 +6,8 @@ import tracemalloc
 import zlib
 from itertools import pairwise
 
-from tests.limits.kit import SECRET, StackCase, WebSocketPeer, client_frame, message
-from tests.transports.websocket_kit import BINARY, CONTINUATION, TEXT
+from tests.kits.frames import BINARY, CONTINUATION, TEXT, client_frame
+from tests.kits.peers import SECRET, StackCase, WebSocketPeer, message
 from txsocketio.namespace import BaseNamespace
 from txsocketio.support.options import MIB
 

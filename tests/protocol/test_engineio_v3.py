@@ -102,7 +102,7 @@ class DoubleEncodingTests(SynchronousTestCase):
     What 1.x does to text, and how it is told from 2.x.
     """
 
-    def test_both_are_read(self) -> None:
+    def test_lengths_of_characters_and_of_bytes_are_both_read(self) -> None:
         self.assertEqual(CODEC.decode_payload("3:4hé".encode(), TEXT, 9), ["4hé"])
         self.assertEqual(CODEC.decode_payload("4:4hÃ©".encode(), TEXT, 9), ["4hé"])
 

@@ -41,7 +41,7 @@ class ScriptTests(SynchronousTestCase):
         ):
             self.assertEqual(index(value), digits)
 
-    def test_calls(self) -> None:
+    def test_scripts_call_the_function_that_the_client_waits_with(self) -> None:
         self.assertEqual(wrap("0", b'40{"a":1}'), b'___eio[0]("40{\\"a\\":1}");')
         self.assertEqual(wrap_legacy("3", b"1::"), b'io.j[3]("1::");')
         self.assertEqual(wrap_htmlfile(b"3:::</script>"), b'<script>_("3:::<\\/script>");</script>')
@@ -82,7 +82,7 @@ def as_client_3(payload: str) -> bytes:
 
 
 class FormTests(SynchronousTestCase):
-    def test_the_field(self) -> None:
+    def test_the_first_field_d_is_the_body(self) -> None:
         self.assertEqual(read_form(b"d=a%2Bb+c%C3%A9"), "a+b cé".encode())
         self.assertEqual(read_form(b"x=1&d=2&d=3"), b"2")
         self.assertEqual(read_form(b"d="), b"")

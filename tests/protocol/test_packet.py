@@ -47,5 +47,5 @@ class PacketTests(SynchronousTestCase):
             self.assertNotEqual(Packet(EVENT, "", 0, ["a"]), other)
         self.assertRaises(TypeError, hash, Packet(EVENT))
 
-    def test_repr(self) -> None:
+    def test_a_packet_shows_type_namespace_id_and_data(self) -> None:
         self.assertEqual(repr(Packet(EVENT, "/a", 1, ["x"])), "Packet(event, '/a', id=1, data=['x'])")

@@ -105,7 +105,7 @@ class DecodeTests(SynchronousTestCase):
         self.check('2/é,1["a,b"]', Packet(EVENT, "/é", 1, ["a,b"]))
         self.check('2/a/b,["a"]', Packet(EVENT, "/a/b", None, ["a"]))
 
-    def test_ids(self) -> None:
+    def test_ids_of_more_than_16_digits_are_refused(self) -> None:
         self.check(f'2{2**53}["a"]', Packet(EVENT, "", 2**53, ["a"]))
         self.refuse("2" + "9" * 17 + '["a"]', "2" + "9" * 100_000 + '["a"]', "3" + "1" * 17)
 

@@ -66,7 +66,7 @@ class WireTests(SynchronousTestCase):
         self.assertEqual(framed.control(OPEN, b"data"), b"")
         self.assertEqual(framed.control(PING, b""), b"\x81\x032::")
 
-    def test_bodies(self) -> None:
+    def test_several_packets_are_joined_as_each_revision_does(self) -> None:
         def join(wire: Any, *kinds: int) -> bytes:
             return wire.join([piece for kind in kinds for piece in wire.control(kind, b"")])
 

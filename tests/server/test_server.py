@@ -145,7 +145,7 @@ class Emitting(SynchronousTestCase):
         self.server.emit("news", namespace="/chat", room="empty")
         self.assertEqual(self.got(), [0, 3, 2])
 
-    def test_what_cannot_be(self) -> None:
+    def test_events_and_targets_that_cannot_be_are_refused(self) -> None:
         self.assertRaises(ReservedEvent, self.server.emit, "disconnect")
         self.assertIn("'/chat'", str(self.assertRaises(UsageError, self.server.emit, "news", namespace="/nowhere")))
         self.assertRaises(UsageError, self.server.emit, 7)
@@ -238,7 +238,7 @@ class ShuttingDown(SynchronousTestCase):
         self.assertEqual(client.reason.server, "server shutting down")
         self.assertEqual(client.server.sockets, {})
 
-    def test_twice(self) -> None:
+    def test_a_second_shutdown_ends_too(self) -> None:
         server = SocketIOServer(reactor=Clock())
         self.successResultOf(server.shutdown())
         self.successResultOf(server.shutdown())

@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.kits.frames import TEXT, frame
 from tests.soak.carriers import Polls, Socket
 from tests.soak.record import Record
 from tests.soak.wire import NOTED, Ended, Line, WebSocket
-from tests.transports.websocket_kit import TEXT, frame
 
 Abuse = Callable[[int, random.Random], Awaitable[None]]
 

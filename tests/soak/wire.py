@@ -8,8 +8,8 @@ import asyncio
 from contextvars import ContextVar
 from typing import Any
 
-from tests.limits.kit import client_frame
-from tests.transports.websocket_kit import BINARY, CLOSE, KEY, PING, PONG, TEXT
+from tests.kits.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame
+from tests.kits.http import KEY
 
 #: Seconds that one answer, connection or frame may take at most.
 PATIENCE = 60.0

@@ -7,8 +7,9 @@ from __future__ import annotations
 import json
 from urllib.parse import quote_plus
 
-from tests.transports.legacy_kit import FORM, NAMESPACES, UPGRADE, OldTestCase
-from tests.transports.websocket_kit import BINARY, frame, frames, text
+from tests.kits.frames import BINARY, frame, frames, text
+from tests.kits.http import FORM, UPGRADE
+from tests.kits.legacy import NAMESPACES, OldTestCase
 
 PLAIN = "text/plain; charset=UTF-8"
 OCTETS = "application/octet-stream"

@@ -14,7 +14,8 @@ from twisted.logger import LogLevel, eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
-from tests.transports.http_kit import Server, raw_request
+from tests.kits.engine_site import Server
+from tests.kits.http import raw_request
 from txsocketio.server.server import SocketIOServer
 from txsocketio.transports.http.site import BoundedSite
 

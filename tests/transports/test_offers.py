@@ -5,7 +5,7 @@ Requests for unknown sessions that are offered to somebody else.
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 
 SID = 24 * "x"
 

@@ -18,24 +18,15 @@ from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
 import txsocketio
-from tests.transports.http_kit import Recorder, Server, raw_request
-from tests.transports.websocket_kit import KEY, TEXT, frame, frames
+from tests.kits.engine_site import Recorder, Server
+from tests.kits.frames import frames, text
+from tests.kits.http import UPGRADE, raw_request
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import HANDSHAKE_MESSAGES, OptionError
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.resource import EngineResource
 
 VECTORS = json.loads(Path(__file__).with_name("eio_errors.json").read_text())
-UPGRADE = [
-    ("Connection", "keep-alive, Upgrade"),
-    ("Upgrade", "WebSocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", KEY.decode()),
-]
-
-
-def sent(text):
-    return frame(TEXT, text.encode())
 
 
 class ResourceTestCase(SynchronousTestCase):
@@ -131,7 +122,7 @@ class ErrorTests(ResourceTestCase):
             server.request("HEAD", server.query()).transport.value().split(b"\r\n")[0][-15:], b"400 Bad Request"
         )
 
-    def test_mismatches(self):
+    def test_another_revision_or_transport_than_the_sessions_is_refused(self):
         server = self.serve()
         sid = server.open()
         self.assertCode(server.get(sid, EIO="3"), 3)
@@ -244,18 +235,18 @@ class WebSocketTests(ResourceTestCase):
         (session,) = server.engine.sessions.values()
         self.assertEqual(session.sid, greeting["sid"])
         self.assertEqual(session.request.args[b"token"], (b"t",))
-        exchange.channel.dataReceived(sent("4hello"))
+        exchange.channel.dataReceived(text("4hello"))
         self.assertEqual(server.listeners[0].events, ["hello"])
         session.send("bye")
         self.assertEqual(self.frames(exchange)[1:], [b"4bye"])
         self.assertCode(server.get(session.sid), 3)
 
-    def test_upgrade(self):
+    def test_a_websocket_takes_over_from_polls(self):
         server = self.serve()
         sid = server.open()
         poll = server.get(sid)
         exchange = self.websocket(server, sid)
-        exchange.channel.dataReceived(sent("2probe"))
+        exchange.channel.dataReceived(text("2probe"))
         self.assertEqual(self.frames(exchange), [b"3probe"])
         self.assertEqual(poll.response.body, b"6")
         for _ in range(3):
@@ -263,7 +254,7 @@ class WebSocketTests(ResourceTestCase):
         session = server.listeners[0].session
         session.send("a")
         self.assertEqual(server.post(sid, b"4late").response.body, b"ok")
-        exchange.channel.dataReceived(sent("5"))
+        exchange.channel.dataReceived(text("5"))
         self.assertEqual(self.frames(exchange), [b"3probe", b"4a"])
         self.assertEqual(server.listeners[0].events, ["late"])
         self.assertCode(server.get(sid), 3)
@@ -274,7 +265,7 @@ class WebSocketTests(ResourceTestCase):
         server = self.serve()
         sid = server.open()
         exchange = self.websocket(server, sid)
-        exchange.channel.dataReceived(sent("2probe"))
+        exchange.channel.dataReceived(text("2probe"))
         self.assertEqual(server.get(sid).response.body, b"6")
         exchange.vanish()
         poll = server.get(sid)

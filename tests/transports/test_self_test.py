@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 
-from tests.transports.http_kit import Response, Server
-from tests.transports.websocket_kit import handshake
+from tests.kits.engine_site import Server
+from tests.kits.http import Response, handshake
 from txsocketio.transports import self_test
 from txsocketio.transports.http.site import BoundedSite
 from txsocketio.transports.websocket import deflate

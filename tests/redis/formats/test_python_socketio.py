@@ -41,7 +41,7 @@ class RealMessages(SynchronousTestCase):
     def read(self) -> dict[str, Any]:
         return {vector.name.split("/")[1]: p.decode_message(vector.payload) for vector in vectors("python")}
 
-    def test_what_they_say(self):
+    def test_what_python_socketio_published_is_read(self):
         read = self.read()
         self.assertEqual(read["ext_emit_all"].data, ["hello", {"a": 1}])
         self.assertEqual(read["ext_emit_tuple"].data, ["hello", "x", 2, None])
@@ -99,7 +99,7 @@ def pickle_was_loaded() -> None:
 class RoundTrips(SynchronousTestCase):
     @modest
     @given(messages)
-    def test_each(self, message):
+    def test_each_message_is_read_as_it_was_written(self, message):
         self.assertEqual(p.decode_message(p.encode_message(message)), message)
 
     def test_bytes_in_a_callback_are_refused(self):

@@ -44,7 +44,7 @@ class RealMessages(SynchronousTestCase):
         [vector] = [vector for vector in vectors(*DECODE) if vector.name == name]
         return DECODE[vector.kind](vector.payload)
 
-    def test_what_they_say(self):
+    def test_what_node_published_is_read(self):
         node = "redis-adapter@8.3.0/"
         self.assertEqual(
             self.read(node + "broadcast_rooms_except_flags/1"),
@@ -147,7 +147,7 @@ class Hostile(SynchronousTestCase):
         self.read_all(bytes(payload[: data.draw(st.integers(0, len(payload)))]))
         self.read_all(bytes(payload))
 
-    def test_deep_and_wide(self):
+    def test_deep_and_wide_messages_are_refused(self):
         for payload in (
             b"\x91" * 100_000,
             b"\x81" * 100_000,
@@ -276,7 +276,7 @@ class NeverPublished(SynchronousTestCase):
             deep = [deep]
         self.refused("", data=["e", deep])
 
-    def test_too_much(self):
+    def test_messages_that_others_could_not_read_are_refused(self):
         self.refused("too many", data=["e", b"x" * (64 * 1024 * 1024)])
         self.refused("could not read it", data=["e", [1] * (256 * 1024 + 1)])
         fits = replace(EVENT, data=["e", [1] * (256 * 1024), b"x" * 1_000_000])

@@ -19,14 +19,14 @@ class Reading(SynchronousTestCase):
     def check(self, url: str, **expected: Any) -> None:
         self.assertEqual(parse_url(url), RedisSettings(**expected), url)
 
-    def test_tcp(self):
+    def test_a_host_has_the_usual_port_unless_it_names_one(self):
         self.check("redis://", addresses=(("localhost", 6379),))
         self.check("redis://host", addresses=(("host", 6379),))
         self.check("redis://host:1/", addresses=(("host", 1),))
         self.check("redis://:p%40:x@[::1]:7/3", addresses=(("::1", 7),), password="p@:x", database=3)
         self.check("valkey://us%3Aer:pw@h", addresses=(("h", 6379),), username="us:er", password="pw")
 
-    def test_tls(self):
+    def test_rediss_means_tls_with_the_files_that_are_named(self):
         self.check("rediss://h", addresses=(("h", 6379),), tls=TLSSettings())
         self.check(
             "rediss://h/1?ssl_ca_certs=/a&ssl_certfile=/b&ssl_keyfile=/c",
@@ -36,11 +36,11 @@ class Reading(SynchronousTestCase):
         )
         self.check("rediss://h?ssl_cert_reqs=none", addresses=(("h", 6379),), tls=TLSSettings(verify=False))
 
-    def test_unix(self):
+    def test_a_unix_socket_is_named_by_its_path(self):
         self.check("unix:///run/redis.sock", path="/run/redis.sock")
         self.check("unix://u:p@/a%20b?db=2", path="/a b", username="u", password="p", database=2)
 
-    def test_sentinel(self):
+    def test_sentinels_and_their_service_are_named(self):
         both = (("a", 1), ("b", 26379))
         self.check("redis+sentinel://a:1,b/main", addresses=both, service="main")
         self.check("redis+sentinel://:p@a:1,b/main/2", addresses=both, service="main", password="p", database=2)
@@ -59,7 +59,7 @@ class Refusing(SynchronousTestCase):
         for url in urls:
             self.assertIn(words, str(self.assertRaises(UsageError, parse_url, url)), url)
 
-    def test_in_words(self):
+    def test_what_cannot_be_is_refused_in_words(self):
         self.refused("is a str", 7, b"redis://")
         self.refused("is no scheme", "http://h", "host:6379", "")
         self.refused("TLS with Sentinel is not supported", "rediss+sentinel://h/main")

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
+from tests.kits.memory import Connection
 from txsocketio.server.workers.affinity import MAX_WORKERS, SessionAffinity, mark_of, owner_of
 from txsocketio.server.workers.handoff.sender import TunnelEnd
 from txsocketio.transports.resource import EngineResource
@@ -28,9 +28,9 @@ class Stopping(SynchronousTestCase):
         self.affinity = SessionAffinity(resource, None, self.clock, "test", 1, 2)
         self.patch(self.affinity, "_close", lambda: None)
         self.tunnel = TunnelEnd(self.affinity._tunnels)
-        self.tunnel.makeConnection(cast(Any, StringTransport()))
+        self.tunnel.makeConnection(cast(Any, Connection()))
         self.tunnel.other = cast(Any, Protocol())
-        self.tunnel.other.transport = StringTransport()
+        self.tunnel.other.transport = Connection()
 
     def test_it_is_over_when_the_other_worker_has_ended_its_connections(self) -> None:
         end = self.affinity.stop()

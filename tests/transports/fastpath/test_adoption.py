@@ -9,10 +9,8 @@ import weakref
 from io import StringIO
 from typing import Any
 
-from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
@@ -23,10 +21,11 @@ from twisted.web.server import Request as SiteRequest
 from twisted.web.static import File
 from twisted.web.vhost import NameVirtualHost
 
-from tests.transports.fast_kit import Line, get, post
-from tests.transports.http_kit import Response, Server
+from tests.kits.engine_site import Server
+from tests.kits.fastpath import Line
+from tests.kits.http import Response, get, post
+from tests.kits.memory import Connection
 from tests.transports.websocket.test_secure import CERTIFICATE, Collector, Trusting
-from tests.transports.websocket_kit import Connection
 from txsocketio import SocketIOServer
 from txsocketio.server.resource import SocketIOResource
 from txsocketio.server.service import PathResource
@@ -130,8 +129,8 @@ class Adopted(Case):
     def test_a_deep_path(self) -> None:
         server = SocketIOServer(path="/a/b.c", reactor=Clock())
         site = Site(PathResource("/a/b.c", server.resource()), reactor=server.reactor)
-        channel, transport = site.buildProtocol(None), StringTransport()
-        channel.makeConnection(transport)
+        transport = Connection(site, forgiving=True)
+        channel = transport.protocol
         for path, status in (("/a/b.c/", 200), ("/a/b.c/x", 404), ("/a/b", 404), ("/a", 404), ("/b.c", 404)):
             channel.dataReceived(get(target=path + "?EIO=4&transport=polling"))
             self.assertEqual(Response(transport.value()).status, status, path)
@@ -341,9 +340,8 @@ class Wrapped(Case):
             resource: Any = kind(reactor=clock)
             root = Resource()
             root.putChild(b"socket.io", resource)
-            channel: Any = Site(root, reactor=clock).buildProtocol(IPv4Address("TCP", "192.0.2.7", 4321))
-            transport = StringTransport()
-            channel.makeConnection(transport)
+            transport = Connection(Site(root, reactor=clock), forgiving=True)
+            channel: Any = transport.protocol
             channel.dataReceived(get(target="/socket.io/?EIO=4&transport=polling"))
             (sid,) = resource.socketio.engine.sessions
             transport.clear()
@@ -356,14 +354,9 @@ class Wrapped(Case):
 
     def test_over_tls(self) -> None:
         server = self.serve()
-        near, far = Connection(), Connection()
-
-        tls = TLSMemoryBIOFactory(CERTIFICATE.options(), False, server.site, server.clock).buildProtocol(None)
-        trusting = TLSMemoryBIOFactory(Trusting(), True, Factory.forProtocol(Collector), server.clock)
-        client = trusting.buildProtocol(None)
-        near.protocol = tls
-        tls.makeConnection(near)
-        client.makeConnection(far)
+        near = Connection(TLSMemoryBIOFactory(CERTIFICATE.options(), False, server.site, server.clock))
+        far = Connection(TLSMemoryBIOFactory(Trusting(), True, Factory.forProtocol(Collector), server.clock))
+        tls, client = near.protocol, far.protocol
 
         def say(data: bytes) -> bytes:
             client.wrappedProtocol.received = b""

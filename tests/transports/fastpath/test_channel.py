@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
-from tests.transports.fast_kit import POLL, Line, Pair, get, post
-from tests.transports.http_kit import Response, raw_request
+from tests.kits.fastpath import Line, Pair
+from tests.kits.http import POLL, UPGRADE, Response, get, post, raw_request
 from txsocketio.reasons import FORCED_SERVER_CLOSE
 from txsocketio.transports.fastpath.channel import FastExchange
 
@@ -342,15 +342,12 @@ class Deadlines(LineTestCase):
 class Upgrades(LineTestCase):
     def test_on_the_same_connection(self) -> None:
         self.serve()
-        key = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Sec-WebSocket-Version", "13")
-        headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), *key]
         for line in self.lines:
             line.write(post(b"4x"))
             line.take()
             target = POLL.format(sid=line.sid).replace("polling", "websocket")
-            line.write(raw_request("GET", target, None, headers) + b"\x81\x86\0\0\0\x002probe")
+            line.write(raw_request("GET", target, headers=UPGRADE) + b"\x81\x86\0\0\0\x002probe")
             self.assertIn(b" 101 ", line.take())
-            line.transport.protocol = None
             line.write(b"\x81\x81\0\0\0\x005")
             line.write(b"\x81\x83\0\0\0\x004hi")
             self.assertEqual(line.listener.events, ["x", "hi"])

@@ -13,7 +13,6 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Factory
-from twisted.internet.testing import StringTransport
 from twisted.protocols.policies import WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
@@ -21,10 +20,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from zope.interface.verify import verifyObject
 
-from tests.transports.handshake_corpus import CHANGES, TARGET, request
-from tests.transports.http_kit import Server, raw_request
+from tests.kits.engine_site import Server
+from tests.kits.frames import close_frame, text
+from tests.kits.handshakes import CHANGES
+from tests.kits.http import TARGET, handshake, raw_request
+from tests.kits.memory import Connection
 from tests.transports.websocket.test_secure import CERTIFICATE, Collector, Trusting
-from tests.transports.websocket_kit import Connection, close_frame, text
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.fastpath.handshake import ProtocolSniffer
 from txsocketio.transports.http.site import BoundedSite
@@ -40,25 +41,11 @@ def make_long_site(root: Any, reactor: Any) -> BoundedSite:
     return BoundedSite(root, 1000, b"/socket.io", reactor=reactor)
 
 
-class Address(Connection):
+def dial(factory: Any = None) -> Connection:
     """
-    A connection whose ends have addresses of their own, and which twisted.web may close as it likes.
+    Make a connection whose two ends have addresses of their own.
     """
-
-    loseConnection = StringTransport.loseConnection
-
-    def unregisterProducer(self) -> None:
-        self.producer = None
-
-    def write(self, data: bytes) -> None:
-        if not self.disconnecting:
-            super().write(data)
-
-    def getPeer(self) -> Any:
-        return IPv4Address("TCP", "192.0.2.7", 4321)
-
-    def getHost(self) -> Any:
-        return IPv4Address("TCP", "192.0.2.1", 8000)
+    return Connection(factory, forgiving=True, hostAddress=IPv4Address("TCP", "192.0.2.1", 8000))
 
 
 class Both:
@@ -79,9 +66,7 @@ class Both:
         """
         before = set(server.engine.sessions)
         heard = len(server.listeners)
-        connection = Address()
-        connection.protocol = server.site.buildProtocol(None)
-        connection.protocol.makeConnection(connection)
+        connection = dial(server.site)
         for piece in pieces:
             # TCP reads no more, then.
             if not connection.disconnecting:
@@ -193,21 +178,21 @@ SERVERS = [Both(**options) for options in OPTIONS]
 class Equivalence(SynchronousTestCase):
     def test_every_target(self) -> None:
         for target in TARGETS:
-            SERVERS[0].compare(self, [request(target)])
+            SERVERS[0].compare(self, [handshake(target)])
 
     def test_every_change(self) -> None:
         for change in CHANGES:
             for both in SERVERS[:2]:
-                both.compare(self, [request(**change)])
+                both.compare(self, [handshake(**change)])
 
     def test_every_option(self) -> None:
         for both in SERVERS[1:]:
             for change in ({}, {"origin": b"http://example.org"}, {"origin": b"https://evil.example"}):
                 for target in (TARGETS[0], TARGETS[3], TARGETS[8], TARGETS[11], TARGET + b"&no=1"):
-                    both.compare(self, [request(target, **change)])
+                    both.compare(self, [handshake(target, **change)])
 
     def test_cut_at_every_byte(self) -> None:
-        stream = request() + text("4hello") + text("4again")
+        stream = handshake() + text("4hello") + text("4again")
         expected = SERVERS[0].compare(self, [stream])
         self.assertEqual(expected[3], [["hello", "again", ("closed", "transport close")]])
         for cut in range(1, len(stream)):
@@ -217,7 +202,7 @@ class Equivalence(SynchronousTestCase):
     @settings(max_examples=100, deadline=None)
     @given(st.integers(0, len(OPTIONS) - 1), targets, changes, frames, st.data())
     def test_any_request(self, index: int, target: bytes, change: Any, after: bytes, data: Any) -> None:
-        stream = request(target, **change) + after
+        stream = handshake(target, **change) + after
         cut = data.draw(st.one_of(st.just(len(stream)), st.integers(1, len(stream))))
         SERVERS[index].compare(self, [piece for piece in (stream[:cut], stream[cut:]) if piece])
 
@@ -229,9 +214,7 @@ class FastHandshakeTests(SynchronousTestCase):
         return server
 
     def connect(self, server: Any, data: bytes) -> Any:
-        connection = Address()
-        connection.protocol = server.site.buildProtocol(None)
-        connection.protocol.makeConnection(connection)
+        connection = dial(server.site)
         connection.protocol.dataReceived(data)
         self.addCleanup(lambda: connection.lost or connection.lose())
         return connection
@@ -249,28 +232,28 @@ class FastHandshakeTests(SynchronousTestCase):
         server = self.serve()
         seen = self.requests(server)
         for target in (TARGET, b"/socket.io?transport=websocket&EIO=3&x=1"):
-            connection = self.connect(server, request(target, origin=b"http://example.org"))
+            connection = self.connect(server, handshake(target, origin=b"http://example.org"))
             self.assertIn(b"101 Switching", connection.value())
             self.assertIsInstance(connection.protocol, WebSocketTransport)
         sid = server.open()
         seen.clear()
-        connection = self.connect(server, request(TARGET + b"&sid=" + sid.encode()) + text("2probe"))
+        connection = self.connect(server, handshake(TARGET + b"&sid=" + sid.encode()) + text("2probe"))
         self.assertTrue(connection.value().endswith(b"3probe"))
         self.assertEqual(seen, [])
 
     def test_what_is_not_plain_does(self) -> None:
         asked: list[Any] = []
         cases: list[tuple[dict[str, Any], bytes]] = [
-            ({}, request(content_length=b"0")),
-            ({}, request(origin=b"https://evil.example")),
-            ({}, request(sec_websocket_key=None)),
-            ({}, request(x_folded=b"aFOLDb")),
-            ({}, b"\r\n" + request()),
-            ({}, request(x_long=b"y" * 9000)),
-            ({"allow_request": lambda it: asked.append(it) or True}, request()),
-            ({"cors_allowed_origins": lambda origin, it: True}, request()),
-            ({"fast_handshake": False}, request()),
-            ({"path": "/a%20b"}, request()),
+            ({}, handshake(content_length=b"0")),
+            ({}, handshake(origin=b"https://evil.example")),
+            ({}, handshake(sec_websocket_key=None)),
+            ({}, handshake(x_folded=b"aFOLDb")),
+            ({}, b"\r\n" + handshake()),
+            ({}, handshake(x_long=b"y" * 9000)),
+            ({"allow_request": lambda it: asked.append(it) or True}, handshake()),
+            ({"cors_allowed_origins": lambda origin, it: True}, handshake()),
+            ({"fast_handshake": False}, handshake()),
+            ({"path": "/a%20b"}, handshake()),
         ]
         for options, data in cases:
             server = self.serve(**options)
@@ -282,19 +265,19 @@ class FastHandshakeTests(SynchronousTestCase):
     def test_a_server_that_shuts_down_opens_none(self) -> None:
         server = self.serve()
         server.engine.shutdown()
-        connection = self.connect(server, request())
+        connection = self.connect(server, handshake())
         self.assertIn(b" 503 ", connection.value())
 
     def test_a_second_request_of_a_connection_is_twisted_webs(self) -> None:
         server = self.serve()
         connection = self.connect(server, raw_request("GET", "/elsewhere"))
-        connection.protocol.dataReceived(request())
+        connection.protocol.dataReceived(handshake())
         self.assertIn(b"101 Switching", connection.value())
         self.assertEqual(len(server.engine.sessions), 1)
 
     def test_of_an_idle_connection_only_the_lines_of_the_head_stay(self) -> None:
         server = self.serve()
-        self.connect(server, request(cookie=b"a=b"))
+        self.connect(server, handshake(cookie=b"a=b"))
         (session,) = server.engine.sessions.values()
         self.assertFalse(hasattr(session.request, "_headers"))
         self.assertEqual(session.request.getCookie(b"a"), b"b")
@@ -304,7 +287,7 @@ class FastHandshakeTests(SynchronousTestCase):
             raise RuntimeError("refused")
 
         server = self.serve(on_session=fail)
-        connection = self.connect(server, request())
+        connection = self.connect(server, handshake())
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertIn(b"101 Switching", connection.value())
         self.assertTrue(connection.value().endswith(b"\x88\x02\x03\xe8"))
@@ -318,7 +301,7 @@ class FastHandshakeTests(SynchronousTestCase):
         root.putChild(b"page", page)
         connection = self.connect(server, raw_request("GET", "/page"))
         self.assertTrue(connection.value().endswith(b"hello"))
-        self.assertEqual(StringTransport.value(connection).count(b"HTTP/1.1 200"), 1)
+        self.assertEqual(connection.value().count(b"HTTP/1.1 200"), 1)
 
 
 class FrontDoorTests(SynchronousTestCase):
@@ -327,9 +310,7 @@ class FrontDoorTests(SynchronousTestCase):
         self.addCleanup(self.server.end, self)
 
     def connect(self, factory: Any = None) -> Any:
-        connection = Address()
-        connection.protocol = (factory or self.server.site).buildProtocol(None)
-        connection.protocol.makeConnection(connection)
+        connection = dial(factory or self.server.site)
         self.addCleanup(lambda: connection.lost or connection.lose())
         return connection
 
@@ -357,7 +338,7 @@ class FrontDoorTests(SynchronousTestCase):
 
     def test_whoever_wraps_connections_still_reaches_what_comes_after_it(self) -> None:
         for data, expected in (
-            (request(), b"101 Switching"),
+            (handshake(), b"101 Switching"),
             (raw_request("GET", "/none"), b" 404 "),
         ):
             connection = self.connect(WrappingFactory(self.server.site))
@@ -367,9 +348,9 @@ class FrontDoorTests(SynchronousTestCase):
 
     def test_who_holds_on_to_it_does_too(self) -> None:
         door = self.server.site.buildProtocol(None)
-        connection = Address()
+        connection = dial()
         door.makeConnection(connection)
-        door.dataReceived(request())
+        door.dataReceived(handshake())
         door.dataReceived(text("4hello"))
         door.connectionLost(Failure(ConnectionDone()))
         (listener,) = self.server.listeners
@@ -378,7 +359,7 @@ class FrontDoorTests(SynchronousTestCase):
     def test_a_factory_that_refuses_closes_the_connection(self) -> None:
         waiting: Deadlines[Any] = Deadlines(lambda: self.server.clock, 60, ProtocolSniffer.expire)
         door = ProtocolSniffer(lambda door, data: False, lambda address: None, None, waiting)
-        connection = Address()
+        connection = dial()
         door.makeConnection(connection)
         door.dataReceived(b"GET")
         self.assertTrue(connection.disconnecting)
@@ -386,16 +367,8 @@ class FrontDoorTests(SynchronousTestCase):
         self.assertEqual(self.server.clock.getDelayedCalls(), [])
 
     def test_over_tls(self) -> None:
-        near = Address()
-        near.protocol = TLSMemoryBIOFactory(
-            CERTIFICATE.options(), False, self.server.site, self.server.clock
-        ).buildProtocol(None)
-        far = Address()
-        far.protocol = TLSMemoryBIOFactory(
-            Trusting(), True, Factory.forProtocol(Collector), self.server.clock
-        ).buildProtocol(None)
-        near.protocol.makeConnection(near)
-        far.protocol.makeConnection(far)
+        near = dial(TLSMemoryBIOFactory(CERTIFICATE.options(), False, self.server.site, self.server.clock))
+        far = dial(TLSMemoryBIOFactory(Trusting(), True, Factory.forProtocol(Collector), self.server.clock))
 
         def pump() -> None:
             for _ in range(20):
@@ -407,7 +380,7 @@ class FrontDoorTests(SynchronousTestCase):
 
         pump()
         client = far.protocol.wrappedProtocol
-        client.transport.write(request() + text("4hello"))
+        client.transport.write(handshake() + text("4hello"))
         pump()
         self.assertTrue(client.received.startswith(b"HTTP/1.1 101 "))
         self.assertIsInstance(near.protocol.wrappedProtocol, WebSocketTransport)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import Request
 
-from tests.transports.fast_kit import POLL, Pair, get, post, request
+from tests.kits.fastpath import Pair
+from tests.kits.http import POLL, get, post, raw_request
 from txsocketio.transports.fastpath.channel import FastExchange
 from txsocketio.transports.http.site import BoundedSite
 
@@ -41,15 +42,15 @@ TAKEN = {
     "post that is not UTF-8": post(b"4\xff"),
     "post with an odd packet": post(b"9"),
     "post of a goodbye": post(b"1"),
-    "post of octets": request("POST", POLL, "Content-Type: application/octet-stream", body=b"4a"),
-    "post without a type": request("POST", POLL, body=b"4a"),
-    "post of a form": request("POST", POLL, "Content-Type: application/x-www-form-urlencoded", body=b"d=4a&x=1"),
+    "post of octets": raw_request("POST", POLL, b"4a", ["Content-Type: application/octet-stream"]),
+    "post without a type": raw_request("POST", POLL, b"4a"),
+    "post of a form": raw_request("POST", POLL, b"d=4a&x=1", ["Content-Type: application/x-www-form-urlencoded"]),
     "post with too many packets": post(b"\x1e".join([b"4a"] * 5)),
-    "names in any case, blanks around values": request(
-        "POST", POLL, "cOnTeNt-TyPe:\t text/plain \t", "CONTENT-LENGTH:  2\t", "CONNECTION:Keep-Alive", "X:"
+    "names in any case, blanks around values": raw_request(
+        "POST", POLL, headers=["cOnTeNt-TyPe:\t text/plain \t", "CONTENT-LENGTH:  2\t", "CONNECTION:Keep-Alive", "X:"]
     )
     + b"4a",
-    "zeros before a length": request("POST", POLL, "Content-Length: 002") + b"4a",
+    "zeros before a length": raw_request("POST", POLL, headers=["Content-Length: 002"]) + b"4a",
     "bytes beyond ASCII in a value": get("X: \xe9\xff"),
 }
 
@@ -79,10 +80,10 @@ LEFT = {
     "a control character in the target": get(target="/socket.io/?EIO=4&transport=polling&x=\x01&sid={sid}"),
     "a target beyond all bounds": get(target=POLL + "&x=" + "x" * 20_000),
     "a target beyond ours": get(target=POLL + "&x=" + "x" * 10_000),
-    "options": request("OPTIONS", POLL, "Origin: http://page.example"),
-    "head": request("HEAD", POLL),
-    "put": request("PUT", POLL, body=b"4a"),
-    "a method in small letters": request("get", POLL),
+    "options": raw_request("OPTIONS", POLL, headers=["Origin: http://page.example"]),
+    "head": raw_request("HEAD", POLL),
+    "put": raw_request("PUT", POLL, b"4a"),
+    "a method in small letters": raw_request("get", POLL),
     "HTTP/1.0": get().replace(b"HTTP/1.1", b"HTTP/1.0"),
     "HTTP/1.2": get().replace(b"HTTP/1.1", b"HTTP/1.2"),
     "two blanks": get().replace(b"GET ", b"GET  "),
@@ -95,7 +96,7 @@ LEFT = {
     "a null": get("X: a\x00"),
     "a control character in a value": get("X: a\x01b"),
     "a folded field": get("X: a", " b"),
-    "a fold first": request("GET", POLL).replace(b"Host:", b" Host:"),
+    "a fold first": raw_request("GET", POLL).replace(b"Host:", b" Host:"),
     "a blank before the colon": post(b"", "Content-Length : 2") + b"4a",
     "a field without a colon": get("Nonsense"),
     "a field without a name": get(": a"),
@@ -103,25 +104,27 @@ LEFT = {
     "too many fields for us": get(*["X: a"] * 150),
     "too many fields": get(*["X: a"] * 600),
     "too long a head": get("X: " + "a" * 17_000),
-    "a body to a poll": request("GET", POLL, body=b"4a"),
+    "a body to a poll": raw_request("GET", POLL, b"4a"),
     "a length of nothing to a poll": get("Content-Length: 0"),
-    "no length": request("POST", POLL),
-    "two lengths": request("POST", POLL, "Content-Length: 2", "Content-Length: 2") + b"4a",
-    "two lengths that differ": request("POST", POLL, "Content-Length: 2", "Content-Length: 3") + b"4ab",
-    "a list of lengths": request("POST", POLL, "Content-Length: 2, 2") + b"4a",
-    "a signed length": request("POST", POLL, "Content-Length: +2") + b"4a",
-    "a negative length": request("POST", POLL, "Content-Length: -2") + b"4a",
-    "a length in other digits": request("POST", POLL, "Content-Length: 0x2") + b"4a",
-    "a length with a blank": request("POST", POLL, "Content-Length: 1 0") + b"4a",
-    "an empty length": request("POST", POLL, "Content-Length:") + b"4a",
-    "a length that is no number": request("POST", POLL, "Content-Length: two") + b"4a",
-    "an enormous length": request("POST", POLL, "Content-Length: " + "9" * 30) + b"4a",
+    "no length": raw_request("POST", POLL),
+    "two lengths": raw_request("POST", POLL, headers=["Content-Length: 2", "Content-Length: 2"]) + b"4a",
+    "two lengths that differ": raw_request("POST", POLL, headers=["Content-Length: 2", "Content-Length: 3"]) + b"4ab",
+    "a list of lengths": raw_request("POST", POLL, headers=["Content-Length: 2, 2"]) + b"4a",
+    "a signed length": raw_request("POST", POLL, headers=["Content-Length: +2"]) + b"4a",
+    "a negative length": raw_request("POST", POLL, headers=["Content-Length: -2"]) + b"4a",
+    "a length in other digits": raw_request("POST", POLL, headers=["Content-Length: 0x2"]) + b"4a",
+    "a length with a blank": raw_request("POST", POLL, headers=["Content-Length: 1 0"]) + b"4a",
+    "an empty length": raw_request("POST", POLL, headers=["Content-Length:"]) + b"4a",
+    "a length that is no number": raw_request("POST", POLL, headers=["Content-Length: two"]) + b"4a",
+    "an enormous length": raw_request("POST", POLL, headers=["Content-Length: " + "9" * 30]) + b"4a",
     "over the limit": post(b"4" + b"a" * 1000),
-    "chunks": request("POST", POLL, "Transfer-Encoding: chunked") + b"2\r\n4a\r\n0\r\n\r\n",
-    "chunks and a length": request("POST", POLL, "Transfer-Encoding: chunked", "Content-Length: 2") + b"4a",
-    "a length and chunks": request("POST", POLL, "Content-Length: 2", "Transfer-Encoding: chunked") + b"4a",
-    "no coding": request("POST", POLL, "Transfer-Encoding: identity", "Content-Length: 2") + b"4a",
-    "an unknown coding": request("POST", POLL, "Transfer-Encoding: gzip", "Content-Length: 2") + b"4a",
+    "chunks": raw_request("POST", POLL, headers=["Transfer-Encoding: chunked"]) + b"2\r\n4a\r\n0\r\n\r\n",
+    "chunks and a length": raw_request("POST", POLL, headers=["Transfer-Encoding: chunked", "Content-Length: 2"])
+    + b"4a",
+    "a length and chunks": raw_request("POST", POLL, headers=["Content-Length: 2", "Transfer-Encoding: chunked"])
+    + b"4a",
+    "no coding": raw_request("POST", POLL, headers=["Transfer-Encoding: identity", "Content-Length: 2"]) + b"4a",
+    "an unknown coding": raw_request("POST", POLL, headers=["Transfer-Encoding: gzip", "Content-Length: 2"]) + b"4a",
     "expect": post(b"4a", "Expect: 100-continue"),
     "expect something else": post(b"4a", "Expect: much"),
     "upgrade": get("Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"),
@@ -129,8 +132,8 @@ LEFT = {
     "close a post": post(b"4a", "Connection: close"),
     "close among others": post(b"4a", "Connection: keep-alive, close"),
     "old Internet Explorer": post(b"4a", "User-Agent: Mozilla/4.0 (compatible; MSIE 8.0)"),
-    "a form with parts": request("POST", POLL, "Content-Type: multipart/form-data; boundary=x", body=b"--x--\r\n"),
-    "a malformed form": request("POST", POLL, "Content-Type: multipart/form-data", body=b"x"),
+    "a form with parts": raw_request("POST", POLL, b"--x--\r\n", ["Content-Type: multipart/form-data; boundary=x"]),
+    "a malformed form": raw_request("POST", POLL, b"x", ["Content-Type: multipart/form-data"]),
     "two polls": get() + get(),
     "two posts": post() + post(b"4b"),
     "a post and a poll": post() + get(),
@@ -176,11 +179,11 @@ class SameWayTestCase(SynchronousTestCase):
 
 
 class Everywhere:
-    def test_whole(self) -> None:
+    def test_whole_requests_mean_the_same_either_way(self) -> None:
         for name, data in {**TAKEN, **LEFT}.items():
             self.assertSame(name, data)
 
-    def test_byte_by_byte(self) -> None:
+    def test_requests_byte_by_byte_mean_the_same_either_way(self) -> None:
         for name, data in {**TAKEN, **LEFT}.items():
             if len(data) < 2000:
                 self.assertSame(name, data, *range(1, len(data)))
@@ -262,7 +265,9 @@ class Generated(SameWayTestCase):
         st.lists(st.tuples(st.integers(0, 700), st.sampled_from(ODD_BYTES)), max_size=3),
         st.lists(st.integers(1, 900), max_size=4, unique=True),
     )
-    def test_mutated(self, first: bytes, second: bytes, edits: list[tuple[int, bytes]], cuts: list[int]) -> None:
+    def test_mutated_requests_mean_the_same_either_way(
+        self, first: bytes, second: bytes, edits: list[tuple[int, bytes]], cuts: list[int]
+    ) -> None:
         data = bytearray(first + second)
         for place, new in edits:
             data[place : place + 1] = new

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 
 
 class AllowRequestTests(SynchronousTestCase):
@@ -22,7 +22,7 @@ class AllowRequestTests(SynchronousTestCase):
         self.assertEqual(response.json, {"code": 4, "message": message})
         self.assertEqual(server.engine.sessions, {})
 
-    def test_plain_answers(self):
+    def test_a_plain_answer_decides_at_once(self):
         self.assertEqual(self.serve(True).get(None).response.status, 200)
         self.assertRefused(self.serve(False))
         self.assertRefused(self.serve("not you, é"), "not you, é")
@@ -31,11 +31,11 @@ class AllowRequestTests(SynchronousTestCase):
         for nonsense in (None, 1, {}):
             self.assertRefused(self.serve(nonsense))
 
-    def test_deferred(self):
+    def test_a_deferred_may_decide(self):
         self.assertEqual(self.serve(succeed(True)).get(None).response.status, 200)
         self.assertRefused(self.serve(succeed("no")), "no")
 
-    def test_coroutine(self):
+    def test_a_coroutine_may_decide(self):
         async def allow(request):
             return await succeed(request.getHeader("x-token") == "t")
 
@@ -44,7 +44,7 @@ class AllowRequestTests(SynchronousTestCase):
         self.assertEqual(server.get(None, headers=[("X-Token", "t")]).response.status, 200)
         self.assertEqual(server.get(None).response.status, 403)
 
-    def test_later(self):
+    def test_the_answer_waits_for_the_verdict(self):
         answer = Deferred()
         server = self.serve(answer)
         exchange = server.get(None)
@@ -52,7 +52,7 @@ class AllowRequestTests(SynchronousTestCase):
         answer.callback(True)
         self.assertEqual(exchange.response.status, 200)
 
-    def test_raising_refuses(self):
+    def test_what_raises_refuses(self):
         def allow(request):
             raise RuntimeError("secret")
 

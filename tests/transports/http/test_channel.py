@@ -9,8 +9,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
-from tests.transports.fast_kit import Line, post
-from tests.transports.http_kit import Response, Server
+from tests.kits.engine_site import Server
+from tests.kits.fastpath import Line
+from tests.kits.http import Response, post
 from txsocketio.transports.fastpath.channel import FastChannel
 from txsocketio.transports.http.channel import BoundedChannel
 from txsocketio.transports.http.site import BoundedSite

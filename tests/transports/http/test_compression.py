@@ -10,12 +10,12 @@ import zlib
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 from txsocketio.transports.http.compression import choose_coding, compress
 
 
 class ChooseCodingTests(SynchronousTestCase):
-    def test_choice(self):
+    def test_the_coding_that_the_client_prefers_is_taken(self):
         for header, expected in (
             (None, None),
             (b"", None),
@@ -38,7 +38,7 @@ class ChooseCodingTests(SynchronousTestCase):
         ):
             self.assertEqual(choose_coding(header), expected, header)
 
-    def test_codings(self):
+    def test_what_is_compressed_is_read_by_the_standard_library(self):
         self.assertEqual(gzip.decompress(compress(b"gzip", b"abc")), b"abc")
         self.assertEqual(zlib.decompress(compress(b"deflate", b"abc")), b"abc")
 
@@ -58,7 +58,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(response.header("content-length"), str(len(response.body)))
         self.assertEqual(gzip.decompress(response.body), b"4" + b"a" * 1023)
 
-    def test_not_below_it(self):
+    def test_a_body_below_the_threshold_is_not_compressed(self):
         response = self.poll("a" * 1022)
         self.assertIsNone(response.header("content-encoding"))
         self.assertIsNone(response.header("vary"))
@@ -76,7 +76,7 @@ class AnswerTests(SynchronousTestCase):
         noise = random.Random(1).randbytes(4000).hex()[:30]
         self.assertIsNone(self.poll(noise, http_compression_threshold=1).header("content-encoding"))
 
-    def test_switched_off(self):
+    def test_nothing_is_compressed_where_it_is_switched_off(self):
         response = self.poll("a" * 5000, http_compression=False)
         self.assertIsNone(response.header("content-encoding"))
         self.assertIsNone(response.header("vary"))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 from txsocketio.errors import OptionError
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.cookies import SessionCookie
@@ -16,11 +16,11 @@ class SessionCookieTests(SynchronousTestCase):
     def header(self, cookie):
         return SessionCookie(EngineOptions(cookie=cookie).cookie).header("sid")
 
-    def test_defaults(self):
+    def test_a_name_alone_gets_the_usual_attributes(self):
         self.assertEqual(self.header(True), b"io=sid; Path=/; HttpOnly; SameSite=Lax")
         self.assertEqual(self.header("node"), b"node=sid; Path=/; HttpOnly; SameSite=Lax")
 
-    def test_every_attribute(self):
+    def test_every_attribute_is_written(self):
         cookie = {
             "name": "n",
             "path": "/a",
@@ -35,7 +35,7 @@ class SessionCookieTests(SynchronousTestCase):
     def test_attributes_left_out(self):
         self.assertEqual(self.header({"path": None, "samesite": None, "httponly": False}), b"io=sid")
 
-    def test_wrong_age(self):
+    def test_an_age_that_is_no_whole_number_is_refused(self):
         for age in ("1", 1.5, True):
             self.assertRaises(OptionError, self.header, {"max_age": age})
 

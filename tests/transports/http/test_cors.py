@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.cors import cors_headers, origin_allowed, preflight_headers, same_origin
 from txsocketio.transports.http.snapshot import HandshakeRequest
@@ -19,7 +19,7 @@ def request(host=b"example.org", secure=False, **headers):
 
 
 class SameOriginTests(SynchronousTestCase):
-    def test_same(self):
+    def test_the_same_host_and_port_are_the_same_origin(self):
         for origin, host, secure in (
             ("http://example.org", b"example.org", False),
             ("http://Example.org", b"example.ORG:80", False),
@@ -33,7 +33,7 @@ class SameOriginTests(SynchronousTestCase):
         ):
             self.assertTrue(same_origin(origin, request(host, secure)), (origin, host))
 
-    def test_foreign(self):
+    def test_another_host_port_or_scheme_is_foreign(self):
         for origin, host, secure in (
             ("http://evil.example", b"example.org", False),
             ("http://example.org.evil.example", b"example.org", False),
@@ -86,17 +86,17 @@ class OriginAllowedTests(SynchronousTestCase):
         self.assertTrue(self.allowed(None, None))
         self.assertTrue(self.allowed(["http://a.example"], None))
 
-    def test_star(self):
+    def test_a_star_allows_every_origin(self):
         self.assertTrue(self.allowed("*", "http://evil.example"))
         self.assertTrue(self.allowed("*", "null"))
 
-    def test_list(self):
+    def test_a_list_allows_its_origins_and_ones_own(self):
         self.assertTrue(self.allowed(["https://A.example/"], "https://a.example"))
         self.assertTrue(self.allowed(["https://a.example"], "http://example.org"))
         self.assertFalse(self.allowed(["https://a.example"], "https://b.example"))
         self.assertTrue(self.allowed("https://a.example", "https://a.example"))
 
-    def test_callable(self):
+    def test_a_callable_decides_by_origin_and_request(self):
         asked = []
         decide = lambda origin, request: asked.append((origin, request.path)) or origin == "http://a.example"  # noqa: E731
         self.assertTrue(self.allowed(decide, "http://a.example"))
@@ -119,7 +119,7 @@ class HeaderTests(SynchronousTestCase):
     def headers(self, configured, origin, make=cors_headers, **more):
         return make(EngineOptions(cors_allowed_origins=configured), origin, request(**more))
 
-    def test_none_configured(self):
+    def test_without_allowed_origins_no_header_is_sent(self):
         self.assertEqual(self.headers(None, "http://evil.example"), [])
         self.assertEqual(self.headers(None, "http://example.org"), [])
 

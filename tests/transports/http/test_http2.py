@@ -7,33 +7,30 @@ from __future__ import annotations
 from h2.config import H2Configuration
 from h2.connection import H2Connection as ClientConnection
 from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
-from twisted.internet.error import ConnectionLost
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web._http2 import H2Connection, H2Stream
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
+from tests.kits.memory import Connection
 from txsocketio.transports.http.site import BoundedSite
 
 
-class Connection:
+class HTTP2Client:
     """
     One HTTP/2 connection; request() gives the number of a stream.
     """
 
     def __init__(self, server):
         self.server = server
-        self.transport = StringTransport()
+        self.transport = Connection(forgiving=True)
         self.channel = H2Connection(server.clock)
         self.channel.requestFactory = server.site.requestFactory
         self.channel.site = self.channel.factory = server.site
         self.channel.timeOut = None
         self.channel.callLater = server.clock.callLater
-        self.channel.makeConnection(self.transport)
-        self.connected = True
+        self.transport.carry(self.channel)
         self.client = ClientConnection(H2Configuration(client_side=True))
         self.client.initiate_connection()
         self.headers = {}
@@ -47,8 +44,7 @@ class Connection:
             if data:
                 self.channel.dataReceived(data)
             self.server.clock.advance(0)
-            data = self.transport.value()
-            self.transport.clear()
+            data = self.transport.take()
             for event in self.client.receive_data(data) if data else ():
                 self.take(event)
 
@@ -78,9 +74,7 @@ class Connection:
         return stream
 
     def vanish(self):
-        if self.connected:
-            self.connected = False
-            self.channel.connectionLost(Failure(ConnectionLost()))
+        self.transport.break_off()
 
 
 class Upload(Resource):
@@ -94,14 +88,14 @@ class HTTP2Tests(SynchronousTestCase):
     def serve(self, make_site=Site, **options):
         server = Server(make_site=make_site, **options)
         self.addCleanup(server.end, self)
-        return server, Connection(server)
+        return server, HTTP2Client(server)
 
     def open(self, server, connection):
         stream = connection.request("GET", server.query())
         self.assertEqual(connection.status[stream], 200)
         return list(server.engine.sessions)[-1]
 
-    def test_polling(self):
+    def test_polls_and_posts_share_one_connection(self):
         for make_site in (Site, BoundedSite):
             server, connection = self.serve(make_site)
             sid = self.open(server, connection)
@@ -230,7 +224,7 @@ class HTTP2Tests(SynchronousTestCase):
         server = Server(cors_allowed_origins="*", max_http_buffer_size=1000)
         self.addCleanup(server.end, self)
         server.site = BoundedSite(server.site.resource, 1000, engine=server.resource, reactor=server.clock)
-        connection = Connection(server)
+        connection = HTTP2Client(server)
         post = connection.request("POST", server.query(), b"4" * 2000, [("origin", "http://a.example")])
         headers = connection.headers[post]
         self.assertEqual(headers[b"access-control-allow-origin"], b"http://a.example")
@@ -240,7 +234,7 @@ class HTTP2Tests(SynchronousTestCase):
         server = Server(request_timeout=100, ping_interval=1000, **options)
         self.addCleanup(server.end, self)
         server.site = BoundedSite(server.site.resource, 1000, engine=server.resource, reactor=server.clock)
-        return server, Connection(server)
+        return server, HTTP2Client(server)
 
     def begin_post(self, server, connection, sid):
         stream = connection.client.get_next_available_stream_id()

@@ -8,10 +8,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.fast_kit import Line, get, post
-from tests.transports.handshake_corpus import request as upgrade_request
-from tests.transports.http_kit import Exchange, Response, Server, raw_request
-from tests.transports.websocket_kit import Connection
+from tests.kits.engine_site import Server
+from tests.kits.fastpath import Line
+from tests.kits.http import Response, get, handshake, post, raw_request
+from tests.kits.memory import Connection, Exchange
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.fastpath.channel import FastChannel
 from txsocketio.transports.http.cors import page_allowed
@@ -282,11 +282,8 @@ class Hosts(PageCase):
             server.site = BoundedSite(
                 server.site.resource, handshake=server.resource.fast_handshake, reactor=server.clock
             )
-            connection = Connection()
-            protocol = server.site.buildProtocol(None)
-            connection.protocol = protocol
-            protocol.makeConnection(connection)
-            protocol.dataReceived(upgrade_request(host=host))
+            connection = Connection(server.site)
+            connection.protocol.dataReceived(handshake(host=host))
             self.assertTrue(connection.take().startswith(b"HTTP/1.1 " + status), host)
             self.assertEqual(len(server.engine.sessions), int(status == b"101"))
             if status == b"101":

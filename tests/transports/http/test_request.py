@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
 from txsocketio.protocol.handshake import RequestFacts, Resume, decide
 from txsocketio.transports.http.request import (
     SessionLookup,
@@ -35,7 +35,7 @@ class Queries(SynchronousTestCase):
             expected.setdefault(name, value)
         self.assertEqual(parse_query(text), expected)
 
-    def test_some(self) -> None:
+    def test_the_first_of_a_name_counts_and_bytes_are_latin_1(self) -> None:
         self.assertEqual(parse_query(""), {})
         self.assertEqual(parse_query("a=1&a=2&b&=c&&d=e=f"), {"a": "1", "b": "", "": "c", "d": "e=f"})
         self.assertEqual(parse_query("a%3D=%E9+x"), {"a=": "é x"})
@@ -71,7 +71,7 @@ class FactsTests(SynchronousTestCase):
             )
         )
 
-    def test_of_a_request(self) -> None:
+    def test_method_path_query_and_upgrade_are_read(self) -> None:
         self.assertEqual(
             self.facts(b"/x/1/\xe9/?a=b", [b"1", b"\xe9", b""]), RequestFacts("GET", ("1", "é"), {"a": "b"}, False)
         )

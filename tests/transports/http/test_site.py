@@ -10,7 +10,8 @@ from io import BytesIO
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
-from tests.transports.http_kit import Response, Server, raw_request
+from tests.kits.engine_site import Server
+from tests.kits.http import FORM, Response, raw_request
 from txsocketio.transports.http.site import LINGER, BoundedRequest, BoundedSite, leads_below
 
 
@@ -116,8 +117,7 @@ class BoundedSiteTests(SynchronousTestCase):
 
     def test_forms_are_parsed_elsewhere(self):
         server = self.serve(bounded_path=b"/socket.io")
-        form = [("Content-Type", "application/x-www-form-urlencoded")]
-        self.assertEqual(server.raw(raw_request("POST", "/upload", b"a=1&b=2", form)).response.body, b"7 2")
+        self.assertEqual(server.raw(raw_request("POST", "/upload", b"a=1&b=2", FORM)).response.body, b"7 2")
 
     def test_a_content_type_that_is_none_makes_no_form(self):
         server = self.serve(bounded_path=b"/socket.io")
@@ -127,8 +127,7 @@ class BoundedSiteTests(SynchronousTestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_forms_are_not_parsed_below_it(self):
-        form = [("Content-Type", "application/x-www-form-urlencoded")]
-        self.assertEqual(self.serve().raw(raw_request("POST", "/upload", b"a=1&b=2", form)).response.body, b"7 0")
+        self.assertEqual(self.serve().raw(raw_request("POST", "/upload", b"a=1&b=2", FORM)).response.body, b"7 0")
 
     def test_bounds_everything_without_a_path(self):
         server = self.serve()
@@ -366,16 +365,15 @@ class EngineResourceTests(SynchronousTestCase):
         root.putChild(b"upload", Upload())
         site = BoundedSite(root, 1000, engine=server.resource, engine_path=b"/socket.io", reactor=server.clock)
         server.site = site
-        form = [("Content-Type", "application/x-www-form-urlencoded")]
-        self.assertEqual(server.raw(raw_request("POST", "/upload", b"a=1&b=2", form)).response.body, b"7 2")
-        self.assertEqual(server.raw(raw_request("POST", "/upload", b"a" * 1001, form)).response.status, 413)
-        many = raw_request("POST", "/upload", b"&" * 999, form)
+        self.assertEqual(server.raw(raw_request("POST", "/upload", b"a=1&b=2", FORM)).response.body, b"7 2")
+        self.assertEqual(server.raw(raw_request("POST", "/upload", b"a" * 1001, FORM)).response.status, 413)
+        many = raw_request("POST", "/upload", b"&" * 999, FORM)
         self.assertEqual(server.raw(many).response.status, 200)
         server.site = BoundedSite(root, 10**6, engine=server.resource, engine_path=b"/socket.io", reactor=server.clock)
         part = b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n"
         multipart = [("Content-Type", "multipart/form-data; boundary=x")]
-        for body, headers in ((b"a&" * 501 + b";" * 500, form), (part * 1002 + b"--x--\r\n", multipart)):
+        for body, headers in ((b"a&" * 501 + b";" * 500, FORM), (part * 1002 + b"--x--\r\n", multipart)):
             exchange = server.raw(raw_request("POST", "/upload", body, headers))
             self.assertEqual((exchange.response.status, exchange.transport.disconnecting), (413, True))
         root.children[b"socket.io"] = Upload()
-        self.assertEqual(server.raw(raw_request("POST", "/%73ocket.io", b"a=1&b=2", form)).response.body, b"7 0")
+        self.assertEqual(server.raw(raw_request("POST", "/%73ocket.io", b"a=1&b=2", FORM)).response.body, b"7 0")

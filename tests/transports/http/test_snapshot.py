@@ -5,34 +5,18 @@ Tests of txsocketio.transports.http.snapshot.
 from __future__ import annotations
 
 import weakref
-from types import SimpleNamespace
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.ssl import Certificate, KeyPair
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tests.transports.http_kit import Exchange, Server, raw_request
+from tests.kits.engine_site import Server
+from tests.kits.http import raw_request
+from tests.kits.memory import Exchange, TLSConnection
 from txsocketio.interfaces import IHandshakeRequest
 from txsocketio.transports.http.snapshot import HandshakeRequest
-
-
-@implementer(ISSLTransport)
-class TLSTransport(StringTransport):
-    certificate = None
-
-    def getPeerCertificate(self):
-        return self.certificate
-
-    def getHandle(self):
-        return SimpleNamespace(get_peer_certificate=self.getPeerCertificate)
-
-    def setTcpNoDelay(self, enabled):
-        pass
 
 
 class HandshakeRequestTests(SynchronousTestCase):
@@ -147,11 +131,8 @@ class HandshakeRequestTests(SynchronousTestCase):
         server = Server()
         own = KeyPair.generate(size=2048).selfSignedCert(1, CN=b"client.example").original
         for certificate in (None, own):
-            exchange = Exchange(server.site)
+            exchange = Exchange(server.site, connection=TLSConnection, certificate=certificate)
             server.exchanges.append(exchange)
-            exchange.transport = TLSTransport()
-            exchange.transport.certificate = certificate
-            exchange.channel.makeConnection(exchange.transport)
             exchange.send(raw_request("GET", "/socket.io/?EIO=4&transport=polling"))
         without, with_one = [session.request for session in server.engine.sessions.values()]
         self.assertTrue(without.isSecure())

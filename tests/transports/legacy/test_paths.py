@@ -13,19 +13,9 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
-from tests.transports.legacy_kit import (
-    CLIENTS,
-    FORM,
-    NAMESPACES,
-    UPGRADE,
-    OldServer,
-    OldTestCase,
-    Root,
-    WebSocket,
-    XHRPolling,
-    packets_of,
-)
-from tests.transports.websocket_kit import frames
+from tests.kits.frames import frames
+from tests.kits.http import FORM, UPGRADE
+from tests.kits.legacy import CLIENTS, NAMESPACES, OldServer, OldTestCase, Root, WebSocket, XHRPolling, packets_of
 from txsocketio.interfaces import ITransportReceiver
 from txsocketio.transports.legacy.paths import _DEAF
 
@@ -118,7 +108,7 @@ class HandshakeTests(OldTestCase):
             body = self.serve(transports=transports).handshake().response.body.decode()
             self.assertEqual(body.split(":")[3], offered)
 
-    def test_as_a_script(self):
+    def test_jsonp_is_answered_with_a_script_whose_index_is_digits_only(self):
         server = self.serve()
         response = server.handshake(jsonp="0];alert(1);io.j[2").response
         (sid,) = server.engine.sessions
@@ -132,7 +122,7 @@ class HandshakeTests(OldTestCase):
         server.path("xhr-polling", session.sid, headers=[("Cookie", "a=2")], foo="other")
         self.assertEqual((session.request.getCookie(b"a"), session.request.args[b"foo"]), (b"1", (b"bar",)))
 
-    def test_cookie(self):
+    def test_a_cookie_has_the_id_if_it_is_asked_for(self):
         server = self.serve(cookie="io")
         (sid,) = [server.handshake().response.header("set-cookie")]
         self.assertEqual(sid, f"io={next(iter(server.engine.sessions))}; Path=/; HttpOnly; SameSite=Lax")
@@ -152,7 +142,7 @@ class HandshakeTests(OldTestCase):
         )
         self.assertEqual(server.engine.sessions, {})
 
-    def test_let_in_later(self):
+    def test_the_answer_waits_for_allow_request(self):
         verdict = Deferred()
         server = self.serve(allow_request=lambda request: verdict)
         exchange = server.handshake()
@@ -191,7 +181,7 @@ class SwitchTests(OldTestCase):
         for path in ("/1/", "/1", "/1/xhr-polling/x", "/1/websocket/x"):
             self.assertAnswer(server.request("GET", server.query(), path="/socket.io" + path), 404)
 
-    def test_alone(self):
+    def test_a_server_of_0_9_alone_refuses_other_revisions(self):
         server = self.serve(generations=["legacy"])
         self.assertEqual(server.handshake().response.status, 200)
         for eio in ("3", "4"):
@@ -309,7 +299,7 @@ class ErrorTests(OldTestCase):
 
 
 class DisconnectTests(OldTestCase):
-    def test_by_request(self):
+    def test_a_request_ends_the_session_at_once(self):
         for name, kind in CLIENTS.items():
             for path in ("xhr-polling", "jsonp-polling", name, ""):
                 server = self.serve()
@@ -331,7 +321,7 @@ class DisconnectTests(OldTestCase):
         self.assertAnswer(server.path("xhr-polling", server.shake_hands(), disconnect=""), 200)
         self.assertEnded(server, "transport close")
 
-    def test_while_held(self):
+    def test_a_request_while_held_answers_the_post_that_waits(self):
         server = self.serve()
         client = XHRPolling(server)
         server.listeners[0].session.hold()
@@ -340,7 +330,7 @@ class DisconnectTests(OldTestCase):
         self.assertAnswer(post, 200, b"1")
         self.assertEqual(server.listeners[0].events, [("closed", "transport close")])
 
-    def test_by_packet(self):
+    def test_a_packet_ends_the_session_at_once(self):
         for name, kind in CLIENTS.items():
             for packet in ("0::", "0"):
                 server = self.serve()
@@ -371,7 +361,7 @@ class ChangeTests(OldTestCase):
     A client that takes another transport for the session it has.
     """
 
-    def test_any_to_any(self):
+    def test_each_transport_may_follow_each_other(self):
         for first in CLIENTS.values():
             for second in CLIENTS.values():
                 server = self.serve()
@@ -385,7 +375,7 @@ class ChangeTests(OldTestCase):
                 after.send("3:::x")
                 self.assertEqual(server.listeners[0].events, ["3:::x"])
 
-    def test_held(self):
+    def test_a_change_of_transport_while_held_keeps_what_comes_for_the_release(self):
         for second in CLIENTS.values():
             server = self.serve()
             before = WebSocket(server)

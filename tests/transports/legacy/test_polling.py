@@ -12,7 +12,8 @@ from twisted.internet.task import Clock
 from twisted.web.server import Site
 from zope.interface.verify import verifyObject
 
-from tests.transports.legacy_kit import FORM, JSONPPolling, OldServer, OldTestCase, Root, XHRPolling
+from tests.kits.http import FORM
+from tests.kits.legacy import JSONPPolling, OldServer, OldTestCase, Root, XHRPolling
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.support.options import EngineOptions
@@ -48,7 +49,7 @@ class PollTests(OldTestCase):
         session.send("\ufffd1\ufffd")
         self.assertAnswer(server.path("xhr-polling", sid), 200, framed("\ufffd1\ufffd"))
 
-    def test_as_scripts(self):
+    def test_a_jsonp_poll_is_answered_with_a_script(self):
         server = self.serve()
         sid = server.shake_hands()
         server.listeners[0].session.send('3:::"</script>\u2028\u2029')
@@ -192,14 +193,14 @@ class IdleTests(OldTestCase):
 
 
 class PostTests(OldTestCase):
-    def test_one_and_many(self):
+    def test_a_body_is_one_packet_or_many_that_are_framed(self):
         server = self.serve()
         client = XHRPolling(server)
         self.assertAnswer(client.post("3:::é\n😀".encode()), 200, b"1", PLAIN)
         self.assertAnswer(client.post(framed("3:::é😀", "3:::\ufffd3\ufffd", "3:::")), 200, b"1")
         self.assertEqual(server.listeners[0].events, ["3:::é\n😀", "3:::é😀", "3:::\ufffd3\ufffd", "3:::"])
 
-    def test_forms(self):
+    def test_a_form_brings_several_packets_unchanged(self):
         for site in (Site, BoundedSite):
             server = self.serve(make_site=site)
             client = JSONPPolling(server)

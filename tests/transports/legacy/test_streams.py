@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from zope.interface.verify import verifyObject
 
-from tests.transports.http_kit import Exchange, raw_request
-from tests.transports.legacy_kit import HTMLFile, Multipart, OldTestCase, dechunked
+from tests.kits.http import dechunked, raw_request
+from tests.kits.legacy import HTMLFile, Multipart, OldTestCase
+from tests.kits.memory import Exchange
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.support.options import EngineOptions
@@ -28,7 +29,7 @@ class FormTests(OldTestCase):
             verifyObject(ITransport, transport)
             self.assertEqual((transport.data_queued(), transport.noop()), (None, None))
 
-    def test_html(self):
+    def test_htmlfile_sends_scripts_that_cannot_end_early(self):
         server = self.serve()
         client = HTMLFile(server)
         self.assertIn(b"content-type: text/html; charset=utf-8", self.head(client))
@@ -39,7 +40,7 @@ class FormTests(OldTestCase):
         self.assertEqual(client.body[256:], '<script>_("3:::\\"\\/<\\/script>\\u2028é😀");</script>'.encode())
         self.assertEqual(client.packets, ['3:::"/</script>\u2028é😀'])
 
-    def test_parts(self):
+    def test_multipart_sends_one_part_for_each_packet(self):
         server = self.serve()
         client = Multipart(server)
         self.assertIn(b'content-type: multipart/x-mixed-replace;boundary="socketio"', self.head(client))
@@ -60,7 +61,7 @@ class FormTests(OldTestCase):
 
 
 class StreamTests(OldTestCase):
-    def test_both_ways(self):
+    def test_packets_are_posted_and_streamed_in_order(self):
         for kind in BOTH:
             server = self.serve()
             client = kind(server)
@@ -72,7 +73,7 @@ class StreamTests(OldTestCase):
                 session.send(f"3:::{number}")
             self.assertEqual(client.packets, [f"3:::{number}" for number in range(100)])
 
-    def test_heartbeats(self):
+    def test_a_stream_without_heartbeats_is_closed(self):
         for kind in BOTH:
             server = self.serve()
             client = kind(server)

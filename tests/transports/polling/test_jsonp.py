@@ -10,10 +10,9 @@ from urllib.parse import quote_plus
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
+from tests.kits.http import FORM
 from txsocketio.transports.http.site import BoundedSite
-
-FORM = [("Content-Type", "application/x-www-form-urlencoded")]
 
 
 class JSONPTests(SynchronousTestCase):

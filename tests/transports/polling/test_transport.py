@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.transports.http_kit import Recorder, Server
+from tests.kits.engine_site import Recorder, Server
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.generations import GenerationTable
 from txsocketio.reasons import FORCED_SERVER_CLOSE
@@ -43,7 +43,7 @@ class PollTests(PollingTestCase):
         verifyObject(ITransport, transport)
         self.assertRaises(RuntimeError, transport.send, b"")
 
-    def test_handshake(self):
+    def test_the_first_poll_opens_a_session_and_tells_its_numbers(self):
         server = self.serve(ping_interval=3, ping_timeout=5, max_http_buffer_size=2_000_000)
         response = server.get(None).response
         (sid,) = server.engine.sessions
@@ -475,7 +475,7 @@ class EngineIO3Tests(PollingTestCase):
             self.assertAnswer(server.post(sid, body, EIO="3"), 400)
             self.assertEqual(server.listeners[0].events[-1], ("closed", "parse error"))
 
-    def test_goodbye(self):
+    def test_a_close_packet_of_revision_3_ends_the_session(self):
         server = self.serve()
         sid = server.open(EIO="3")
         self.assertAnswer(server.post(sid, b"1:1", EIO="3"), 200, b"ok")

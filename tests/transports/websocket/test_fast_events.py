@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.limits.stack import Stack
-from tests.transports.websocket_kit import BINARY, CONTINUATION, PING, TEXT, frame, frames, handshake, text
+from tests.kits.frames import BINARY, CONTINUATION, PING, TEXT, frame, frames, text
+from tests.kits.http import handshake
+from tests.kits.stack import Stack
 from txsocketio import BaseNamespace
 
 SOUND = [

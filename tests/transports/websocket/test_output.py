@@ -17,8 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import directlyProvides
 
-from tests.transports.tcp_kit import Peer, Reactor
-from tests.transports.websocket_kit import PING, TEXT, Connection, Server, close_frame, frame, frames, handshake, text
+from tests.kits.frames import PING, TEXT, close_frame, frame, frames, text
+from tests.kits.http import handshake
+from tests.kits.memory import Connection
+from tests.kits.tcp import Reactor, TCPPeer
+from tests.kits.upgrades import UpgradeServer
 from txsocketio.protocol.frames import text_frame
 from txsocketio.transports.websocket.output import is_plain
 
@@ -47,14 +50,14 @@ class OutputCase(SynchronousTestCase):
     options: dict[str, Any] = {}
 
     def setUp(self) -> None:
-        self.server = Server(close_timeout=30.0, **self.options)
+        self.server = UpgradeServer(close_timeout=30.0, **self.options)
         self.server.clock = self.reactor = Reactor()
         self.receiver = self.server.receiver
         self.transport, self.peer = self.open()
         self.sends = self.watch(self.transport)
 
-    def open(self, **headers: Any) -> tuple[Any, Peer]:
-        peer = Peer(self.reactor, self.server.site.buildProtocol(None))
+    def open(self, **headers: Any) -> tuple[Any, TCPPeer]:
+        peer = TCPPeer(self.reactor, self.server.site.buildProtocol(None))
         self.addCleanup(peer.end)
         peer.say(handshake(**headers))
         self.assertIn(b" 101 ", peer.read_on())
@@ -223,7 +226,7 @@ class Behind(OutputCase):
         self.assertEqual([], self.reactor.getDelayedCalls())
 
     def test_the_101_and_earlier_answers_come_first(self) -> None:
-        peer = Peer(self.reactor, self.server.site.buildProtocol(None))
+        peer = TCPPeer(self.reactor, self.server.site.buildProtocol(None))
         self.addCleanup(peer.end)
         answer: list[Any] = []
 
@@ -381,7 +384,7 @@ class Own(TCPServer):
 class Kinds(SynchronousTestCase):
     def line(self, kind: type[TCPServer] = TCPServer) -> Any:
         reactor = Reactor()
-        peer = Peer(reactor, Server().site.buildProtocol(None), kind)
+        peer = TCPPeer(reactor, UpgradeServer().site.buildProtocol(None), kind)
         self.addCleanup(peer.end)
         return peer.line
 
@@ -392,7 +395,7 @@ class Kinds(SynchronousTestCase):
     def test_what_does_more_than_to_send_is_not(self) -> None:
         secure = self.line()
         directlyProvides(secure, ISSLTransport)
-        wrapper = ProtocolWrapper(WrappingFactory(Server().site), Protocol())
+        wrapper = ProtocolWrapper(WrappingFactory(UpgradeServer().site), Protocol())
         wrapper.makeConnection(self.line())
         for transport in (secure, wrapper, self.line(Own), Connection()):
             self.assertFalse(is_plain(transport), transport)

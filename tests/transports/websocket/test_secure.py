@@ -16,12 +16,14 @@ from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import KeyPair
-from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tests.transports.websocket_kit import Connection, Server, close_codes, close_frame, frame, frames, handshake, text
+from tests.kits.frames import close_codes, close_frame, frame, frames, text
+from tests.kits.http import handshake
+from tests.kits.memory import Connection
+from tests.kits.upgrades import UpgradeServer
 
 CERTIFICATE = KeyPair.generate(size=2048).selfSignedCert(1, commonName="example.org")
 
@@ -53,14 +55,10 @@ class Trusting:
 
 class OverTLS(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = Server(close_timeout=30.0)
-        self.near, self.far = Connection(), Connection()
+        self.server = UpgradeServer(close_timeout=30.0)
         wrapped = TLSMemoryBIOFactory(CERTIFICATE.options(), False, self.server.site, self.server.clock)
         client = TLSMemoryBIOFactory(Trusting(), True, Factory.forProtocol(Collector), self.server.clock)
-        self.near.protocol = wrapped.buildProtocol(None)
-        self.far.protocol = client.buildProtocol(None)
-        self.near.protocol.makeConnection(self.near)
-        self.far.protocol.makeConnection(self.far)
+        self.near, self.far = Connection(wrapped), Connection(client)
         self.client: Any = self.far.protocol.wrappedProtocol
         self.pump()
 
@@ -160,16 +158,15 @@ class OverTLS(SynchronousTestCase):
 
 class OverHTTP2(SynchronousTestCase):
     def test_a_websocket_is_refused_with_426(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         importlib.import_module("twisted.internet.reactor")
         self.patch(twisted.internet, "reactor", server.clock)
 
-        class Negotiated(StringTransport):
+        class Negotiated(Connection):
             negotiatedProtocol = b"h2"
 
-        transport = Negotiated()
-        channel = server.site.buildProtocol(None)
-        channel.makeConnection(transport)
+        transport = Negotiated(server.site, forgiving=True)
+        channel = transport.protocol
         client = H2Connection(H2Configuration(client_side=True))
         client.initiate_connection()
         client.send_headers(

@@ -11,19 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.tcp_kit import Peer, Reactor
-from tests.transports.websocket_kit import (
-    BINARY,
-    CONTINUATION,
-    PING,
-    TEXT,
-    Recorder,
-    Server,
-    close_frame,
-    frame,
-    handshake,
-    text,
-)
+from tests.kits.frames import BINARY, CONTINUATION, PING, TEXT, close_frame, frame, text
+from tests.kits.http import handshake
+from tests.kits.tcp import Reactor, TCPPeer
+from tests.kits.upgrades import ReceiverRecorder, UpgradeServer
 from tests.turns import turn
 from txsocketio.server.service import PathResource
 from txsocketio.support.slices import PACKETS, SECONDS
@@ -48,7 +39,7 @@ class Base(SynchronousTestCase):
     changes: dict[str, Any] = {}
 
     def setUp(self) -> None:
-        self.server = Server(**self.options)
+        self.server = UpgradeServer(**self.options)
         self.transport, self.connection = self.server.open(**self.changes)
         self.receiver = self.server.receiver
 
@@ -86,7 +77,7 @@ class Slices:
     def test_another_connection_is_served_between_two_slices(self: Any) -> None:
         data, _ = numbered()
         self.feed(data)
-        other, self.server.receiver = self.server.receiver, Recorder()
+        other, self.server.receiver = self.server.receiver, ReceiverRecorder()
         _, connection = self.server.open()
         connection.protocol.dataReceived(text("other"))
         self.assertEqual(self.server.receiver.events, ["other"])
@@ -302,7 +293,7 @@ class FastReader(Slices, Base):
             handshake=resource.fast_handshake,
             reactor=reactor,
         )
-        peer = Peer(reactor, site.buildProtocol(None))
+        peer = TCPPeer(reactor, site.buildProtocol(None))
         self.addCleanup(peer.end)
         peer.say(handshake(connection=b"Upgrade") + text("4early"))
         self.assertIn(b"101 Switching", peer.take())

@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.websocket_kit import (
-    BINARY,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Server,
-    close_frame,
-    frame,
-    frames,
-    text,
-)
+from tests.kits.frames import BINARY, CONTINUATION, PING, PONG, TEXT, close_frame, frame, frames, text
+from tests.kits.upgrades import UpgradeServer
 from txsocketio.transports.websocket import reader as fastreader
 
 LIMIT = 70_000
@@ -35,7 +25,7 @@ class Streams:
 
     def __init__(self) -> None:
         self.servers = {
-            fast: Server(fast_reader=fast, max_http_buffer_size=LIMIT, max_fragments=3) for fast in (True, False)
+            fast: UpgradeServer(fast_reader=fast, max_http_buffer_size=LIMIT, max_fragments=3) for fast in (True, False)
         }
 
     def outcome(self, fast: bool, pieces: list[bytes]) -> Any:
@@ -186,7 +176,7 @@ class Contract(SynchronousTestCase):
             self.assertEqual(fast, "dataReceived" in vars(server.upgrades.transport_class))
 
     def test_it_does_not_run_with_extensions(self) -> None:
-        server = Server(per_message_deflate=True)
+        server = UpgradeServer(per_message_deflate=True)
         transport, _ = server.open(sec_websocket_extensions=b"permessage-deflate")
         self.assertEqual(transport._read_all, transport.dataReceived)
 
@@ -209,7 +199,7 @@ class Contract(SynchronousTestCase):
         lines: list[Any] = []
         globalLogPublisher.addObserver(lines.append)
         self.addCleanup(globalLogPublisher.removeObserver, lines.append)
-        server = Server()
+        server = UpgradeServer()
         transport, connection = server.open()
         connection.protocol.dataReceived(text("4hello"))
         self.assertEqual(["4hello"], server.receiver.events)
@@ -220,7 +210,7 @@ class Contract(SynchronousTestCase):
         """
         One ping in a read does not send everything behind it the long way.
         """
-        server = Server()
+        server = UpgradeServer()
         transport, connection = server.open()
         parsed: list[int] = []
         end = type(transport)._onMessageEnd

@@ -17,20 +17,9 @@ from zope.interface.verify import verifyObject
 
 import tests
 import txsocketio
-from tests.transports.websocket_kit import (
-    BINARY,
-    CONTINUATION,
-    PING,
-    PONG,
-    TEXT,
-    Connection,
-    Server,
-    close_codes,
-    close_frame,
-    frame,
-    frames,
-    text,
-)
+from tests.kits.frames import BINARY, CONTINUATION, PING, PONG, TEXT, close_codes, close_frame, frame, frames, text
+from tests.kits.memory import Connection
+from tests.kits.upgrades import UpgradeServer
 from txsocketio.interfaces import ITransport
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.websocket.transport import WebSocketUpgrades
@@ -38,7 +27,7 @@ from txsocketio.transports.websocket.transport import WebSocketUpgrades
 
 class Messages(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = Server(max_http_buffer_size=1000, max_fragments=4, close_timeout=30.0)
+        self.server = UpgradeServer(max_http_buffer_size=1000, max_fragments=4, close_timeout=30.0)
         self.transport, self.connection = self.server.open()
         self.receiver = self.server.receiver
 
@@ -84,9 +73,9 @@ class Messages(SynchronousTestCase):
         self.assertEqual([(0x8A, b"?")], frames(self.connection.value()))
 
     def test_the_receiver_is_looked_up_for_each_message(self) -> None:
-        from tests.transports.websocket_kit import Recorder
+        from tests.kits.upgrades import ReceiverRecorder
 
-        second = Recorder()
+        second = ReceiverRecorder()
         second.heard = True
 
         def replace(packet: str) -> None:
@@ -141,7 +130,7 @@ class Messages(SynchronousTestCase):
         }
         for name, (code, data) in cases.items():
             for fast in (True, False):
-                self.server = Server(fast_reader=fast)
+                self.server = UpgradeServer(fast_reader=fast)
                 self.transport, self.connection = self.server.open()
                 self.receiver = self.server.receiver
                 self.feed(text("before") + data + text("after"))
@@ -234,7 +223,7 @@ class Messages(SynchronousTestCase):
 
 class Closing(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = Server(close_timeout=30.0)
+        self.server = UpgradeServer(close_timeout=30.0)
         self.transport, self.connection = self.server.open()
         self.receiver = self.server.receiver
 
@@ -245,7 +234,7 @@ class Closing(SynchronousTestCase):
         self.assertEqual(list(reasons), self.receiver.closed)
         self.assertEqual([], self.server.clock.getDelayedCalls())
 
-    def test_by_us(self) -> None:
+    def test_our_close_frame_is_the_last_and_the_peers_ends_the_connection(self) -> None:
         self.transport.send(b"\x81\x01x")
         self.transport.close()
         self.transport.close()
@@ -258,7 +247,7 @@ class Closing(SynchronousTestCase):
         self.connection.lose()
         self.assertEnded("transport close")
 
-    def test_by_the_peer(self) -> None:
+    def test_the_peers_close_frame_is_answered_and_ends_the_connection(self) -> None:
         for data in (close_frame(), close_frame(1001), close_frame(4000, b"bye")):
             self.setUp()
             self.feed(text("last") + data + text("too late"))
@@ -313,7 +302,7 @@ class Closing(SynchronousTestCase):
         self.feed(close_frame(1000, b"\xff"))
         self.assertEqual([(0x88, b"\x03\xef")], frames(self.connection.value()))
 
-    def test_by_both_at_once(self) -> None:
+    def test_close_frames_that_cross_end_the_connection(self) -> None:
         self.transport.close()
         self.feed(close_frame(1001))
         self.connection.lose()
@@ -386,7 +375,7 @@ class Closing(SynchronousTestCase):
         self.assertEqual(["1"], self.receiver.events)
         self.assertTrue(self.connection.disconnecting)
 
-    def test_aborting(self) -> None:
+    def test_an_abort_ends_the_connection_without_a_frame(self) -> None:
         self.transport.abort()
         self.assertTrue(self.connection.disconnected)
         self.assertEqual(b"", self.connection.value())
@@ -422,7 +411,7 @@ class Closing(SynchronousTestCase):
 
 class Deflate(SynchronousTestCase):
     def setUp(self) -> None:
-        self.server = Server(per_message_deflate=True, max_http_buffer_size=10_000)
+        self.server = UpgradeServer(per_message_deflate=True, max_http_buffer_size=10_000)
         self.transport, self.connection = self.server.open(sec_websocket_extensions=b"permessage-deflate")
         self.receiver = self.server.receiver
 
@@ -531,8 +520,9 @@ class Surroundings(SynchronousTestCase):
             "        raise AssertionError('the global reactor was asked for ' + name)\n"
             "import twisted.internet\n"
             "sys.modules['twisted.internet.reactor'] = twisted.internet.reactor = Refusing()\n"
-            "from tests.transports.websocket_kit import *\n"
-            "server = Server(fast_reader=len(sys.argv) == 1)\n"
+            "from tests.kits.frames import *\n"
+            "from tests.kits.upgrades import *\n"
+            "server = UpgradeServer(fast_reader=len(sys.argv) == 1)\n"
             "transport, connection = server.open()\n"
             "feed = connection.protocol.dataReceived\n"
             "feed(text('a') + frame(9, b'?') + frame(1, b'b', fin=False) + frame(0, b'c') + frame(2, b'\\4d'))\n"
@@ -550,7 +540,7 @@ class Surroundings(SynchronousTestCase):
             self.run_alone(script, *arguments)
 
     def test_options_are_not_copied_into_connections(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         transport, connection = server.open()
         connection.protocol.dataReceived(text("4hello"))
         self.assertLessEqual(len(vars(transport)), 10, vars(transport))

@@ -15,14 +15,17 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 
-from tests.transports.handshake_corpus import CHANGES
-from tests.transports.handshake_corpus import request as make_request
-from tests.transports.websocket_kit import ACCEPT, Connection, Server, frames, handshake, text
+from tests.kits.frames import frames, text
+from tests.kits.handshakes import CHANGES
+from tests.kits.http import ACCEPT, handshake
+from tests.kits.http import handshake as make_request
+from tests.kits.memory import Connection
+from tests.kits.upgrades import UpgradeServer
 
 
 class Handshakes(SynchronousTestCase):
     def answer(self, request: bytes, **options: object) -> tuple[bytes, bytes]:
-        server = Server(**options)
+        server = UpgradeServer(**options)
         connection = server.connect()
         connection.protocol.dataReceived(request)
         self.assertEqual([], self.flushLoggedErrors())
@@ -70,7 +73,7 @@ class Handshakes(SynchronousTestCase):
             self.assertTrue(body)
 
     def test_nothing_after_a_refused_one_is_read_as_http(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         connection = server.connect()
         connection.protocol.dataReceived(handshake(sec_websocket_key=None) + b"GET /again HTTP/1.1\r\n\r\n")
         self.assertTrue(connection.disconnecting)
@@ -165,17 +168,17 @@ def autobahns_answer(request: bytes) -> bytes:
 
 class Takeover(SynchronousTestCase):
     def test_frames_that_came_with_the_request_are_not_lost(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         server.open(text("2probe") + text("5"))
         self.assertEqual(["2probe", "5"], server.receiver.events)
 
     def test_frames_that_came_after_the_body_of_the_request_are_not_lost(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         server.open(b"body" + text("2probe"), content_length=b"4")
         self.assertEqual(["2probe"], server.receiver.events)
 
     def test_frames_that_came_while_the_answer_was_awaited_are_not_lost(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         server.before_accept = lambda request: NOT_DONE_YET
         connection = server.connect()
         connection.protocol.dataReceived(handshake() + text("1st"))
@@ -189,7 +192,7 @@ class Takeover(SynchronousTestCase):
         self.assertEqual("3rd", server.receiver.events[-1])
 
     def test_a_client_that_has_gone_meanwhile_is_left_alone(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         server.before_accept = lambda request: NOT_DONE_YET
         connection = server.connect()
         connection.protocol.dataReceived(handshake())
@@ -199,7 +202,7 @@ class Takeover(SynchronousTestCase):
         self.assertEqual([], server.transports)
 
     def test_twisted_webs_timeouts_are_gone(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         _, connection = server.open()
         self.assertEqual([], server.clock.getDelayedCalls())
         server.clock.advance(100_000)
@@ -211,7 +214,7 @@ class Takeover(SynchronousTestCase):
         self.assertEqual([], server.clock.getDelayedCalls())
 
     def test_after_earlier_requests_on_the_same_connection(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         server.before_accept = lambda request: b"page"
         connection = server.connect()
         connection.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -223,7 +226,7 @@ class Takeover(SynchronousTestCase):
         self.assertEqual([], server.clock.getDelayedCalls())
 
     def test_request_and_channel_are_freed(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         kept = server.watch()
         _, connection = server.open()
         server.requests.clear()
@@ -233,7 +236,7 @@ class Takeover(SynchronousTestCase):
 
     def test_notify_finish_does_not_fire(self) -> None:
         fired: list[object] = []
-        server = Server()
+        server = UpgradeServer()
 
         def render(request: object) -> int:
             request.notifyFinish().addBoth(fired.append)  # type: ignore[attr-defined]
@@ -246,7 +249,7 @@ class Takeover(SynchronousTestCase):
         self.assertEqual([], fired)
 
     def test_the_request_can_be_asked_while_the_websocket_opens(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         asked: list[object] = []
         opened = server.opened
 
@@ -257,15 +260,15 @@ class Takeover(SynchronousTestCase):
 
         server.opened = open_it  # type: ignore[method-assign]
         server.open()
-        self.assertEqual([(False, "192.168.1.1", "example.org")], asked)
+        self.assertEqual([(False, "192.0.2.7", "example.org")], asked)
 
     def test_nagles_algorithm_is_off(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         _, connection = server.open()
         self.assertTrue(connection.no_delay)
 
     def test_whoever_holds_the_channel_still_reaches_the_websocket(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         connection = Connection()
         channel = server.site.buildProtocol(None)
         channel.makeConnection(connection)
@@ -275,7 +278,7 @@ class Takeover(SynchronousTestCase):
         self.assertEqual(["through the channel", ("closed", "transport close")], server.receiver.events)
 
     def test_an_on_open_that_fails_is_logged_and_closes_the_websocket(self) -> None:
-        server = Server()
+        server = UpgradeServer()
 
         def broken(transport: object) -> None:
             raise RuntimeError("no")
@@ -291,7 +294,7 @@ class Takeover(SynchronousTestCase):
         self.assertTrue(connection.disconnected)
 
     def test_a_connection_full_of_earlier_answers_is_reported_as_full(self) -> None:
-        server = Server()
+        server = UpgradeServer()
         connection = server.connect()
         connection.stall()
         connection.protocol.dataReceived(handshake())

@@ -9,10 +9,10 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.transports.tcp_kit import Reactor
+from tests.kits.memory import Connection
+from tests.kits.tcp import Reactor
 from txsocketio.server.workers.handoff import peers, receiver
 from txsocketio.server.workers.handoff import sender as sending
 from txsocketio.server.workers.handoff.peers import is_ours
@@ -63,7 +63,7 @@ class Strangers(SynchronousTestCase):
     def test_one_who_connects_is_turned_away(self) -> None:
         self.patch(receiver, "is_ours", lambda _: False)
         link = HandoffReceiver(None, None).buildProtocol(None)
-        transport = StringTransport()
+        transport = Connection()
         link.makeConnection(transport)
         self.assertTrue(transport.disconnecting)
         self.assertEqual(len(self.flushLoggedErrors()), 0)
@@ -74,7 +74,7 @@ class Strangers(SynchronousTestCase):
         refused: list[str] = []
         sender.take(Request(), lambda: refused.append("refused"))
         link = sending.SendingLink(sender)
-        transport = StringTransport()
+        transport = Connection()
         link.makeConnection(transport)
         sender._connected(link)
         self.assertTrue(transport.disconnecting)
@@ -90,7 +90,7 @@ class Strangers(SynchronousTestCase):
         sender.take(Request(), lambda: 1 / 0)
         sender.take(Request(), lambda: refused.append("refused"))
         link = sending.SendingLink(sender)
-        link.makeConnection(StringTransport())
+        link.makeConnection(Connection())
         sender._connected(link)
         self.assertEqual(refused, ["refused"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

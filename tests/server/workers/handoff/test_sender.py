@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
+from tests.kits.memory import Connection
 from txsocketio.server.workers.handoff.sender import rewrite
 
 
@@ -32,7 +32,7 @@ class Rewriting(SynchronousTestCase):
     def rewritten(self, raw: bytes) -> bytes:
         resource = Keeping()
         channel = Site(resource).buildProtocol(None)
-        channel.makeConnection(StringTransport())
+        channel.makeConnection(Connection())
         channel.dataReceived(raw)
         (request,) = resource.requests
         request.notifyFinish().addErrback(lambda _: None)

@@ -1,22 +1,10 @@
 """
-WebSocket handshakes, good ones and bad ones in every way.
+What handshakes can have wrong: changes for tests.kits.http.handshake, good ones and bad ones in every way.
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-from tests.transports.websocket_kit import handshake
-
-TARGET = b"/socket.io/?EIO=4&transport=websocket"
-
-
-def request(target: bytes = TARGET, **changes: Any) -> bytes:
-    """
-    Build a handshake, as websocket_kit's; FOLD in a value is a line that is continued.
-    """
-    return handshake(**changes).replace(TARGET, target, 1).replace(b"FOLD", b"\r\n ")
-
 
 #: What each differs in from a good one.
 CHANGES: list[dict[str, Any]] = [

@@ -11,9 +11,9 @@ from base64 import b64decode, b64encode
 from twisted.logger import eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.limits.stack import Stack
-from tests.transports.http_kit import Response, raw_request
-from tests.transports.websocket_kit import BINARY, CLOSE, KEY, TEXT, frame, frames
+from tests.kits.frames import BINARY, CLOSE, TEXT, frame, frames, packet_frame
+from tests.kits.http import TEXT_TYPE, UPGRADE, Response, raw_request
+from tests.kits.stack import Stack
 
 #: What tests put into payloads: no log line may have it.
 SECRET = "pa55w0rd"
@@ -94,14 +94,8 @@ class WebSocketPeer(Peer):
         super().__init__(stack)
         self.line = stack.dial()
         self.close_code = None
-        upgrade = [
-            ("Connection", "Upgrade"),
-            ("Upgrade", "websocket"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", KEY.decode()),
-        ]
         target = stack.target(**{**EIO4, "transport": "websocket", **query})
-        self.line.feed(raw_request("GET", target, headers=[*upgrade, *headers]))
+        self.line.feed(raw_request("GET", target, headers=[*UPGRADE, *headers]))
         data = self.line.take()
         self.response = Response(data)
         if self.response.status == 101:
@@ -119,7 +113,7 @@ class WebSocketPeer(Peer):
         return self.line.producerState == "paused"
 
     def send(self, *packets):
-        self.raw(b"".join(_frame_of(packet) for packet in packets))
+        self.raw(b"".join(packet_frame(packet) for packet in packets))
 
     def raw(self, data):
         self.line.feed(data)
@@ -152,26 +146,6 @@ class WebSocketPeer(Peer):
             elif first & 15 in (TEXT, BINARY):
                 packets.append(payload.decode() if first & 15 == TEXT else payload)
         self._read(packets)
-
-
-def _frame_of(packet):
-    opcode, data = (TEXT, packet.encode()) if isinstance(packet, str) else (BINARY, packet)
-    return client_frame(opcode, data)
-
-
-def client_frame(opcode, data, fin=True, rsv=0):
-    """
-    Build a frame whose mask changes nothing: quickly, however long it is.
-    """
-    head = frame(opcode, fin=fin, rsv=rsv)[:1]
-    length = len(data)
-    if length < 126:
-        head += bytes([0x80 | length])
-    elif length < 65536:
-        head += b"\xfe" + length.to_bytes(2, "big")
-    else:
-        head += b"\xff" + length.to_bytes(8, "big")
-    return head + bytes(4) + data
 
 
 class HTTPLine:
@@ -249,8 +223,7 @@ class PollingPeer(Peer):
         assert not self.paused, "the last POST has not been answered"
         self._status = None
         target = self.stack.target(**self.query)
-        headers = [("Content-Type", "text/plain;charset=UTF-8"), *headers]
-        self._posts.request(raw_request("POST", target, body, headers))
+        self._posts.request(raw_request("POST", target, body, [*TEXT_TYPE, *headers]))
         self.stack.turn()
 
     def pong(self):

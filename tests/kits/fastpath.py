@@ -7,31 +7,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from twisted.internet.error import ConnectionLost
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
-
-from tests.transports.http_kit import Server
+from tests.kits.engine_site import Server
+from tests.kits.http import post
+from tests.kits.memory import Connection
 from txsocketio.transports.fastpath.channel import FastChannel
-
-POLL = "/socket.io/?EIO=4&transport=polling&t=Pq.x-1&sid={sid}"
-
-
-def request(method: str, target: str, *fields: str, body: bytes = b"") -> bytes:
-    """
-    Write a request; a Content-Length comes from a body.
-    """
-    length = [f"Content-Length: {len(body)}"] if body else []
-    lines = [f"{method} {target} HTTP/1.1", "Host: example.org", *fields, *length, "", ""]
-    return "\r\n".join(lines).encode("latin-1") + body
-
-
-def get(*fields: str, target: str = POLL) -> bytes:
-    return request("GET", target, *fields)
-
-
-def post(body: bytes = b"4a", *fields: str, target: str = POLL) -> bytes:
-    return request("POST", target, "Content-Type: text/plain;charset=UTF-8", *fields, body=body)
 
 
 class Line:
@@ -43,11 +22,9 @@ class Line:
         self.server = server
         self.sid = server.open()
         self.listener = server.listeners[-1]
-        self.transport = StringTransport()
-        self.wrapper = server.site.buildProtocol(None)
-        self.wrapper.makeConnection(self.transport)
+        self.transport = Connection(server.site, forgiving=True)
+        self.wrapper = self.transport.protocol
         server.exchanges.append(self)
-        self.connected = True
 
     @property
     def channel(self) -> Any:
@@ -70,7 +47,7 @@ class Line:
     def write_cut(self, data: bytes, *places: int) -> None:
         data = data.replace(b"{sid}", self.sid.encode())
         for start, end in zip((0, *places), (*places, len(data)), strict=True):
-            if self.connected and not self.transport.disconnecting and data[start:end]:
+            if not self.transport.disconnecting and data[start:end]:
                 self.wrapper.dataReceived(data[start:end])
 
     def warm_up(self) -> None:
@@ -82,14 +59,10 @@ class Line:
         self.listener.events.clear()
 
     def take(self) -> bytes:
-        value = self.transport.value()
-        self.transport.clear()
-        return value
+        return self.transport.take()
 
     def vanish(self) -> None:
-        if self.connected:
-            self.connected = False
-            self.wrapper.connectionLost(Failure(ConnectionLost()))
+        self.transport.break_off()
 
     def forget(self) -> None:
         """

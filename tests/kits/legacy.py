@@ -13,32 +13,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from tests.transports.http_kit import Server
-from tests.transports.websocket_kit import KEY, frames, text
+from tests.kits.engine_site import Server
+from tests.kits.frames import frames, text
+from tests.kits.http import FORM, UPGRADE, dechunked
 from txsocketio import BaseNamespace, ConnectionRefused
 from txsocketio.protocol.engineio_legacy import LegacyCodec
 from txsocketio.server.server import SocketIOServer
 
-UPGRADE = [
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", KEY.decode()),
-]
-FORM = [("Content-Type", "application/x-www-form-urlencoded")]
-
 
 def packets_of(body):
     return LegacyCodec().decode_payload(body, b"", 10_000) if body else []
-
-
-def dechunked(data):
-    found = b""
-    while data:
-        size, _, rest = data.partition(b"\r\n")
-        found += rest[: int(size, 16)]
-        data = rest[int(size, 16) + 2 :]
-    return found
 
 
 class Root(BaseNamespace):

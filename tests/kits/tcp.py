@@ -49,7 +49,7 @@ class Reactor(Clock):
             connection.connectionLost(Failure(why))
 
 
-class Peer:
+class TCPPeer:
     """
     A client with a small buffer, and the server's end of its connection.
 

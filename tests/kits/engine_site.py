@@ -1,21 +1,18 @@
 """
-A twisted.web Site in memory: real channels, requests and engine; string transports and a Clock.
+An engine behind a real Site of twisted.web, in memory and on a Clock, with a listener that writes down what it is told.
 """
 
 from __future__ import annotations
 
-import json
 from urllib.parse import urlencode
 
-from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
+from tests.kits.http import TEXT_TYPE, raw_request
+from tests.kits.memory import Exchange
 from txsocketio.engine.complaints import LOG_INTERVAL
 from txsocketio.interfaces import ISessionListener
 from txsocketio.transports.resource import EngineResource
@@ -39,76 +36,6 @@ class Recorder:
 
     def session_closed(self, reason):
         self.events.append(("closed", reason))
-
-
-class Response:
-    """
-    One answer, read from the bytes that were written.
-    """
-
-    def __init__(self, data):
-        head, _, rest = data.partition(b"\r\n\r\n")
-        status, *lines = head.split(b"\r\n")
-        self.status = int(status.split(b" ")[1])
-        self.headers = {}
-        for line in lines:
-            name, _, value = line.partition(b": ")
-            self.headers.setdefault(name.decode().lower(), []).append(value.decode("latin-1"))
-        length = self.header("content-length")
-        self.body = rest if length is None else rest[: int(length)]
-        self.complete = self.status in (204, 101) or (length is not None and len(rest) >= int(length))
-        self.rest = b"" if length is None else rest[int(length) :]
-
-    def header(self, name):
-        values = self.headers.get(name)
-        return None if values is None else ", ".join(values)
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-class Exchange:
-    """
-    A connection of its own for one request.
-    """
-
-    def __init__(self, site, raw=b""):
-        self.transport = StringTransport(peerAddress=IPv4Address("TCP", "192.0.2.7", 4321))
-        self.channel = site.buildProtocol(None)
-        self.channel.makeConnection(self.transport)
-        self.connected = True
-        self.send(raw)
-
-    def send(self, raw):
-        if raw:
-            self.channel.dataReceived(raw)
-
-    @property
-    def answered(self):
-        return bool(self.transport.value())
-
-    @property
-    def response(self):
-        if not self.answered:
-            raise AssertionError("not answered")
-        response = Response(self.transport.value())
-        if not response.complete and not self.transport.disconnecting:
-            raise AssertionError("half an answer")
-        return response
-
-    def vanish(self):
-        if self.connected:
-            self.connected = False
-            self.channel.connectionLost(Failure(ConnectionLost()))
-
-
-def raw_request(method, target, body=None, headers=()):
-    lines = [f"{method} {target} HTTP/1.1", "Host: example.org"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    if body is not None:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
 
 
 class Server:
@@ -147,7 +74,7 @@ class Server:
     def get(self, sid, headers=(), **more):
         return self.request("GET", self.query(sid, **more), headers=headers)
 
-    def post(self, sid, body, headers=(("Content-Type", "text/plain;charset=UTF-8"),), **more):
+    def post(self, sid, body, headers=TEXT_TYPE, **more):
         return self.request("POST", self.query(sid, **more), body, headers)
 
     def open(self, **more):

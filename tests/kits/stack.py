@@ -1,5 +1,5 @@
 """
-The whole stack in memory: a site, an engine and a server, and connections that behave as TCP's do.
+The whole stack in memory: a site, an engine and a server, reached through connections that behave as TCP's do.
 """
 
 from __future__ import annotations
@@ -7,62 +7,13 @@ from __future__ import annotations
 import weakref
 from urllib.parse import urlencode
 
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.testing import MemoryReactorClock
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from tests.transports.http_kit import Response, raw_request
-from tests.transports.websocket_kit import Connection
+from tests.kits.http import Response, raw_request
+from tests.kits.memory import Connection
 from txsocketio.server.server import SocketIOServer
-
-#: What one read of a socket brings at most.
-READ_SIZE = 65536
-
-
-class Line(Connection):
-    """
-    A TCP connection: it delivers what fits into one read, not while it is paused, and ends when both sides have.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.arriving = b""
-        self.reading = True
-
-    def feed(self, data):
-        self.arriving += data
-        self.deliver()
-
-    def deliver(self):
-        while self.arriving and self.producerState == "producing" and not self.lost:
-            data, self.arriving = self.arriving[:READ_SIZE], self.arriving[READ_SIZE:]
-            self.protocol.dataReceived(data)
-
-    def turn(self):
-        """
-        Do what a reactor does between two of its turns.
-        """
-        if self.lost:
-            return
-        self.deliver()
-        if self.reading and self.unread > self.room:
-            self.drain()
-        if self.disconnected:
-            self.lose(ConnectionAborted())
-        elif (self.disconnecting or self.half_closed) and self.reading:
-            self.lose(ConnectionDone())
-
-    def loseConnection(self):
-        # twisted.web leaves its producer registered.
-        self.disconnecting = True
-
-    def abortConnection(self):
-        self.disconnected = self.disconnecting = True
-
-    def break_off(self):
-        if not self.lost:
-            self.lose(ConnectionLost())
 
 
 class Stack:
@@ -89,9 +40,7 @@ class Stack:
             self.site = self.clock.tcpServers[0][1]
 
     def dial(self):
-        line = Line()
-        line.protocol = self.site.buildProtocol(None)
-        line.protocol.makeConnection(line)
+        line = Connection(self.site, forgiving=True)
         self.lines.append(line)
         return line
 
