@@ -38,17 +38,17 @@ def of_python_socketio(data: bytes) -> Any:
 
 @target("redis-broadcast", lambda: seeds.published("broadcast"))
 def broadcast(data: bytes) -> Any:
-    return _read(wire.decode_broadcast, wire.encode_broadcast, data)
+    return _read(node.decode_broadcast, node.encode_broadcast, data)
 
 
 @target("redis-request", lambda: seeds.published("request"))
 def request(data: bytes) -> Any:
-    return _read(wire.decode_request, wire.encode_request, data)
+    return _read(node.decode_request, node.encode_request, data)
 
 
 @target("redis-response", lambda: seeds.published("response"))
 def response(data: bytes) -> Any:
-    return _read(wire.decode_response, wire.encode_response, data)
+    return _read(node.decode_response, node.encode_response, data)
 
 
 @target("redis-values", lambda: seeds.published("broadcast", "request", "response", "python"))

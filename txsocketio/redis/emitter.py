@@ -25,7 +25,7 @@ from txsocketio.redis.cluster.messages import (
     ServerSideEmit,
 )
 from txsocketio.redis.formats.channels import Channels
-from txsocketio.redis.formats.wire import EMITTER, encode_broadcast, encode_request
+from txsocketio.redis.formats.node import EMITTER, encode_broadcast, encode_request
 from txsocketio.redis.link.link import RedisLink
 from txsocketio.redis.link.state import STOPPED, UP
 from txsocketio.redis.link.url import RedisSettings

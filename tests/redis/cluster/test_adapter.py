@@ -21,7 +21,7 @@ from txsocketio.redis.cluster.adapter import NamespaceAdapter
 from txsocketio.redis.cluster.messages import RemoteSocket, SocketsResponse
 from txsocketio.redis.cluster.receiver import _presentable
 from txsocketio.redis.formats.values import MAX_PAYLOAD
-from txsocketio.redis.formats.wire import encode_response
+from txsocketio.redis.formats.node import encode_response
 
 
 class Link:

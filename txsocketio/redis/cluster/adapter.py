@@ -37,7 +37,7 @@ from txsocketio.redis.cluster.receiver import Incoming, selection_of
 from txsocketio.redis.cluster.requests import Acknowledgements, Gathering, Requests
 from txsocketio.redis.cluster.requests import Request as Waiting
 from txsocketio.redis.formats.channels import Channels, new_id
-from txsocketio.redis.formats.wire import encode_broadcast, encode_request
+from txsocketio.redis.formats.node import encode_broadcast, encode_request
 from txsocketio.support.steady import steady
 
 if TYPE_CHECKING:

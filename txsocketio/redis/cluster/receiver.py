@@ -43,7 +43,7 @@ from txsocketio.redis.cluster.messages import (
 from txsocketio.redis.cluster.requests import Requests
 from txsocketio.redis.formats.channels import Channels
 from txsocketio.redis.formats.values import MAX_PAYLOAD
-from txsocketio.redis.formats.wire import decode_broadcast, decode_request, decode_response, encode_response
+from txsocketio.redis.formats.node import decode_broadcast, decode_request, decode_response, encode_response
 
 #: Seconds that a server which asks for acknowledgements may have its clients' answers waited for.
 LONGEST_WAIT: Final = 600.0
