@@ -11,7 +11,7 @@ from tests.fuzz import seeds
 from tests.fuzz.codecs import refused
 from tests.fuzz.target import same, target
 from txsocketio.errors import UnencodableValue, WireError
-from txsocketio.redis.formats import python_socketio, values, wire
+from txsocketio.redis.formats import node, python_socketio, values
 from txsocketio.redis.formats.channels import Channels
 
 

@@ -15,7 +15,7 @@ from txsocketio.core.broadcast import check_event
 from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.cluster.messages import (
-    EVERYBODY,
+    WHOLE_NAMESPACE,
     Broadcast,
     DisconnectRequest,
     JoinRequest,
@@ -95,7 +95,7 @@ class Emission:
 
     __slots__ = ("_namespace", "_publisher", "_selection")
 
-    def __init__(self, publisher: _Publisher, namespace: str = "", selection: Selection = EVERYBODY) -> None:
+    def __init__(self, publisher: _Publisher, namespace: str = "", selection: Selection = WHOLE_NAMESPACE) -> None:
         """
         :param publisher: of the emitter.
         :param namespace: whose clients; normalised.

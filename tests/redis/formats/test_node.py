@@ -57,7 +57,7 @@ class RealMessages(SynchronousTestCase):
             m.BroadcastRequest("bEtvJB", "Qdu1nd", "", ["ask", "q"], m.Selection(timeout=1.0)),
         )
         self.assertEqual(self.read(release + "broadcast_ack/3"), m.ClientCount("Qdu1nd", 1))
-        self.assertEqual(self.read(release + "broadcast_ack/4"), m.BroadcastAck("Qdu1nd", "ack-c2"))
+        self.assertEqual(self.read(release + "broadcast_ack/4"), m.BroadcastAckMessage("Qdu1nd", "ack-c2"))
         self.assertEqual(self.read(release + "all_rooms/2"), m.AllRoomsRequest("bEtvJB", "apQ6O0"))
         self.assertEqual(
             self.read(release + "all_rooms/3"), m.RoomsResponse("apQ6O0", ("tom4XEi79IOcKnthAAAB", "room1"))
@@ -114,7 +114,7 @@ class RoundTrips(SynchronousTestCase):
         self.assertEqual(node.encode_request(m.AllRoomsRequest("u", "r"))[:1], b"{")
         self.assertNotEqual(node.encode_request(m.BroadcastRequest("u", "r", "", ["e"]))[:1], b"{")
         self.assertEqual(node.encode_response(m.ClientCount("r", 1))[:1], b"{")
-        self.assertNotEqual(node.encode_response(m.BroadcastAck("r", b"1"))[:1], b"{")
+        self.assertNotEqual(node.encode_response(m.BroadcastAckMessage("r", b"1"))[:1], b"{")
 
 
 class Hostile(SynchronousTestCase):
@@ -250,9 +250,9 @@ class NeverPublished(SynchronousTestCase):
     def test_requests_and_answers_with_any_value(self, value):
         for encode, decode, message in (
             (node.encode_request, node.decode_request, m.ServerSideEmit("u", ["e", value])),
-            (node.encode_request, node.decode_request, m.JoinRequest("u", m.EVERYBODY, (value,))),
+            (node.encode_request, node.decode_request, m.JoinRequest("u", m.WHOLE_NAMESPACE, (value,))),
             (node.encode_response, node.decode_response, m.ServerSideAnswer("r", value)),
-            (node.encode_response, node.decode_response, m.BroadcastAck("r", value)),
+            (node.encode_response, node.decode_response, m.BroadcastAckMessage("r", value)),
             (node.encode_response, node.decode_response, m.Done(value)),
         ):
             try:
@@ -299,7 +299,7 @@ class NeverPublished(SynchronousTestCase):
         self.assertEqual(json.loads(payload)["data"], ["e", None, None])
 
     def test_bytes_in_the_data_of_a_socket(self):
-        socket = m.RemoteSocket("s", {}, ("s",), {"k": b"\x01\xff"})
+        socket = m.SocketDescription("s", {}, ("s",), {"k": b"\x01\xff"})
         payload = node.encode_response(m.SocketsResponse("r", (socket,)))
         self.assertEqual(json.loads(payload)["sockets"][0]["data"], {"k": {"type": "Buffer", "data": [1, 255]}})
 

@@ -33,9 +33,9 @@ from txsocketio.redis.cluster.messages import (
     ServerSideEmit,
     SocketsResponse,
 )
-from txsocketio.redis.cluster.receiver import Incoming, selection_of
-from txsocketio.redis.cluster.requests import Acknowledgements, Gathering, Requests
-from txsocketio.redis.cluster.requests import Request as Waiting
+from txsocketio.redis.cluster.receiver import NamespaceReceiver
+from txsocketio.redis.cluster.requests import Acknowledgements, Gathering, PendingRequests
+from txsocketio.redis.cluster.requests import PendingRequest as Waiting
 from txsocketio.redis.formats.channels import Channels, new_id
 from txsocketio.redis.formats.node import encode_broadcast, encode_request
 from txsocketio.support.steady import steady
@@ -61,13 +61,13 @@ class NamespaceAdapter:
         :param local: the MemoryAdapter.
         """
         self.name = name
-        self.requests = Requests(cluster.max_requests)
+        self.requests = PendingRequests(cluster.max_requests)
         self._cluster = cluster
         self._link = cluster.link
         self.local = local
         self._uid = new_id()
         self._channels = Channels(cluster.key, name)
-        self._incoming = Incoming(
+        self._incoming = NamespaceReceiver(
             local,
             self._uid,
             self._channels,
@@ -115,7 +115,7 @@ class NamespaceAdapter:
         """
         See IAdapter.
         """
-        selection = selection_of(target)
+        selection = Selection.of(target)
         if selection is None:
             self.local.broadcast(packet, target)
             return
@@ -130,7 +130,7 @@ class NamespaceAdapter:
         See IAdapter. While the link is down the clients of this server are asked all the same; then it fails with their
         answers.
         """
-        selection = selection_of(target, timeout)
+        selection = Selection.of(target, timeout)
         if selection is None:
             asked: Deferred[list[Any]] = self.local.broadcast_call(packet, target, timeout)
             return asked
@@ -167,7 +167,7 @@ class NamespaceAdapter:
         """
         See IAdapter.
         """
-        selection = selection_of(target)
+        selection = Selection.of(target)
         if selection is None:
             found: Deferred[list[RemoteSocket]] = self.local.fetch_sockets(target, timeout)
             return found
@@ -210,7 +210,7 @@ class NamespaceAdapter:
         self._link.send(channel, payload)
 
     def _tell(self, target: Target, request: Callable[[Selection], Request]) -> None:
-        selection = selection_of(target)
+        selection = Selection.of(target)
         if selection is not None:
             self._send(self._channels.request, encode_request(request(selection)))
 

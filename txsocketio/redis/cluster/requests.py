@@ -11,13 +11,13 @@ from twisted.internet.defer import Deferred
 
 from txsocketio.core.asking import Question
 from txsocketio.errors import AdapterError, BroadcastTimeout, WireError
-from txsocketio.redis.cluster.messages import BroadcastAck, ClientCount, Response
+from txsocketio.redis.cluster.messages import BroadcastAckMessage, ClientCount, Response
 from txsocketio.redis.formats.channels import new_id
 
 T = TypeVar("T")
 
 
-class Requests:
+class PendingRequests:
     """
     Hold the requests of one namespace that wait, by their id.
     """
@@ -27,7 +27,7 @@ class Requests:
         :param limit: how many may wait.
         """
         self._limit = limit
-        self._waiting: dict[str, Request[Any]] = {}
+        self._waiting: dict[str, PendingRequest[Any]] = {}
 
     def __len__(self) -> int:
         """
@@ -50,7 +50,7 @@ class Requests:
         if len(self._waiting) >= self._limit:
             raise AdapterError(f"{self._limit} requests to the other servers wait for their answers already")
 
-    def begin(self, request: Request[T], clock: Any, timeout: float) -> Deferred[T]:
+    def begin(self, request: PendingRequest[T], clock: Any, timeout: float) -> Deferred[T]:
         """
         Let a request wait.
 
@@ -103,7 +103,7 @@ class Requests:
             request.fail(AdapterError(why, request.answers))
 
 
-class Request(Generic[T]):
+class PendingRequest(Generic[T]):
     """
     Be what all requests are.
 
@@ -190,7 +190,7 @@ class Request(Generic[T]):
             self.deferred.callback(result)
 
 
-class Gathering(Request[T]):
+class Gathering(PendingRequest[T]):
     """
     Collect what each of the other servers answers, once.
     """
@@ -211,14 +211,14 @@ class Gathering(Request[T]):
     @property
     def answers(self) -> list[Any]:
         """
-        See Request.
+        See PendingRequest.
         """
         items: Iterable[Any] = self._result(self._found)
         return list(items)
 
     def take(self, response: Response) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         self._found += self._read(response)
         self._heard += 1
@@ -226,7 +226,7 @@ class Gathering(Request[T]):
 
     def time_out(self, timeout: float) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         self.fail(AdapterError(self._silent(timeout), self.answers))
 
@@ -235,7 +235,7 @@ class Gathering(Request[T]):
             self._succeed(self._result(self._found))
 
 
-class Acknowledgements(Request[list[Any]]):
+class Acknowledgements(PendingRequest[list[Any]]):
     """
     Collect what the clients of all servers acknowledge: each server says first how many it has asked.
     """
@@ -254,7 +254,7 @@ class Acknowledgements(Request[list[Any]]):
     @property
     def answers(self) -> list[Any]:
         """
-        See Request.
+        See PendingRequest.
         """
         return self._answers
 
@@ -270,7 +270,7 @@ class Acknowledgements(Request[list[Any]]):
 
     def ended(self) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         super().ended()
         question, self._question = self._question, None
@@ -292,12 +292,12 @@ class Acknowledgements(Request[list[Any]]):
 
     def take(self, response: Response) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         if isinstance(response, ClientCount):
             self._heard += 1
             self._elsewhere += response.count
-        elif not isinstance(response, BroadcastAck):
+        elif not isinstance(response, BroadcastAckMessage):
             raise WireError("an answer of another kind than the request")
         elif self._elsewhere > 0:
             self._elsewhere -= 1
@@ -308,7 +308,7 @@ class Acknowledgements(Request[list[Any]]):
 
     def lose(self, why: str) -> None:
         """
-        See Request. The clients of this server are still waited for.
+        See PendingRequest. The clients of this server are still waited for.
         """
         if self._lost is None:
             self._lost = why
@@ -316,7 +316,7 @@ class Acknowledgements(Request[list[Any]]):
 
     def time_out(self, timeout: float) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         if self._lost is not None:
             self.fail(AdapterError(self._lost, self._answers))

@@ -81,7 +81,7 @@ class _Raw(Factory):
         return protocol
 
 
-class Connection:
+class RedisConnection:
     """
     Send commands and count what has not been answered.
 
@@ -216,7 +216,7 @@ def _refusal(text: str) -> str:
     return f"Redis refuses: {text}" if advice is None else f"Redis refuses: {advice} ({text})"
 
 
-async def connect(endpoint: Any, seconds: Callable[[], float], on_message: OnMessage | None = None) -> Connection:
+async def connect(endpoint: Any, seconds: Callable[[], float], on_message: OnMessage | None = None) -> RedisConnection:
     """
     Connect to Redis.
 
@@ -233,10 +233,10 @@ async def connect(endpoint: Any, seconds: Callable[[], float], on_message: OnMes
     except Exception as error:
         raise AdapterError(f"Redis cannot be reached: {str(error) or type(error).__name__}") from error
     protocol.on_message = on_message
-    return Connection(protocol, seconds)
+    return RedisConnection(protocol, seconds)
 
 
-async def log_in(connection: Connection, username: str | None, password: str | None, database: int = 0) -> None:
+async def log_in(connection: RedisConnection, username: str | None, password: str | None, database: int = 0) -> None:
     """
     Get in, and make sure that commands are answered.
 
