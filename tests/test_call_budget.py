@@ -161,4 +161,4 @@ class Budget(SynchronousTestCase):
 
 
 #: What is called once for each recipient.
-DELIVERY = {"Sending._deliver_now", "Streamed._send", "Output._join", "Joint.add"}
+DELIVERY = {"Sending._deliver_now", "StreamSender._send", "Output._join", "Joint.add"}

@@ -20,8 +20,7 @@ from txsocketio.errors import (
 )
 from txsocketio.mixins import BroadcastMixin, RoomsMixin
 from txsocketio.namespace import BaseNamespace
-from txsocketio.server.manage import socketio_manage
-from txsocketio.server.resource import SocketIOResource
+from txsocketio.server.resource import SocketIOResource, socketio_manage
 from txsocketio.server.server import SocketIOServer
 from txsocketio.transports.resource import EngineResource
 from txsocketio.virtsocket import GLOBAL_NS, Socket

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from twisted.application.service import IService
 from twisted.internet import endpoints
@@ -15,15 +15,21 @@ from twisted.python import usage
 from twisted.web.static import File
 
 from txsocketio.errors import UsageError
-from txsocketio.server.listening import ListeningService
 from txsocketio.server.loading import load_namespaces
 from txsocketio.server.server import SocketIOServer
-from txsocketio.server.service import SocketIOService
-from txsocketio.server.workers.marks import MAX_WORKERS
+from txsocketio.server.service import ListeningService, SocketIOService
+from txsocketio.server.workers.affinity import MAX_WORKERS
 from txsocketio.server.workers.parent import WorkersService
-from txsocketio.server.workers.process import Plan
 from txsocketio.server.workers.sockets import can_be_shared, with_backlog
-from txsocketio.support.options import EngineOptions
+from txsocketio.server.workers.supervisor import Plan
+from txsocketio.support.options import EngineOptions, ServerOptions
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+    from twisted.internet.interfaces import IListeningPort
+
+    from txsocketio.interfaces import ICluster
+    from txsocketio.transports.http.site import BoundedSite
 
 _DEFAULTS = EngineOptions()
 _LISTEN = "tcp:8000:interface=127.0.0.1"
@@ -97,6 +103,7 @@ class Options(usage.Options):
         self["namespaces"] = []
         self["listen"] = []
         self["cors-allowed-origins"] = []
+        self["allowed-hosts"] = []
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
@@ -132,6 +139,13 @@ class Options(usage.Options):
         repeated. [default: only pages from the same origin]
         """
         self["cors-allowed-origins"] += _split(origins)
+
+    def opt_allowed_hosts(self, hosts: str) -> None:
+        """
+        The names by which clients may reach the server, as in the Host header, separated by commas, like example.org,
+        localhost:8000 or *.example.org. Requests with any other name are refused. May be repeated. [default: any]
+        """
+        self["allowed-hosts"] += _split(hosts)
 
     def parseArgs(self, *names: str) -> None:
         """
@@ -182,26 +196,27 @@ class Options(usage.Options):
     @property
     def descriptions(self) -> Sequence[str]:
         """
-        Give the endpoint strings.
+        Give the endpoint strings to listen on.
         """
         return self["listen"] or [_LISTEN]
 
     def service(self) -> SocketIOService:
         """
-        Make the service of one process.
+        Make the service of a server that is one process.
         """
         root = None if self["static"] is None else File(os.path.abspath(self["static"]))
         service = self.server.service(*self.descriptions, root=root)
         service.listen = self._listen_on
         return service
 
-    def _listen_on(self, description: str, site: Any) -> Any:
-        endpoint: Any = endpoints.serverFromString(self.server.reactor, with_backlog(description))
-        return endpoint.listen(site)
+    def _listen_on(self, description: str, site: BoundedSite) -> Deferred[IListeningPort]:
+        endpoint = endpoints.serverFromString(self.server.reactor, with_backlog(description))
+        listening: Deferred[IListeningPort] = endpoint.listen(site)
+        return listening
 
     def plan(self) -> Plan:
         """
-        Make the plan of several.
+        Make the plan of a server that is several processes.
         """
         cls, server = type(self), self.server
         return Plan(
@@ -213,7 +228,7 @@ class Options(usage.Options):
             patience=max(server.engine_options.close_timeout, server.options.job_grace) + _GRACE,
         )
 
-    def _adapter(self) -> Any:
+    def _adapter(self) -> ICluster | None:
         channel = self["python-socketio-channel"]
         if self["redis"] is None:
             if channel is not None:
@@ -225,7 +240,7 @@ class Options(usage.Options):
             raise UsageError(f"--redis needs {error.name}: install txsocketio[redis]") from None
         return RedisAdapter(self["redis"], key=self["redis-key"], python_socketio_channel=channel)
 
-    def _server_options(self) -> dict[str, Any]:
+    def _server_options(self) -> ServerOptions:
         names = ("path", "transports", "generations", "ping-interval", "ping-timeout", "max-http-buffer-size")
         options = {name.replace("-", "_"): self[name] for name in names}
         for name in ("transports", "generations"):
@@ -234,7 +249,9 @@ class Options(usage.Options):
         origins = self["cors-allowed-origins"]
         if origins:
             options["cors_allowed_origins"] = "*" if origins == ["*"] else origins
-        return options
+        if self["allowed-hosts"]:
+            options["allowed_hosts"] = self["allowed-hosts"]
+        return cast(ServerOptions, options)
 
 
 def _one_line(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from txsocketio import tap
-from txsocketio.server.workers.process import Plan
+from txsocketio.server.workers.supervisor import Plan
 
 PLUGIN = """
 from twisted.application.service import ServiceMaker

@@ -12,6 +12,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import KeyPair
@@ -21,8 +22,8 @@ from tests.integration.protocol_applications import Echo
 from tests.integration.protocol_case import ProtocolCase
 from tests.integration.raw_client import Peer, Wire
 from txsocketio.server.service import PathResource
-from txsocketio.server.workers.affinity import Sharing
-from txsocketio.server.workers.sockets import Inheritance
+from txsocketio.server.workers.affinity import SessionAffinity
+from txsocketio.server.workers.sockets import SharedSocketReactor
 from txsocketio.transports.http.site import BoundedSite
 from txsocketio.transports.resource import EngineResource
 
@@ -99,23 +100,21 @@ class Elsewhere:
         site = BoundedSite(PathResource(path, self.stranger), body_limit=limit, reactor=reactor)
         self.other_port = self._listen_other(site)
         peer: Peer = ProtocolCase._listen(self, path, resource, shutdown)
-        self.sharing = []
+        self.affinity = []
         for number, (own, its_site) in enumerate(((resource, self.site), (self.stranger, site)), 1):
-            sharing = Sharing(own, its_site, reactor, self.name, number, 2)
-            sharing.start()
-            self.sharing.append(sharing)
-            self.addCleanup(sharing.stop)
+            affinity = SessionAffinity(own, its_site, reactor, self.name, number, 2)
+            affinity.start()
+            self.affinity.append(affinity)
+        # At once, as the processes of a server do: each lets go what the other waits for.
+        self.addCleanup(lambda: gatherResults([affinity.stop() for affinity in self.affinity]))
         return peer
 
     def _listen_other(self: Any, site: Any) -> int:
         bound = socket.create_server(("127.0.0.1", 0))
         bound.setblocking(False)
         port: int = bound.getsockname()[1]
-        inheritance = Inheritance(reactor, [bound.detach()], lambda: False)
-        if self.secure:
-            listening = inheritance.listenSSL(0, site, CERTIFICATE.options())
-        else:
-            listening = inheritance.listenTCP(0, site)
+        shared = SharedSocketReactor(reactor, [bound.detach()], lambda: False)
+        listening = shared.listenSSL(0, site, CERTIFICATE.options()) if self.secure else shared.listenTCP(0, site)
         self.addCleanup(listening.stopListening)
         return port
 

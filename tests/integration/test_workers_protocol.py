@@ -17,12 +17,10 @@ from tests.integration.elsewhere import Elsewhere
 from tests.integration.protocol_case import ProtocolCase
 from tests.integration.raw_client import Peer, Wire, until
 from tests.integration.raw_sessions import UNKNOWN, Poller, Revision4
-from txsocketio.server.workers import peers
 from txsocketio.server.workers.affinity import socket_name
-from txsocketio.server.workers.handoff import receiver as arrivals
-from txsocketio.server.workers.handoff import routes
-from txsocketio.server.workers.handoff.frames import Passage
-from txsocketio.server.workers.handoff.routes import WINDOW
+from txsocketio.server.workers.handoff import peers, receiver, sender
+from txsocketio.server.workers.handoff.frames import HandoffFrame
+from txsocketio.server.workers.handoff.sender import WINDOW
 
 UNKNOWN_TO_ALL = "ff" + 22 * "x"
 
@@ -254,7 +252,7 @@ class Nobody(Elsewhere, ProtocolCase):
     async def test_a_worker_that_has_died_has_no_sessions(self) -> None:
         poller = await self.open_poller(self.serve_engine(), Revision4())
         await poller.send("4hello")
-        await self.sharing[0].stop()
+        await self.affinity[0].stop()
         for _ in range(2):
             answer = await poller.get()
             self.assertEqual((answer.status, answer.body), (400, UNKNOWN))
@@ -263,15 +261,15 @@ class Nobody(Elsewhere, ProtocolCase):
 
     async def test_a_worker_that_comes_back_is_found(self) -> None:
         poller = await self.open_poller(self.serve_engine(), Revision4())
-        await self.sharing[0].stop()
+        await self.affinity[0].stop()
         self.assertEqual((await poller.get()).status, 400)
-        self.sharing[0].start()
+        self.affinity[0].start()
         await poller.send("4hello")
         self.assertEqual(await poller.packets(), b"4hello")
 
     async def test_other_errors_are_answered_on_the_spot(self) -> None:
         poller = await self.open_poller(self.serve_engine(), Revision4())
-        await self.sharing[0].stop()
+        await self.affinity[0].stop()
         for change, code in ({"transport": "pigeon"}, 0), ({"EIO": "9"}, 5):
             answer = await poller.peer.request("GET", {**poller.query, **change})
             self.assertIn(b'"code":%d' % code, answer.body)
@@ -284,25 +282,25 @@ class Private(Elsewhere, ProtocolCase):
 
     async def test_nobody_else_may_connect(self) -> None:
         poller = await self.open_poller(self.serve_engine(), Revision4())
-        self.patch(arrivals, "is_ours", lambda _: False)
+        self.patch(receiver, "is_ours", lambda _: False)
         link = await connectProtocol(UNIXClientEndpoint(reactor, socket_name(self.name, 1)), Wire())
         await until(lambda: link.lost, "the link is ended")
         self.assertIn("another user of this machine has connected", self.lines()[0])
-        self.patch(arrivals, "is_ours", peers.is_ours)
+        self.patch(receiver, "is_ours", peers.is_ours)
         await poller.send("4hello")
 
     async def test_nobody_else_gets_a_connection(self) -> None:
         poller = await self.open_poller(self.serve_engine(), Revision4())
-        self.patch(routes, "is_ours", lambda _: False)
+        self.patch(sender, "is_ours", lambda _: False)
         self.assertEqual((await poller.get()).status, 400)
         self.assertIn("another user of this machine has taken the name", self.lines()[0])
-        self.patch(routes, "is_ours", peers.is_ours)
+        self.patch(sender, "is_ours", peers.is_ours)
         await poller.send("4hello")
 
     async def test_what_is_no_frame_ends_the_link(self) -> None:
         self.serve_engine()
-        passage = Passage(int(socket.AF_INET), b"", b"GET / HTTP/1.1\r\n\r\n").encode()
-        for nonsense in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\2{}", b"\0\0\0\1{", passage):
+        frame = HandoffFrame(int(socket.AF_INET), b"", b"GET / HTTP/1.1\r\n\r\n").encode()
+        for nonsense in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\2{}", b"\0\0\0\1{", frame):
             link = await connectProtocol(UNIXClientEndpoint(reactor, socket_name(self.name, 1)), Wire())
             link.write(nonsense)
             await until(lambda link=link: link.lost, "the link is ended")
@@ -315,7 +313,7 @@ class Private(Elsewhere, ProtocolCase):
         link = await connectProtocol(UNIXClientEndpoint(reactor, socket_name(self.name, 1)), Wire())
         with socket.socket() as unconnected:
             link.transport.sendFileDescriptor(unconnected.fileno())
-            link.write(Passage(int(socket.AF_INET), b"", b"GET / HTTP/1.1\r\n\r\n").encode())
+            link.write(HandoffFrame(int(socket.AF_INET), b"", b"GET / HTTP/1.1\r\n\r\n").encode())
             self.assertEqual(await link.read(1), b"\x06")
         link.abort()
         await poller.send("4hello")

@@ -37,7 +37,8 @@ class Last(Service):
             question.callback("answered")
 
 application = Application("leaving")
-server = SocketIOServer({{"/": Leaving}}, generations=["eio4", "eio3", "legacy"], {options})
+every = ["eio4", "eio3", "legacy"]
+server = SocketIOServer({{"/": Leaving}}, generations=every, jsonp=every, {options})
 server.service({endpoint!r}).setServiceParent(application)
 Last().setServiceParent(application)
 """

@@ -327,7 +327,7 @@ class Held(SlicesCase):
         self.assertEqual(Keeper.kept, ["wait"])
         self.assertIsNone(transport.message_data)
         self.assertLess(len(transport._rest) + len(transport.data), 65536)
-        self.assertEqual(sum(map(len, peer.session._flow._backlog)), 0)
+        self.assertEqual(sum(map(len, peer.session._flow._unserved)), 0)
         Keeper.waiting.callback(None)
         self.whole.turn()
         self.assertEqual(len(Keeper.kept), 51)
@@ -337,7 +337,7 @@ class Held(SlicesCase):
         peer = self.begin(max_unfinished_handlers=1)
         packets = [message("wait", "wait"), *[message("keep", "x" * 90) for _ in range(9_000)]]
         peer.send(*packets)
-        waiting = sum(map(len, peer.session._flow._backlog))
+        waiting = sum(map(len, peer.session._flow._unserved))
         self.assertLessEqual(waiting, self.whole.server.engine_options.max_http_buffer_size)
         self.assertEqual(waiting, sum(map(len, packets[1:])))
         Keeper.waiting.callback(None)

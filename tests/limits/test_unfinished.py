@@ -189,6 +189,7 @@ class Messages(UnfinishedCase):
         self.whole.advance(25)
         self.namespace.finish(2)
         peer.raw(data[-1:])
+        self.whole.advance(0)
         self.assertTrue(peer.open)
         self.assertEqual(len(self.namespace.waiting), 1)
         self.namespace.finish(1)

@@ -11,8 +11,7 @@ from zope.interface.verify import verifyObject
 
 from txsocketio.errors import UsageError
 from txsocketio.namespace import BaseNamespace
-from txsocketio.server.manage import socketio_manage
-from txsocketio.server.resource import SocketIOResource
+from txsocketio.server.resource import SocketIOResource, socketio_manage
 from txsocketio.testing import connect
 
 
@@ -22,26 +21,26 @@ class Echo(BaseNamespace):
 
 
 class Resources(SynchronousTestCase):
-    def test_it_is_a_leaf_resource_with_a_server(self):
+    def test_it_is_a_leaf_resource_with_a_server(self) -> None:
         resource = SocketIOResource({"/": Echo}, reactor=Clock(), ping_interval=1)
         verifyObject(IResource, resource)
         self.assertTrue(resource.isLeaf)
         self.assertEqual(resource.socketio.engine_options.ping_interval, 1)
         self.assertEqual(list(resource.socketio.mounts), [""])
 
-    def test_wrong_options_are_refused(self):
+    def test_wrong_options_are_refused(self) -> None:
         self.assertRaises(TypeError, SocketIOResource, {"/": Echo}, ping=1)
 
 
 class Managing(SynchronousTestCase):
-    def test_it_makes_a_resource(self):
+    def test_it_makes_a_resource(self) -> None:
         handler = print
         resource = socketio_manage({"": Echo}, handler, ping_interval=1)
         self.assertIsInstance(resource, SocketIOResource)
         self.assertIs(resource.socketio.options.error_handler, handler)
         self.assertIsNone(resource.socketio.engine_options.json)
 
-    def test_functions_for_json(self):
+    def test_functions_for_json(self) -> None:
         loaded, dumped = [], []
 
         def loads(text):
@@ -59,5 +58,5 @@ class Managing(SynchronousTestCase):
         self.assertTrue(loaded)
         self.assertTrue(dumped)
 
-    def test_it_refuses_what_a_server_refuses(self):
+    def test_it_refuses_what_a_server_refuses(self) -> None:
         self.assertRaises(UsageError, socketio_manage, {"": object})

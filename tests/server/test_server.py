@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import IResource
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 from zope.interface.verify import verifyObject
 
 from txsocketio.core.adapter import MemoryAdapter
@@ -17,7 +17,7 @@ from txsocketio.errors import OptionError, ReservedEvent, UnencodableValue, Usag
 from txsocketio.interfaces import ICluster
 from txsocketio.mixins import RoomsMixin
 from txsocketio.namespace import BaseNamespace
-from txsocketio.server.server import SocketIOServer
+from txsocketio.server.server import SocketIOServer, mount_namespaces
 from txsocketio.testing import connect
 
 
@@ -38,8 +38,57 @@ class Root(BaseNamespace):
     pass
 
 
+class IMember(Interface):
+    def on_say(text):
+        """
+        Say something.
+        """
+
+
+@implementer(IMember)
+class Broken(BaseNamespace):
+    def get_initial_acl(self):
+        return []
+
+
+class Mounting(SynchronousTestCase):
+    def refused(self, namespaces, *texts):
+        message = str(self.assertRaises(UsageError, mount_namespaces, namespaces, MemoryAdapter))
+        for text in texts:
+            self.assertIn(text, message)
+
+    def test_names_are_normalised(self) -> None:
+        mounts = mount_namespaces({"/": Chat, "chat": Chat}, MemoryAdapter)
+        self.assertEqual(list(mounts), ["", "/chat"])
+        self.assertEqual([mount.name for mount in mounts.values()], ["", "/chat"])
+        self.assertEqual([mount.cls for mount in mounts.values()], [Chat, Chat])
+
+    def test_each_name_has_rooms_of_its_own(self) -> None:
+        mounts = mount_namespaces({"/a": Chat, "/b": Chat}, MemoryAdapter)
+        self.assertIsNot(mounts["/a"].adapter, mounts["/b"].adapter)
+
+    def test_nothing(self) -> None:
+        self.assertEqual(mount_namespaces(None, MemoryAdapter), {})
+        self.assertEqual(mount_namespaces({}, MemoryAdapter), {})
+
+    def test_two_classes_on_one_name(self) -> None:
+        self.refused({"": Chat, "/": Broken}, "'/'", "Chat", "Broken")
+        self.refused({"chat": Chat, "/chat": Chat}, "'/chat'")
+
+    def test_only_classes_of_namespaces(self) -> None:
+        for thing in (object, Chat.__init__, "Chat", None, int):
+            self.refused({"/chat": thing}, "subclass of BaseNamespace", "'/chat'")
+
+    def test_only_a_mapping(self) -> None:
+        self.refused(Chat, "mapping", "Chat")
+        self.refused([Chat], "mapping")
+
+    def test_a_class_that_breaks_its_interface(self) -> None:
+        self.refused({"/": Broken}, "Broken", "IMember", "on_say")
+
+
 class Constructing(SynchronousTestCase):
-    def test_options_go_where_they_belong(self):
+    def test_options_go_where_they_belong(self) -> None:
         portal = Portal(None)
         server = SocketIOServer({}, ping_interval=1, max_pending_acks=3, portal=portal, reactor=Clock())
         self.assertEqual(server.engine_options.ping_interval, 1)
@@ -47,19 +96,19 @@ class Constructing(SynchronousTestCase):
         self.assertIs(server.portal, portal)
         self.assertIsNone(SocketIOServer().portal)
 
-    def test_wrong_names_and_values_are_refused(self):
+    def test_wrong_names_and_values_are_refused(self) -> None:
         error = self.assertRaises(OptionError, SocketIOServer, {}, ping_intervall=1)
         self.assertIn("ping_interval?", str(error))
         self.assertRaises(OptionError, SocketIOServer, {}, ping_interval="often")
         self.assertRaises(UsageError, SocketIOServer, {"/chat": object})
 
-    def test_it_keeps_the_reactor_it_was_given(self):
+    def test_it_keeps_the_reactor_it_was_given(self) -> None:
         clock = Clock()
         server = SocketIOServer(reactor=clock)
         self.assertIs(server.reactor, clock)
         self.assertIs(server.engine.clock, clock)
 
-    def test_the_resource_is_one(self):
+    def test_the_resource_is_one(self) -> None:
         server = SocketIOServer(reactor=Clock())
         verifyObject(IResource, server.resource())
         self.assertIs(server.resource(), server.resource())
@@ -67,7 +116,7 @@ class Constructing(SynchronousTestCase):
 
 
 class Emitting(SynchronousTestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         self.server = SocketIOServer({"/": Root, "/chat": Chat}, reactor=Clock())
         self.root = self.join("/")
         self.ann, self.bob = self.join("/chat"), self.join("/chat")
@@ -80,12 +129,12 @@ class Emitting(SynchronousTestCase):
     def got(self):
         return [len(client.received) for client in (self.root, self.ann, self.bob)]
 
-    def test_the_root_is_the_default(self):
+    def test_the_root_is_the_default(self) -> None:
         self.server.emit("news", 1, b"2")
         self.assertEqual(self.root.received, [("news", (1, b"2"))])
         self.assertEqual(self.got(), [1, 0, 0])
 
-    def test_a_namespace_and_its_rooms(self):
+    def test_a_namespace_and_its_rooms(self) -> None:
         self.server.emit("news", namespace="/chat")
         self.assertEqual(self.got(), [0, 1, 1])
         self.server.emit("news", namespace="chat", room="lobby")
@@ -96,7 +145,7 @@ class Emitting(SynchronousTestCase):
         self.server.emit("news", namespace="/chat", room="empty")
         self.assertEqual(self.got(), [0, 3, 2])
 
-    def test_what_cannot_be(self):
+    def test_what_cannot_be(self) -> None:
         self.assertRaises(ReservedEvent, self.server.emit, "disconnect")
         self.assertIn("'/chat'", str(self.assertRaises(UsageError, self.server.emit, "news", namespace="/nowhere")))
         self.assertRaises(UsageError, self.server.emit, 7)
@@ -105,7 +154,7 @@ class Emitting(SynchronousTestCase):
         self.assertRaises(UnencodableValue, self.server.emit, "news", object())
         self.assertEqual(self.got(), [0, 0, 0])
 
-    def test_live_sockets_are_known_by_their_engine_id(self):
+    def test_live_sockets_are_known_by_their_engine_id(self) -> None:
         sockets = self.server.sockets
         self.assertEqual(len(sockets), 3)
         self.assertIs(sockets[self.ann.namespace.socket.sessid], self.ann.namespace.socket)
@@ -114,7 +163,7 @@ class Emitting(SynchronousTestCase):
 
 
 class OfSeveralGenerations(SynchronousTestCase):
-    def test_one_room_holds_all_of_them(self):
+    def test_one_room_holds_all_of_them(self) -> None:
         server = SocketIOServer({"/chat": Chat}, reactor=Clock())
         clients = [
             self.successResultOf(connect(server=server, generation=generation, transport=transport))
@@ -127,7 +176,7 @@ class OfSeveralGenerations(SynchronousTestCase):
         for client in clients:
             self.assertEqual(client.received, [("said", ("hi", {"a": [1, None]}))])
 
-    def test_who_cannot_take_binary_is_left_out_and_that_is_logged_once(self):
+    def test_who_cannot_take_binary_is_left_out_and_that_is_logged_once(self) -> None:
         server = SocketIOServer({"/chat": Chat}, reactor=Clock())
         old = self.successResultOf(connect(server=server, generation="legacy"))
         new = self.successResultOf(connect(server=server))
@@ -138,14 +187,14 @@ class OfSeveralGenerations(SynchronousTestCase):
         self.assertEqual(old.received, [])
         self.assertEqual(len(events), 1)
 
-    def test_where_nobody_can_take_it_nobody_gets_it(self):
+    def test_where_nobody_can_take_it_nobody_gets_it(self) -> None:
         client = self.successResultOf(connect(Chat, generations=["legacy"]))
         client.server.emit("picture", b"123", namespace="/chat")
         self.assertEqual(client.received, [])
 
 
 class Errors(SynchronousTestCase):
-    def test_by_default_the_client_is_told_and_a_line_is_logged(self):
+    def test_by_default_the_client_is_told_and_a_line_is_logged(self) -> None:
         client = self.successResultOf(connect(Chat))
         with capturedLogs() as events:
             client.emit("fail")
@@ -154,7 +203,7 @@ class Errors(SynchronousTestCase):
         self.assertEqual([event["where"] for event in events], ["/chat"])
         self.assertNotIn("there is no tea", str([event["log_format"].format(**event) for event in events]))
 
-    def test_what_the_client_chose_is_not_logged(self):
+    def test_what_the_client_chose_is_not_logged(self) -> None:
         client = self.successResultOf(connect(Chat))
         with capturedLogs() as events:
             client.connection.send_raw("40/evil?\nname,")
@@ -163,12 +212,12 @@ class Errors(SynchronousTestCase):
         self.assertNotIn(client.namespace.socket.sessid, line)
         self.assertIn("an unknown namespace", line)
 
-    def test_quietly(self):
+    def test_quietly(self) -> None:
         client = self.successResultOf(connect(Chat))
         client.emit("fail_quietly")
         self.assertEqual(client.received, [])
 
-    def test_a_handler_of_ones_own(self):
+    def test_a_handler_of_ones_own(self) -> None:
         seen = []
         client = self.successResultOf(connect(Chat, error_handler=lambda *args: seen.append(args)))
         client.emit("fail_quietly")
@@ -176,20 +225,20 @@ class Errors(SynchronousTestCase):
         self.assertEqual(seen, [(socket, "out_of_tea", "there is no tea", "/chat", 7, True)])
         self.assertEqual(client.received, [])
 
-    def test_a_handler_that_fails(self):
+    def test_a_handler_that_fails(self) -> None:
         client = self.successResultOf(connect(Chat, error_handler=lambda: None))
         client.emit("fail")
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
 
 
 class ShuttingDown(SynchronousTestCase):
-    def test_every_session_is_closed(self):
+    def test_every_session_is_closed(self) -> None:
         client = self.successResultOf(connect(Chat))
         self.successResultOf(client.server.shutdown())
         self.assertEqual(client.reason.server, "server shutting down")
         self.assertEqual(client.server.sockets, {})
 
-    def test_twice(self):
+    def test_twice(self) -> None:
         server = SocketIOServer(reactor=Clock())
         self.successResultOf(server.shutdown())
         self.successResultOf(server.shutdown())
@@ -230,14 +279,14 @@ class Cluster:
 
 
 class Clusters(SynchronousTestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         self.cluster = Cluster()
         self.server = SocketIOServer({"/": Root, "/chat": Chat}, adapter=self.cluster, reactor=Clock())
 
-    def test_it_keeps_the_contract(self):
+    def test_it_keeps_the_contract(self) -> None:
         verifyObject(ICluster, self.cluster)
 
-    def test_each_namespace_gets_an_adapter(self):
+    def test_each_namespace_gets_an_adapter(self) -> None:
         wanted = ["attach", ("adapter_for", "", ""), ("adapter_for", "/chat", "/chat")]
         self.assertEqual(self.cluster.calls, wanted)
         self.assertIs(self.cluster.server, self.server)
@@ -249,16 +298,16 @@ class Clusters(SynchronousTestCase):
         self.server.emit("news", namespace="/chat")
         self.assertEqual(client.received, [("news", ())])
 
-    def test_its_state_is_the_servers(self):
+    def test_its_state_is_the_servers(self) -> None:
         self.assertEqual(self.server.adapter_state, AdapterState("connecting", 1.0, "no answer"))
         self.cluster.state = AdapterState("up", 2.0)
         self.assertEqual(self.server.adapter_state.status, "up")
 
-    def test_it_starts_with_the_server(self):
+    def test_it_starts_with_the_server(self) -> None:
         self.server.start()
         self.assertEqual(self.cluster.calls[3:], ["start"])
 
-    def test_it_stops_after_the_sessions(self):
+    def test_it_stops_after_the_sessions(self) -> None:
         self.successResultOf(connect(server=self.server, namespace="/chat"))
         stopping = self.server.shutdown()
         self.assertEqual(self.cluster.calls[3:], [("stop", 0)])
@@ -266,19 +315,19 @@ class Clusters(SynchronousTestCase):
         self.cluster.stopped.callback(None)
         self.assertIsNone(self.successResultOf(stopping))
 
-    def test_a_cluster_that_does_not_stop_well(self):
+    def test_a_cluster_that_does_not_stop_well(self) -> None:
         self.cluster.stop = lambda: fail(OSError("gone"))
         self.assertIsNone(self.successResultOf(self.server.shutdown()))
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
-    def test_alone_it_is_always_up(self):
+    def test_alone_it_is_always_up(self) -> None:
         server = SocketIOServer({"/": Root}, reactor=Clock())
         self.assertEqual((server.adapter_state.status, server.adapter_state.error), ("up", None))
         self.assertGreater(server.adapter_state.since, 1e9)
         server.start()
         self.assertIs(server.mounts[""].adapter, server.mounts[""].local)
 
-    def test_what_is_no_cluster_is_refused_in_words(self):
+    def test_what_is_no_cluster_is_refused_in_words(self) -> None:
         for adapter in ("redis://localhost", Cluster, MemoryAdapter(), 7):
             error = self.assertRaises(UsageError, SocketIOServer, {"/": Root}, adapter=adapter, reactor=Clock())
             self.assertIn("RedisAdapter('redis://...')", str(error))

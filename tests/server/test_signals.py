@@ -25,6 +25,7 @@ class Reactor(MemoryReactorClock):  # type: ignore[misc]
 
     def sigTerm(self, number: int, frame: Any) -> None:
         self.told.append(number)
+        self.callFromThread(self.stops)
 
     sigInt = sigTerm
 
@@ -65,6 +66,15 @@ class Signals(SynchronousTestCase):
         self.watch()
         self.got()
         self.got(signal.SIGINT)
+        self.assertEqual((self.reactor.told, self.hurried), ([signal.SIGTERM], ["hurried"]))
+
+    def test_the_second_hurries_even_if_it_comes_before_the_reactor_has_heard_of_the_first(self) -> None:
+        self.watch()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            handler: Any = signal.getsignal(number)
+            handler(number, None)
+        self.assertEqual(self.hurried, [])
+        self.reactor.pump([0.01] * 3)
         self.assertEqual((self.reactor.told, self.hurried), ([signal.SIGTERM], ["hurried"]))
 
     def test_the_third_is_the_systems(self) -> None:

@@ -28,7 +28,7 @@ COUNTED: Final = (
     "WebSocketTransport",
     "PollingTransport",
     "StreamTransport",
-    "Probe",
+    "UpgradeProbe",
     "Deferred",
     "DelayedCall",
 )

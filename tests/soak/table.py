@@ -39,7 +39,7 @@ REST: Final[dict[str, float]] = {
     "WebSocketTransport": 0.0,
     "PollingTransport": 0.0,
     "StreamTransport": 0.0,
-    "Probe": 0.0,
+    "UpgradeProbe": 0.0,
 }
 
 

@@ -308,7 +308,7 @@ class Late(SynchronousTestCase):
         (call,) = self.clock.getDelayedCalls()
         # A Clock goes on to what has become due meanwhile; a reactor reads before it does.
         self.clock.rightNow = 30
-        call.func()
+        call.func(*call.args)
         self.assertEqual(self.told, [])
         self.deadlines.stop("a")
         call.cancel()

@@ -8,10 +8,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
 
 from txsocketio.support.steady import SteadyClock, steady
 
@@ -100,3 +102,12 @@ class Which(SynchronousTestCase):
         self.assertIsNot(clock, reactor)
         self.assertIs(steady(reactor), clock)
         self.assertIs(steady(clock), clock)
+
+    def test_it_does_what_twisted_asks_of_clocks_and_calls(self) -> None:
+        clock = Steady(Wall())
+        call = clock.callLater(1, lambda: None)
+        # They do not say so: this layer imports nothing of Twisted.
+        verifyObject(IReactorTime, clock, tentative=True)
+        verifyObject(IReactorTime, clock.unwatched, tentative=True)
+        verifyObject(IDelayedCall, call, tentative=True)
+        call.cancel()

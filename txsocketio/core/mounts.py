@@ -1,17 +1,17 @@
 """
-Which class answers under which namespace name: normalised and verified before the server starts.
+Which class answers under which namespace name: the one form of a name, and what the clients in a namespace share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from txsocketio.core.acl import verify_access
 from txsocketio.core.adapter import MemoryAdapter
 from txsocketio.core.handlers import HandlerTable
 from txsocketio.errors import UsageError
-from txsocketio.namespace import BaseNamespace
+
+if TYPE_CHECKING:
+    from txsocketio.namespace import BaseNamespace
 
 
 class MountedNamespace:
@@ -55,29 +55,3 @@ def normalise_name(name: Any) -> str:
         raise UsageError(f"the name of a namespace ends at a comma or question mark on the wire: {name!r} won't do")
     name = name.removeprefix("/")
     return f"/{name}" if name else ""
-
-
-def mount_namespaces(namespaces: Any, new_adapter: Callable[[str], MemoryAdapter]) -> dict[str, MountedNamespace]:
-    """
-    Verify a mapping of names to classes and mount them.
-
-    :param namespaces: ``{"/chat": Chat}``, or None for none.
-    :param new_adapter: gives the members of a namespace; called once with each normalised name.
-    :return: the mounted namespaces by normalised name.
-    :raises UsageError: for anything but classes made from BaseNamespace under names that differ; for a class that
-        breaks the Interfaces it declares.
-    """
-    if namespaces is None:
-        namespaces = {}
-    if not isinstance(namespaces, Mapping):
-        raise UsageError(f"namespaces must be a mapping like {{'/chat': Chat}}, not {namespaces!r}")
-    mounts: dict[str, MountedNamespace] = {}
-    for given, cls in namespaces.items():
-        name = normalise_name(given)
-        if name in mounts:
-            raise UsageError(f"two classes are mounted at {name or '/'!r}: {mounts[name].cls!r} and {cls!r}")
-        if not isinstance(cls, type) or not issubclass(cls, BaseNamespace):
-            raise UsageError(f"what is mounted at {name or '/'!r} must be a subclass of BaseNamespace, not {cls!r}")
-        verify_access(cls)
-        mounts[name] = MountedNamespace(name, cls, new_adapter(name))
-    return mounts

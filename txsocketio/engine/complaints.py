@@ -11,13 +11,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable
 from string import Formatter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txsocketio.support.ratelimit import RateLimit
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
 
 #: Seconds of an interval, where there is no server with an option ``log_interval``.
 LOG_INTERVAL: Final = 60.0
@@ -44,7 +47,7 @@ class Complaints:
 
     __slots__ = ("_limit", "permits")
 
-    def __init__(self, interval: float, get_clock: Callable[[], Any]) -> None:
+    def __init__(self, interval: float, get_clock: Callable[[], IReactorTime]) -> None:
         """
         :param interval: seconds between two numbers of one kind.
         :param get_clock: gives the IReactorTime, when it is first needed.
@@ -52,7 +55,7 @@ class Complaints:
         self._limit = RateLimit(interval, get_clock, _tell)
         self.permits = self._limit.permits
 
-    def info(self, logger: Logger, text: str, /, **fields: Any) -> None:
+    def info(self, logger: Logger, text: str, /, **fields: object) -> None:
         """
         Tell of what is nobody's fault here.
 
@@ -62,7 +65,7 @@ class Complaints:
         """
         self._say(logger, LogLevel.info, text, fields)
 
-    def warn(self, logger: Logger, text: str, /, **fields: Any) -> None:
+    def warn(self, logger: Logger, text: str, /, **fields: object) -> None:
         """
         Tell of what somebody should not have done; see info().
 
@@ -72,7 +75,7 @@ class Complaints:
         """
         self._say(logger, LogLevel.warn, text, fields)
 
-    def error(self, logger: Logger, text: str, /, **fields: Any) -> None:
+    def error(self, logger: Logger, text: str, /, **fields: object) -> None:
         """
         Tell of what is wrong here; see info().
 
@@ -82,7 +85,7 @@ class Complaints:
         """
         self._say(logger, LogLevel.error, text, fields)
 
-    def failure(self, logger: Logger, text: str, failure: Failure | None = None, /, **fields: Any) -> None:
+    def failure(self, logger: Logger, text: str, failure: Failure | None = None, /, **fields: object) -> None:
         """
         Tell of an exception: with its traceback once in an interval for each kind and each class of exceptions.
 
@@ -95,7 +98,7 @@ class Complaints:
         if self.permits(kind, again=True):
             self.write_failure(logger, text, failure, **fields)
 
-    def write(self, logger: Logger, level: Any, text: str, /, **fields: Any) -> None:
+    def write(self, logger: Logger, level: LogLevel, text: str, /, **fields: object) -> None:
         """
         Write a line that was permitted.
 
@@ -106,7 +109,7 @@ class Complaints:
         """
         logger.emit(level, text, **_short(fields))
 
-    def write_failure(self, logger: Logger, text: str, failure: Failure | None = None, /, **fields: Any) -> None:
+    def write_failure(self, logger: Logger, text: str, failure: Failure | None = None, /, **fields: object) -> None:
         """
         Write a failure that was permitted; see failure().
 
@@ -123,20 +126,20 @@ class Complaints:
         """
         self._limit.flush()
 
-    def _say(self, logger: Logger, level: Any, text: str, fields: dict[str, Any]) -> None:
-        if self.permits(_kind(level, text, fields, None), fields.get("sid", "")):
+    def _say(self, logger: Logger, level: LogLevel, text: str, fields: dict[str, object]) -> None:
+        if self.permits(_kind(level, text, fields, None), str(fields.get("sid", ""))):
             self.write(logger, level, text, **fields)
 
 
-def _kind(level: Any, text: str, fields: dict[str, Any], error: Any) -> Hashable:
+def _kind(level: LogLevel, text: str, fields: dict[str, object], error: type[BaseException] | None) -> Hashable:
     return (level, text, error, *[str(value)[:MAX_FIELD] for name, value in fields.items() if name not in _VARYING])
 
 
-def _short(fields: dict[str, Any]) -> dict[str, Any]:
+def _short(fields: dict[str, object]) -> dict[str, Any]:
     return {name: value if isinstance(value, int | float) else short_text(value) for name, value in fields.items()}
 
 
-def short_text(value: Any) -> str:
+def short_text(value: object) -> str:
     """
     Give a text for one line of a log.
 
@@ -169,7 +172,7 @@ def _tell(kind: Hashable, count: int, seconds: float) -> None:
 
 class _Rest(dict[str, str]):
     """
-    Be the fields of many lines: where they differ stand dots.
+    Give the fields that many lines have in common, and dots for those in which they differ.
     """
 
     def __missing__(self, name: str) -> str:
@@ -204,7 +207,7 @@ def _permit(kind: Hashable, client: str = "", again: bool = False) -> bool:
 UNLIMITED: Final = Unlimited()
 
 
-class Relayed:
+class RelayedLogger:
     """
     Stand for the Logger of one of Twisted's classes, whose lines anybody who connects can cause.
 
@@ -219,32 +222,34 @@ class Relayed:
         self._complaints = complaints
         self._logger = logger
 
-    def debug(self, format: str = "", **fields: Any) -> None:
+    def debug(self, format: str = "", **fields: object) -> None:
         """
         Write nothing.
         """
 
-    def info(self, format: str = "", **fields: Any) -> None:
+    def info(self, format: str = "", **fields: object) -> None:
         """
-        See Logger.
+        Pass a line on, unless there have been too many like it.
         """
         self._complaints.info(self._logger, format, **_named(fields))
 
-    def warn(self, format: str = "", **fields: Any) -> None:
+    def warn(self, format: str = "", **fields: object) -> None:
         """
-        See Logger.
+        Pass a warning on, unless there have been too many like it.
         """
         self._complaints.warn(self._logger, format, **_named(fields))
 
-    def error(self, format: str = "", **fields: Any) -> None:
+    def error(self, format: str = "", **fields: object) -> None:
         """
-        See Logger.
+        Pass an error on, unless there have been too many like it.
         """
         self._complaints.error(self._logger, format, **_named(fields))
 
-    def failure(self, format: str = "", failure: Failure | None = None, level: Any = None, **fields: Any) -> None:
+    def failure(
+        self, format: str = "", failure: Failure | None = None, level: LogLevel | None = None, **fields: object
+    ) -> None:
         """
-        See Logger.
+        Pass an exception on, with its traceback, unless there have been too many like it.
         """
         self._complaints.failure(self._logger, format or "a request failed", failure, **_named(fields))
 
@@ -271,13 +276,13 @@ class RelayedEvents:
             globalLogPublisher(event)
 
 
-def _named(fields: dict[str, Any]) -> dict[str, Any]:
+def _named(fields: dict[str, object]) -> dict[str, object]:
     return {name: value if name == "peer" else type(value).__name__ for name, value in fields.items()}
 
 
 class ShortFailure(Failure):
     """
-    Be a failure whose texts have an end, however long its exception's are and however deep it was raised.
+    Give a failure texts of a bounded length, however long its exception's are and however deep it was raised.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -287,14 +292,14 @@ class ShortFailure(Failure):
         # As it is: constructed anew it would be another one, without the frames of one that has travelled.
         vars(self).update(vars(failure))
 
-    def getTraceback(self, *args: Any, **kwargs: Any) -> str:
+    def getTraceback(self, elideFrameworkCode: int = 0, detail: str = "default") -> str:
         """
-        See Failure.
+        Give the traceback, its middle left out where it is long.
         """
-        return _cut(super().getTraceback(*args, **kwargs))
+        return _cut(super().getTraceback(elideFrameworkCode, detail))
 
     def getErrorMessage(self) -> str:
         """
-        See Failure.
+        Give the message, its middle left out where it is long.
         """
         return _cut(super().getErrorMessage())

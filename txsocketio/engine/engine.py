@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet import defer
@@ -13,10 +14,9 @@ from twisted.logger import Logger
 
 from txsocketio.engine.complaints import Complaints
 from txsocketio.engine.heartbeat import HEARTBEATS, beats_for
-from txsocketio.engine.lifecycle import NOBODY, Lifecycle
 from txsocketio.engine.outgoing import Backlog
-from txsocketio.engine.session import Session
-from txsocketio.engine.upgrade import Probe
+from txsocketio.engine.session import NOBODY, Session
+from txsocketio.engine.upgrade import UpgradeProbe
 from txsocketio.errors import HandshakeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
 from txsocketio.protocol.generations import GenerationTable
@@ -83,7 +83,7 @@ class Engine:
         bounds = Bounds(options.max_outgoing_attachments, self.max_outgoing_bytes)
         self.generations = GenerationTable(options.generations, options.json, options.jsonp, bounds)
         self.sessions: dict[str, Session] = {}
-        self.probes: set[Probe] = set()
+        self.probes: set[UpgradeProbe] = set()
         self.closing = False
         # Not shared between engines: what is encoded remembers every wire that has asked.
         self.ping = EncodedControl(PING)
@@ -91,24 +91,20 @@ class Engine:
         self.backlog = Backlog(options.max_total_outgoing_bytes or 0, self.sessions)
         self._on_session = on_session
         self._get_clock = get_clock
-        self._clock: IReactorTime | None = None
         self.round_robin = RoundRobin(lambda: self.clock)
-        self.closing_sessions: Deadlines[Lifecycle] = Deadlines(
-            lambda: self.clock, options.close_timeout, Lifecycle.give_up
+        self.closing_sessions: Deadlines[Session] = Deadlines(
+            lambda: self.clock, options.close_timeout, Session.give_up
         )
         self.beats = beats_for(options, lambda: self.clock)
         self.complaints = Complaints(options.log_interval, lambda: unwatched(self.clock))
         self._greetings = {may_upgrade: self._greeting_after_sid(may_upgrade) for may_upgrade in (True, False)}
 
-    @property
+    @cached_property
     def clock(self) -> IReactorTime:
         """
-        The clock of every deadline: monotonic, on the reactor.
+        The clock of every deadline: monotonic, on the reactor; made when it is first needed.
         """
-        clock = self._clock
-        if clock is None:
-            clock = self._clock = steady(self._get_clock())
-        return clock
+        return steady(self._get_clock())
 
     def heartbeat_for(self, session: Session) -> IHeartbeat:
         """
@@ -127,7 +123,8 @@ class Engine:
         :return: the session; None for one that does not exist, or that closes and has nothing left to be fetched.
         """
         session = self.sessions.get(sid)
-        if session is None or (session.closed and session.transport.streaming):
+        # Asked for each poll: what Session.closed says, without a call.
+        if session is None or (session.reason is not None and session.transport.streaming):
             return None
         return session
 
@@ -193,7 +190,7 @@ class Engine:
         :param session: which the client named.
         :param transport: the WebSocket, ready to send; its receiver is assigned here.
         """
-        probe = Probe(session, transport)
+        probe = UpgradeProbe(session, transport)
         if session.closed or session.probe is not None or not self._may_upgrade(session):
             probe.refuse()
         else:
@@ -201,7 +198,7 @@ class Engine:
 
     def forget(self, sid: str) -> None:
         """
-        Drop a session whose transport is gone.
+        Take a session out of the table: its transport is gone.
 
         :param sid: of the session.
         """

@@ -33,7 +33,7 @@ class FlowControl:
     Only a listener's hold has a deadline: a client cannot help it that it waits for its turn.
     """
 
-    __slots__ = ("_backlog", "_busy", "_deadline", "_held", "_session", "_stopped", "_work")
+    __slots__ = ("_busy", "_deadline", "_held", "_session", "_stopped", "_unserved", "_work")
 
     def __init__(self, session: Session, opening: bool = False) -> None:
         """
@@ -41,7 +41,7 @@ class FlowControl:
         :param opening: it has no listener yet, and everything waits for begin().
         """
         self._session = session
-        self._backlog: deque[str | bytes] = deque()
+        self._unserved: deque[str | bytes] = deque()
         self._work: deque[Iterator[None]] = deque()
         self._deadline: IDelayedCall | None = None
         self._held = False
@@ -51,9 +51,9 @@ class FlowControl:
 
     def keep(self, item: str | bytes) -> None:
         """
-        Keep one packet; it stands in for the session's receive_text and receive_binary.
+        Keep one packet for later; this stands in for the session's receive_text and receive_binary.
         """
-        self._backlog.append(item)
+        self._unserved.append(item)
 
     def take_all(self, items: Iterable[str | bytes]) -> None:
         """
@@ -61,7 +61,7 @@ class FlowControl:
 
         :param items: str with their type characters, or binary messages.
         """
-        self._backlog.extend(items)
+        self._unserved.extend(items)
         self._serve()
 
     def first(self, work: Iterator[None]) -> None:
@@ -86,7 +86,7 @@ class FlowControl:
 
     def release(self) -> None:
         """
-        Go on.
+        Serve what waits: the listener has released.
         """
         if self._held:
             self._held = False
@@ -102,20 +102,20 @@ class FlowControl:
 
     def go_on(self) -> None:
         """
-        Use up another slice: the reactor has come by.
+        Serve another slice of what waits, in a later turn of the reactor.
         """
         self._busy = False
         self._serve()
 
     def end(self) -> bool:
         """
-        Forget everything: the session ends.
+        Drop all that waits: the session ends.
 
         :return: whether the transport has been told to stop and not to go on.
         """
         self._cancel_deadline()
         self._held = False
-        self._backlog.clear()
+        self._unserved.clear()
         self._work.clear()
         self._session.engine.round_robin.discard(self)
         return self._stopped
@@ -133,7 +133,7 @@ class FlowControl:
         self._busy = True
         engine = self._session.engine
         slice = Slice(engine.clock.seconds)
-        while self._work or (self._backlog and not self._held):
+        while self._work or (self._unserved and not self._held):
             if slice.used():
                 self._stop_reading()
                 engine.round_robin.add(self)
@@ -141,7 +141,7 @@ class FlowControl:
             if self._work:
                 self._do_piece(self._work[0])
             else:
-                self._take_in(self._backlog.popleft())
+                self._take_in(self._unserved.popleft())
         self._busy = False
         if not self._held:
             self._session.resume(self)

@@ -8,6 +8,7 @@ sets the next when it is due, so that no packet but a pong schedules anything. A
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -32,9 +33,9 @@ _LATE: Final = 0.1
 _LOOKS: Final = 5
 
 
-class Heartbeat:
+class Heartbeat(ABC):
     """
-    Hold the one deadline, for each kind to arm.
+    Hold the one deadline of a session; each kind of heartbeat says what is done when it comes.
     """
 
     __slots__ = ("_armed", "_engine", "_held", "_moment", "_session")
@@ -52,7 +53,7 @@ class Heartbeat:
 
     def stop(self) -> None:
         """
-        End; no deadline is left.
+        Stop the heartbeat: no deadline is left.
         """
         armed, self._armed = self._armed, None
         if isinstance(armed, Deadlines):
@@ -62,13 +63,13 @@ class Heartbeat:
 
     def hold(self) -> None:
         """
-        Stop counting silence.
+        Stop counting silence: the peer is not being read.
         """
         self._held = True
 
     def release(self) -> None:
         """
-        Count anew.
+        Count silence anew: the peer is read again.
         """
         self._held = False
 
@@ -84,14 +85,17 @@ class Heartbeat:
 
     def fired(self) -> None:
         """
-        Learn that the deadline has come.
+        Act on the deadline, which has come.
         """
         armed, self._armed = self._armed, None
         self._moment = armed.moment if isinstance(armed, Deadlines) else self._engine.clock.seconds()
         self._due()
 
+    @abstractmethod
     def _due(self) -> None:
-        raise NotImplementedError
+        """
+        Ping, close, or set the next deadline.
+        """
 
     def _lives(self) -> bool:
         # Asked once for each deadline: what was heard before it does not count for the next.
@@ -111,7 +115,7 @@ class ServerPings(Heartbeat):
 
     def start(self) -> None:
         """
-        Begin: the first ping leaves after one interval.
+        Start the heartbeat: the first ping leaves after one interval.
         """
         self._waiting = False
         self._arm(self._engine.beats.intervals)
@@ -129,7 +133,7 @@ class ServerPings(Heartbeat):
 
     def release(self) -> None:
         """
-        Count anew: a pong that is awaited gets its full time.
+        Count silence anew: a pong that is awaited gets its full time.
         """
         self._held = False
         if self._waiting and self._armed is not None:
@@ -163,7 +167,7 @@ class ClientPings(Heartbeat):
 
     def start(self) -> None:
         """
-        Begin: the first ping must come within the whole period.
+        Start the heartbeat: the first ping must come within the whole period.
         """
         self._deadline = 0.0
         self._renew()
@@ -180,7 +184,7 @@ class ClientPings(Heartbeat):
 
     def release(self) -> None:
         """
-        Count anew.
+        Count silence anew: the peer is read again.
         """
         self._held = False
         if self._armed is not None:
@@ -224,14 +228,14 @@ class LegacyBeats(ServerPings):
 
     def start(self) -> None:
         """
-        Begin: the client has the close timeout to open its transport.
+        Start the heartbeat: the client has the close timeout to open its transport.
         """
         self._alive = self._engine.clock.seconds()
         super().start()
 
     def release(self) -> None:
         """
-        Count anew.
+        Count silence anew: the peer is read again.
         """
         self._alive = self._engine.clock.seconds()
         super().release()
@@ -261,7 +265,7 @@ class LegacyBeats(ServerPings):
 
 class Beats(NamedTuple):
     """
-    Hold the deadlines that heartbeats share; what lies less far ahead is armed by itself.
+    Hold the deadlines that the heartbeats of all sessions share; what lies less far ahead is armed by itself.
 
     :ivar intervals: ``ping_interval`` ahead.
     :ivar timeouts: ``ping_timeout`` ahead; apart from the others even where that is as long, for these may be set late.

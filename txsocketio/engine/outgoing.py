@@ -1,31 +1,43 @@
 """
-What waits for clients that do not take it now: packets in order, counted in bytes, for each client and for all.
+What a session sends: at once over a stream, or into a queue that polls fetch; and what waits, counted in bytes.
 
-What a broadcast sends waits in many queues and is in memory once. Each client has the whole of it in its own count; in
-the count of all it is there once, with an overhead for every queue that it waits in.
+One sender stands between a session and its transport, of the kind that the transport is. It keeps a queue only while
+something waits, and the queue moves to the next sender when the client changes its transport.
+
+What all queues of an engine hold together is its Backlog. What a broadcast sends waits in many queues and is in memory
+once: each client has the whole of it in its own count; in the count of all it is there once, with an overhead for every
+queue that it waits in.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from twisted.logger import Logger
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
 from txsocketio.errors import EncodeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedParts
+from txsocketio.protocol.text import TEXT
+from txsocketio.reasons import FORCED_CLOSE, PING_TIMEOUT, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from txsocketio.engine.session import Session
-    from txsocketio.interfaces import IEncoded, IParser, IWire
+    from txsocketio.interfaces import IEncoded, IParser, ITransport, IWire
+
+#: What a session's deliver and deliver_text are.
+Intake: TypeAlias = tuple[Callable[["IEncoded"], None], Callable[[bytes], None]]
 
 #: Bytes that a waiting packet costs besides its payload, about: without them a flood of empty packets weighs nothing.
 OVERHEAD: Final = 128
 #: Bytes from which on it is worth knowing whether a packet waits elsewhere, too.
 _WORTH_SHARING: Final = 1024
+#: Ends whose peer is silent: nobody will ask for what still waits for it.
+UNHEARD: Final = frozenset({PING_TIMEOUT, TRANSPORT_ERROR})
 
 _log = Logger()
 
@@ -115,7 +127,7 @@ def render(encoded: IEncoded, wire: IWire, complaints: Complaints = UNLIMITED) -
     return None
 
 
-class Outgoing:
+class OutgoingQueue:
     """
     Hold the packets of one session that wait.
 
@@ -150,15 +162,17 @@ class Outgoing:
         """
         return any(not isinstance(encoded, EncodedControl) for encoded, _ in self._packets)
 
-    def add(self, encoded: IEncoded) -> int:
+    def add(self, encoded: IEncoded, size: int | None = None) -> int:
         """
         Put a packet at the end.
 
         :param encoded: the packet.
+        :param size: its bytes, where they are known; None to ask it.
         :return: the bytes that wait now.
         :raises EncodeError: when the parser cannot carry it; nothing has been added.
         """
-        size = encoded.size(self._parser)
+        if size is None:
+            size = encoded.size(self._parser)
         self._packets.append((encoded, size))
         self.size += size + OVERHEAD
         backlog = self._backlog
@@ -199,18 +213,339 @@ class Outgoing:
         """
         pieces: list[bytes] = []
         while self._packets and len(pieces) < limit:
-            encoded, _ = self._packets[0]
+            encoded = self.pop()
             rendered = render(encoded, wire, self._complaints)
             if rendered is not None and len(rendered) > limit - len(pieces):
                 if not pieces:
                     pieces.extend(rendered[:limit])
-                    self._keep_rest(limit)
+                    # As parts, not as rendered bytes: the rest may leave on another wire after an upgrade.
+                    encoded = EncodedParts(encoded.parts(self._parser)[limit:])
+                self.add(encoded)
+                self._packets.rotate()
                 break
-            self.pop()
             pieces.extend(rendered or ())
         return pieces
 
-    def _keep_rest(self, taken: int) -> None:
-        # As parts, not as rendered bytes: the rest may leave on another wire after an upgrade.
-        self.add(EncodedParts(self.pop().parts(self._parser)[taken:]))
-        self._packets.rotate()
+
+class Sender:
+    """
+    Send nothing: what a session has after its end, one for all of them.
+
+    :ivar queue: what waits, or None for nothing: an idle session has no queue.
+    """
+
+    __slots__ = ("queue",)
+
+    def __init__(self, queue: OutgoingQueue | None = None) -> None:
+        """
+        :param queue: what another sender has left.
+        """
+        self.queue = queue
+
+    @property
+    def writable(self) -> bool:
+        """
+        Whether what is sent now leaves at once.
+        """
+        return False
+
+    def intake(self) -> Intake:
+        """
+        Give what the session's deliver and deliver_text are now.
+        """
+        return ignore, ignore
+
+    def take(self, limit: int, wire: IWire) -> list[bytes]:
+        """
+        Take rendered engine packets from the head of the queue; none unless this is for polls.
+        """
+        return []
+
+    def full(self) -> None:
+        """
+        Queue from now on, where that is not done anyway.
+        """
+
+    def drained(self) -> None:
+        """
+        Send what waits, in order, until the transport is full again.
+        """
+
+    def flush(self) -> None:
+        """
+        Send what another sender has left, or tell the transport of it.
+        """
+
+    def close(self) -> None:
+        """
+        Close the transport when everything has been sent or fetched.
+        """
+
+    def overflow(self, why: str) -> None:
+        """
+        Free the queue and end the session: more waits than may.
+
+        :param why: for the log.
+        """
+
+    def drop(self) -> None:
+        """
+        Free the queue: the transport is gone.
+        """
+        queue, self.queue = self.queue, None
+        if queue is not None:
+            queue.clear()
+
+
+def ignore(_: object) -> None:
+    """
+    Take one packet, either way, and do nothing.
+    """
+
+
+SEVERED: Final = Sender()
+
+
+class _QueueingSender(Sender):
+    """
+    Queue within the limit, for both kinds of transport.
+    """
+
+    __slots__ = ("_session", "_transport")
+
+    def __init__(self, session: Session, transport: ITransport, queue: OutgoingQueue | None) -> None:
+        """
+        :param session: whose packets.
+        :param transport: where they go.
+        :param queue: what another sender has left; flush() is called when all is in place.
+        """
+        super().__init__(queue)
+        self._session = session
+        self._transport = transport
+
+    def _add(self, encoded: IEncoded, size: int | None = None) -> bool:
+        queue = self.queue
+        if queue is None:
+            queue = self._begin_queue()
+        waiting = queue.add(encoded, size)
+        self.queue = queue
+        engine = self._session.engine
+        if waiting - OVERHEAD > engine.max_outgoing_bytes:
+            self.overflow("too much waits for it")
+        elif engine.backlog.size > engine.backlog.limit:
+            engine.backlog.relieve()
+        return self.queue is queue
+
+    def _begin_queue(self) -> OutgoingQueue:
+        engine = self._session.engine
+        return OutgoingQueue(self._session.generation.parser, engine.backlog, engine.complaints)
+
+    def overflow(self, why: str) -> None:
+        """
+        Free the queue and end the session, or what is left of it.
+        """
+        session = self._session
+        complaints = session.engine.complaints
+        complaints.warn(_log, "session {sid} closed: {why}", sid=session.sid[:6], why=why)
+        self.drop()
+        if session.closed:
+            session.give_up()
+        else:
+            session.close(FORCED_CLOSE)
+
+
+class StreamSender(_QueueingSender):
+    """
+    Send at once while the transport takes it.
+    """
+
+    __slots__ = ("_closing", "_full", "_wire")
+
+    def __init__(self, session: Session, transport: ITransport, queue: OutgoingQueue | None) -> None:
+        """
+        :param session: whose packets.
+        :param transport: where they go.
+        :param queue: what another sender has left.
+        """
+        super().__init__(session, transport, queue)
+        self._wire: IWire = transport.wire
+        self._full = not transport.writable
+        self._closing = False
+
+    @property
+    def writable(self) -> bool:
+        """
+        Whether what is sent now leaves at once.
+        """
+        return not self._full and self.queue is None
+
+    def intake(self) -> Intake:
+        """
+        Give what the session's deliver and deliver_text are now.
+        """
+        return (self._send, self._send_text) if self.writable else (self._enqueue, self._enqueue_text)
+
+    def _send_text(self, text: bytes) -> None:
+        # A variable is called faster than an attribute that is no method of the class.
+        send = self._transport.send
+        try:
+            send(self._wire.text(text))
+        except Exception:
+            self._failed()
+
+    def _send(self, encoded: IEncoded) -> None:
+        rendered = encoded[self._wire]
+        send = self._transport.send
+        try:
+            send(rendered)
+        except Exception:
+            self._failed()
+
+    def _enqueue(self, encoded: IEncoded) -> None:
+        if self.writable:
+            self._send(encoded)
+        else:
+            self._add(encoded)
+
+    def _enqueue_text(self, text: bytes) -> None:
+        self._enqueue(EncodedParts(((TEXT, text),)))
+
+    def _failed(self) -> None:
+        complaints, sid = self._session.engine.complaints, self._session.sid[:6]
+        complaints.failure(_log, "the transport of session {sid} failed", sid=sid)
+        self._session.transport_closed(self._transport, TRANSPORT_ERROR)
+        self._transport.abort()
+
+    def full(self) -> None:
+        """
+        Queue from now on.
+        """
+        self._full = True
+        self._session.bind()
+
+    def drained(self) -> None:
+        """
+        Send what waits, in order, until the transport is full again.
+        """
+        if self._full:
+            self._full = False
+            self._session.bind()
+            self.flush()
+
+    def flush(self) -> None:
+        """
+        Send what waits; until it is empty, new packets go to the end of the queue.
+        """
+        queue = self.queue
+        if queue is None:
+            return
+        while queue and not self._full:
+            rendered = render(queue.pop(), self._wire, self._session.engine.complaints)
+            if rendered is None:
+                continue
+            try:
+                self._transport.send(rendered)
+            except Exception:
+                self._failed()
+        # The transport may have gone meanwhile, or called drained() and emptied the queue there.
+        if not queue and self.queue is queue:
+            self.queue = None
+            self._session.bind()
+            if self._closing:
+                self._transport.close()
+
+    def close(self) -> None:
+        """
+        Close the transport when everything has been sent.
+        """
+        self._closing = True
+        if self.queue is None:
+            self._transport.close()
+
+
+class PollSender(_QueueingSender):
+    """
+    Queue, and let polls fetch.
+    """
+
+    __slots__ = ("_parting",)
+
+    def __init__(self, session: Session, transport: ITransport, queue: OutgoingQueue | None) -> None:
+        """
+        :param session: whose packets.
+        :param transport: what polls for them.
+        :param queue: what another sender has left.
+        """
+        super().__init__(session, transport, queue)
+        self._parting = False
+
+    @property
+    def writable(self) -> bool:
+        """
+        Whether a poll is waiting for which nothing waits: what is queued leaves at the end of the turn only.
+        """
+        return self.queue is None and bool(self._transport.writable)
+
+    def intake(self) -> Intake:
+        """
+        Give what the session's deliver and deliver_text are now.
+        """
+        return self._enqueue, self._enqueue_text
+
+    def _enqueue(self, encoded: IEncoded) -> None:
+        if self._add(encoded):
+            self._transport.data_queued()
+
+    def _enqueue_text(self, text: bytes) -> None:
+        if self._add(EncodedParts(((TEXT, text),)), len(text)):
+            self._transport.data_queued()
+
+    def take(self, limit: int, wire: IWire) -> list[bytes]:
+        """
+        Take rendered engine packets from the head of the queue.
+        """
+        queue = self.queue
+        if queue is None:
+            return []
+        pieces = queue.take(limit, wire)
+        if queue.size:
+            return pieces
+        self.queue = None
+        if self._parting:
+            self._part()
+        return pieces or self.take(limit, wire)
+
+    def flush(self) -> None:
+        """
+        Tell the transport of what another one has left.
+        """
+        if self.queue is not None:
+            self._transport.data_queued()
+
+    def close(self) -> None:
+        """
+        Let the transport go when everything has been fetched, the close packet last.
+
+        A peer that is silent or breaks the engine's protocol gets it only if a poll is there: the reference server
+        does not know such a session's id any more. One that breaks the protocol above may fetch what came before.
+        """
+        session = self._session
+        if self.queue is not None and self.queue.has_messages:
+            self._parting = True
+        else:
+            self._part()
+        self._transport.data_queued()
+        if not session.gone:
+            self._transport.close()
+        if not session.gone and (session.misused or session.reason in UNHEARD):
+            self._transport.abort()
+
+    def _part(self) -> None:
+        # In a poll of its own: JavaScript clients act upon the end of a connection before they have handed on the
+        # messages that came with it, and would report another reason than those give.
+        self._parting = False
+        generation = self._session.generation
+        if generation.says_goodbye:
+            if self.queue is None:
+                self.queue = self._begin_queue()
+            self.queue.add(self._session.engine.goodbye)

@@ -16,23 +16,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from twisted.internet import defer
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from txsocketio.engine.flow_control import FlowControl
-from txsocketio.engine.lifecycle import Lifecycle
-from txsocketio.engine.outlets import Polled, Streamed, decline, ignore
-from txsocketio.engine.states import Input, State
+from txsocketio.engine.outgoing import SEVERED, PollSender, StreamSender, ignore
+from txsocketio.engine.states import TRANSITIONS, Input, State
 from txsocketio.errors import ProtocolError
-from txsocketio.interfaces import IPolledSession, ISession, ITransportReceiver
+from txsocketio.interfaces import IPolledSession, ISession, ISessionListener, ITransportReceiver
 from txsocketio.protocol.encoded import EncodedControl, EncodedMessage
-from txsocketio.reasons import PARSE_ERROR
+from txsocketio.reasons import PARSE_ERROR, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
     from txsocketio.engine.engine import Engine
-    from txsocketio.engine.outgoing import Outgoing
-    from txsocketio.engine.upgrade import Probe
-    from txsocketio.interfaces import IEncoded, IHandshakeRequest, IHeartbeat, ISessionListener, ITransport, IWire
+    from txsocketio.engine.outgoing import OutgoingQueue, Sender
+    from txsocketio.engine.upgrade import UpgradeProbe
+    from txsocketio.interfaces import IEncoded, IHandshakeRequest, IHeartbeat, ITransport, IWire
     from txsocketio.protocol.generations import Generation
 
 PONG: Final = 3
@@ -40,31 +40,97 @@ PONG: Final = 3
 _log = Logger()
 
 
+@implementer(ISessionListener)
+class Nobody:
+    """
+    Listen to a session that has no listener yet, or none any more.
+    """
+
+    __slots__ = ()
+
+    def message_received(self, text: str) -> None:
+        """
+        Ignore a message.
+        """
+
+    def binary_received(self, data: bytes) -> None:
+        """
+        Ignore a message.
+        """
+
+    def session_closed(self, reason: str) -> None:
+        """
+        Ignore the end.
+        """
+
+
+NOBODY: Final = Nobody()
+
+
+def decline(_: object) -> bool:
+    """
+    Leave one packet, as it came, to receive_text: what a session's receive_raw is where nobody takes bytes.
+    """
+    return False
+
+
 @implementer(ISession, ITransportReceiver, IPolledSession)
-class Session(Lifecycle):
+class Session:
     """
     Carry messages between a listener and whatever transport the client uses now.
 
+    These names are rebound, so a text search for a ``def`` does not find what they do at the moment. By bind(), each
+    time that the state, the flow control or the sender has changed:
+
+    - ``receive_raw``: decline(), or the listener's ``raw_received``.
+    - ``receive_text``: _receive_text(), _receive_foreign() (0.9), _keep_first() before the listener is there,
+      FlowControl.keep() while the client is not served, _receive_last() while closing, ignore() after the end.
+    - ``receive_binary``: _receive_binary(), otherwise as ``receive_text``.
+    - ``deliver`` and ``deliver_text``: a pair of the sender's, from its intake(); ignore() when closing.
+
+    The state is changed and everything unhooked before anybody is told; so whatever they do in turn finds a session
+    that has ended already, and the listener cannot be told twice.
+
+    :ivar sid: the engine id.
+    :ivar engine: what the session belongs to.
     :ivar generation: what differs between clients.
     :ivar request: the snapshot of the handshake.
+    :ivar state: a State; read it, never set it.
+    :ivar reason: why it has ended, or None while it has not.
+    :ivar listener: told everything; NOBODY before opened() and after the end.
+    :ivar transport: in use, or None when it is gone.
     :ivar heard: set by the transport at each read.
     :ivar misused: whether the peer has ended it with what is no packet of the engine's.
     :ivar probe: the upgrade that is being tried, or None.
+    :ivar deliver: sends an IEncoded, or queues it, or does nothing after the end.
+    :ivar deliver_text: likewise for the UTF-8 of a message that is a single text.
+    :ivar receive_raw: takes a packet as it came, or leaves it to receive_text.
+    :ivar receive_text: takes a packet with its type character, or keeps it until somebody serves it.
+    :ivar receive_binary: takes a binary message, or keeps it.
     """
 
     __slots__ = (
+        "__weakref__",
         "_flow",
         "_heartbeat",
+        "_sender",
+        "_waiters",
         "deliver",
         "deliver_text",
+        "engine",
         "generation",
         "heard",
+        "listener",
         "misused",
         "probe",
+        "reason",
         "receive_binary",
         "receive_raw",
         "receive_text",
         "request",
+        "sid",
+        "state",
+        "transport",
     )
 
     deliver: Callable[[IEncoded], None]
@@ -85,35 +151,63 @@ class Session(Lifecycle):
         :param transport: the first transport.
         :param request: the snapshot of the handshake.
         """
-        super().__init__(engine, sid)
+        self.sid = sid
+        self.engine = engine
         self.generation = generation
         self.request = request
+        self.state = State.OPENING
+        self.reason: str | None = None
+        self.listener: ISessionListener = NOBODY
         self.heard = self.misused = False
-        self.probe: Probe | None = None
+        self.probe: UpgradeProbe | None = None
+        self._waiters: list[defer.Deferred[str]] | None = None
         self._heartbeat: IHeartbeat = engine.heartbeat_for(self)
         self._flow: FlowControl | None = None
+        self.transport: ITransport
+        self._sender: Sender
         self._adopt(transport, None)
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether close() was called or the transport was lost.
+        """
+        return self.reason is not None
+
+    @property
+    def gone(self) -> bool:
+        """
+        Whether the transport is gone, too.
+        """
+        return self.state is State.CLOSED
+
+    @property
+    def upgrading(self) -> bool:
+        """
+        Whether a WebSocket has been probed and may take over any moment.
+        """
+        return self.state is State.UPGRADING
 
     @property
     def writable(self) -> bool:
         """
         Whether what is sent now leaves at once.
         """
-        return self.reason is None and self._outlet.writable
+        return self.reason is None and self._sender.writable
 
     @property
     def queued(self) -> int:
         """
         How many messages wait in the queue, the close packet included.
         """
-        return len(self._outlet.queue or ())
+        return len(self._sender.queue or ())
 
     @property
     def queued_bytes(self) -> int:
         """
         How much memory waits in the queue, in bytes.
         """
-        queue = self._outlet.queue
+        queue = self._sender.queue
         return 0 if queue is None else queue.size
 
     def overflow(self, why: str) -> None:
@@ -122,7 +216,7 @@ class Session(Lifecycle):
 
         :param why: for the log.
         """
-        self._outlet.overflow(why)
+        self._sender.overflow(why)
 
     def start(self) -> None:
         """
@@ -168,20 +262,28 @@ class Session(Lifecycle):
             transport.close()
             return
         old, stopped = self.transport, self._flow is not None and self._flow.stopped
-        self._adopt(transport, self._outlet.queue)
+        self._adopt(transport, self._sender.queue)
         if stopped:
             transport.hold()
             old.release()
         old.abort()
-        self._outlet.flush()
+        self._sender.flush()
         if self.state is State.CLOSING:
-            self._outlet.close()
+            self._sender.close()
 
-    def _adopt(self, transport: ITransport, queue: Outgoing | None) -> None:
+    def _adopt(self, transport: ITransport, queue: OutgoingQueue | None) -> None:
         self.transport = transport
-        self._outlet = (Streamed if transport.streaming else Polled)(self, transport, queue)
+        self._sender = (StreamSender if transport.streaming else PollSender)(self, transport, queue)
         transport.receiver = self
         self.bind()
+
+    def _enter(self, input: Input) -> bool:
+        state = TRANSITIONS[self.state].get(input)
+        if state is None:
+            return False
+        self.state = state
+        self.bind()
+        return True
 
     def bind(self) -> None:
         """
@@ -193,11 +295,11 @@ class Session(Lifecycle):
             if self.state is State.CLOSING:
                 self.receive_text = self._receive_last
             return
-        self.deliver, self.deliver_text = self._outlet.intake()
+        self.deliver, self.deliver_text = self._sender.intake()
         if self._flow is not None:
             self.receive_text = self.receive_binary = self._flow.keep
         elif self.state is State.OPENING:
-            self.receive_text = self.receive_binary = lambda item: self._flowing().keep(item)  # type: ignore[assignment]
+            self.receive_text = self.receive_binary = self._keep_first
         else:
             self.receive_binary = self._receive_binary
             self.receive_text = self._receive_foreign
@@ -205,6 +307,9 @@ class Session(Lifecycle):
                 self.receive_text = self._receive_text
                 # Asked by name, not by interface: an application's listener need know nothing of it.
                 self.receive_raw = getattr(self.listener, "raw_received", decline)
+
+    def _keep_first(self, item: str | bytes) -> None:
+        self._flowing().keep(item)
 
     def _flowing(self) -> FlowControl:
         if self._flow is None:
@@ -352,21 +457,72 @@ class Session(Lifecycle):
         """
         Take rendered engine packets from the head of the queue.
         """
-        return self._outlet.take(limit, wire)
+        return self._sender.take(limit, wire)
 
     def transport_full(self, transport: ITransport) -> None:
         """
         Queue from now on.
         """
         if transport is self.transport:
-            self._outlet.full()
+            self._sender.full()
 
     def transport_drained(self, transport: ITransport) -> None:
         """
         Send what is queued.
         """
         if transport is self.transport:
-            self._outlet.drained()
+            self._sender.drained()
+
+    def close(self, reason: str) -> None:
+        """
+        End the session: tell the listener now, flush what is queued, close the transport.
+        """
+        if not self._enter(Input.ENDED):
+            return
+        self.reason = reason
+        read_on = self._unhook()
+        self.engine.closing_sessions.start(self)
+        self._tell()
+        if read_on is not None:
+            read_on()
+        self._sender.close()
+
+    def transport_closed(self, transport: ITransport, reason: str) -> None:
+        """
+        End the session, or finish its end.
+        """
+        if transport is not self.transport or not self._enter(Input.GONE):
+            return
+        live = self.reason is None
+        if live:
+            self.reason = reason
+            self._unhook()
+        else:
+            self.engine.closing_sessions.stop(self)
+        self._sender.drop()
+        self._sender = SEVERED
+        self.transport = None  # type: ignore[assignment]  # only now, when nothing asks it any more
+        self.engine.forget(self.sid)
+        if live:
+            self._tell()
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            waiter.callback(self.reason or reason)
+
+    def _tell(self) -> None:
+        listener, self.listener = self.listener, NOBODY
+        try:
+            listener.session_closed(self.reason or "")
+        except Exception:
+            self.engine.complaints.failure(_log, "the listener of session {sid} failed", sid=self.sid[:6])
+
+    def give_up(self) -> None:
+        """
+        Drop the transport: the session closes and has taken too long to flush, or nobody takes anything.
+        """
+        transport = self.transport
+        self.transport_closed(transport, TRANSPORT_ERROR)
+        transport.abort()
 
     def _unhook(self) -> Callable[[], None] | None:
         self._heartbeat.stop()
@@ -382,3 +538,15 @@ class Session(Lifecycle):
         # A transport that was told to stop must read on to see the peer's part of the closing.
         if self.transport is not None:
             self.transport.release()
+
+    def when_closed(self) -> defer.Deferred[str]:
+        """
+        Give a Deferred that fires with the reason when everything is gone.
+        """
+        if self.state is State.CLOSED:
+            return defer.succeed(self.reason or "")
+        waiter: defer.Deferred[str] = defer.Deferred()
+        if self._waiters is None:
+            self._waiters = []
+        self._waiters.append(waiter)
+        return waiter

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txsocketio.engine.outlets import decline, ignore
-from txsocketio.engine.session import PONG
+from txsocketio.engine.outgoing import ignore
+from txsocketio.engine.session import PONG, decline
 from txsocketio.interfaces import ITransportReceiver
 from txsocketio.protocol.encoded import EncodedControl
 
@@ -33,9 +33,12 @@ _log = Logger()
 
 
 @implementer(ITransportReceiver)
-class Probe:
+class UpgradeProbe:
     """
-    Receive for a WebSocket until the session does, or until it is refused.
+    Let a WebSocket prove that it works before it takes over from a session's polls, or refuse it.
+
+    It receives what the WebSocket brings until the session does. ``receive_text`` is rebound as the probe goes on:
+    _await_ping(), _await_upgrade(), ignore() at the end; ``receive_binary``: _unexpected(), ignore().
     """
 
     __slots__ = ("_deadline", "_session", "_transport", "heard", "receive_binary", "receive_text")
@@ -107,7 +110,7 @@ class Probe:
 
     def transport_drained(self, transport: ITransport) -> None:
         """
-        Do nothing, likewise.
+        Do nothing: nothing of the session's waits for this transport yet.
         """
 
     def _await_ping(self, text: str) -> None:

@@ -11,7 +11,7 @@ there is none. All the while somebody looks whether any client takes anything, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
@@ -20,6 +20,8 @@ from twisted.logger import Logger
 from txsocketio.transports.unsent import can_look, untaken, writing
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
     from txsocketio.engine.engine import Engine
 
 #: Seconds between looks at who takes something, and at who has something to send.
@@ -30,13 +32,15 @@ _TURNS: Final = 2
 
 _log = Logger()
 
+_Key = TypeVar("_Key")
+
 
 class Silence:
     """
     Find out for how long no client has taken anything.
     """
 
-    def __init__(self, engine: Engine, reactor: Any) -> None:
+    def __init__(self, engine: Engine, reactor: IReactorTime) -> None:
         """
         :param engine: whose sessions close.
         :param reactor: the clock, and what knows the connections.
@@ -48,21 +52,21 @@ class Silence:
 
     def is_too_long(self) -> bool:
         """
-        Look, and say whether it has lasted for ``shutdown_silence``.
+        Look whether any client has taken something, and say whether none has for ``shutdown_silence``.
         """
         now = self._reactor.seconds()
         after = self._look()
-        if any(less(before, now_there) for before, now_there in zip(self._before, after, strict=True)):
+        if less(self._before[0], after[0]) or less(self._before[1], after[1]):
             self._broken = now
         self._before = after
         return bool(now - self._broken >= self._engine.options.shutdown_silence)
 
-    def _look(self) -> tuple[Mapping[Any, int], ...]:
+    def _look(self) -> tuple[Mapping[str, int], Mapping[int, int]]:
         reactor = self._reactor
         return self._engine.waiting(), untaken(reactor) if can_look(reactor) else {}
 
 
-def less(before: Mapping[Any, int], after: Mapping[Any, int]) -> bool:
+def less(before: Mapping[_Key, int], after: Mapping[_Key, int]) -> bool:
     """
     Say whether anything has become less, or has gone.
 
@@ -74,12 +78,12 @@ def less(before: Mapping[Any, int], after: Mapping[Any, int]) -> bool:
 
 class Leaving:
     """
-    See the sessions of one engine out: who takes nothing is dropped.
+    See the sessions of one engine out when it shuts down: clients that take nothing are dropped.
 
     :ivar latest: when all must be over, by the reactor's clock.
     """
 
-    def __init__(self, engine: Engine, reactor: Any) -> None:
+    def __init__(self, engine: Engine, reactor: IReactorTime) -> None:
         """
         :param engine: it has been told to shut down.
         :param reactor: the server's.
@@ -88,7 +92,7 @@ class Leaving:
         self._engine = engine
         self._reactor = reactor
         self._silence = Silence(engine, reactor)
-        self._call: Any = reactor.callLater(LOOK, self._look)
+        self._call = reactor.callLater(LOOK, self._look)
 
     def _look(self) -> None:
         self._call = self._reactor.callLater(LOOK, self._look)
@@ -98,12 +102,12 @@ class Leaving:
 
     def end(self) -> None:
         """
-        Look no more: every session has ended.
+        Stop looking at who takes something: every session has ended.
         """
         self._call.cancel()
 
 
-def shut_down(engine: Engine, reactor: Any) -> Deferred[None]:
+def shut_down(engine: Engine, reactor: IReactorTime) -> Deferred[None]:
     """
     Shut an engine down that is used without Socket.IO: close its sessions, and wait until their last answers are sent.
 
@@ -117,7 +121,7 @@ def shut_down(engine: Engine, reactor: Any) -> Deferred[None]:
     return gone.addCallback(lambda _: when_sent(engine, reactor, leaving.latest))
 
 
-def when_sent(engine: Engine, reactor: Any, latest: float | None = None) -> Deferred[None]:
+def when_sent(engine: Engine, reactor: IReactorTime, latest: float | None = None) -> Deferred[None]:
     """
     Wait until what was written is in the kernel.
 
@@ -137,7 +141,7 @@ def when_sent(engine: Engine, reactor: Any, latest: float | None = None) -> Defe
     )
 
 
-async def _sent(silence: Silence, reactor: Any, latest: float) -> None:
+async def _sent(silence: Silence, reactor: IReactorTime, latest: float) -> None:
     for _ in range(_TURNS):
         await deferLater(reactor, 0)
     looked = reactor.seconds()

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType, TracebackType
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import UsageError
@@ -50,7 +50,7 @@ def _put_current_directory_first() -> None:
     importlib.invalidate_caches()
 
 
-def _load(name: str) -> Iterator[tuple[Any, Any]]:
+def _load(name: str) -> Iterator[tuple[object, NamespaceClass]]:
     module_name, colon, attribute = name.partition(":")
     module = _import(module_name)
     if not colon:
@@ -126,14 +126,14 @@ def _own_name(cls: NamespaceClass) -> str | None:
     return None
 
 
-def _from_mapping(where: str, mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+def _from_mapping(where: str, mapping: Mapping[object, NamespaceClass]) -> Iterator[tuple[object, NamespaceClass]]:
     # What stands in it is verified when it is mounted, as for every other way of giving a mapping.
     if not mapping:
         raise UsageError(f"{where} is empty")
     yield from mapping.items()
 
 
-def _from_module(module: ModuleType) -> Iterator[tuple[Any, Any]]:
+def _from_module(module: ModuleType) -> Iterator[tuple[object, NamespaceClass]]:
     mapping = vars(module).get("namespaces")
     if isinstance(mapping, Mapping):
         yield from _from_mapping(f"{module.__name__}.namespaces", mapping)

@@ -4,35 +4,40 @@ The composition root: namespaces, the engine and its transports, put together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Unpack, cast
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from txsocketio.core.acl import verify_access
 from txsocketio.core.adapter import MemoryAdapter
 from txsocketio.core.broadcast import broadcast_event
-from txsocketio.core.mounts import MountedNamespace, mount_namespaces, normalise_name
+from txsocketio.core.mounts import MountedNamespace, normalise_name
 from txsocketio.core.operators import NamespaceOperator
 from txsocketio.core.targets import EVERYBODY, AdapterState, Target, check_rooms
 from txsocketio.engine.engine import Engine
 from txsocketio.errors import UsageError
 from txsocketio.interfaces import IAdapter, ICluster
+from txsocketio.namespace import BaseNamespace
 from txsocketio.protocol.encoded import EncodedPacket
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.server.leaving import Leaving, when_sent
 from txsocketio.server.service import SocketIOService
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.deadlines import Deadlines
-from txsocketio.support.options import GENERATIONS, split_options
+from txsocketio.support.options import GENERATIONS, ServerOptions, split_options
 from txsocketio.transports.resource import EngineResource
 from txsocketio.virtsocket import Socket
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+    from twisted.web.resource import IResource
+
     from txsocketio.interfaces import ISession
-    from txsocketio.namespace import BaseNamespace
+    from txsocketio.support.types import LoginPortal, Reactor, Value
 
 _log = Logger()
 
@@ -63,20 +68,20 @@ class SocketIOServer:
         self,
         namespaces: Mapping[str, type[BaseNamespace]] | None = None,
         *,
-        adapter: Any = None,
-        reactor: Any = None,
-        **options: Any,
+        adapter: ICluster | None = None,
+        reactor: IReactorTime | None = None,
+        **options: Unpack[ServerOptions],
     ) -> None:
         """
         :param namespaces: the BaseNamespace subclass to serve under each name: ``{"/chat": Chat}``.
         :param adapter: an ICluster, which makes one server of several processes; None for this process alone.
         :param reactor: the reactor, or an IReactorTime for tests; None for the global one, asked for when it is needed.
-        :param options: the fields of EngineOptions and SocketOptions.
+        :param options: the fields of EngineOptions and SocketOptions; ServerOptions names them for type checkers.
         :raises OptionError: for an option that does not exist or a value that does not hold.
         :raises UsageError: for namespaces that cannot be mounted, or an adapter that is none.
         """
         self.engine_options, self.options = split_options(options)
-        self._reactor = reactor
+        self._reactor = cast("Reactor | None", reactor)
         self.engine = Engine(self.engine_options, self._session_opened, self._get_reactor)
         self.complaints = self.engine.complaints
         newest = next(name for name in GENERATIONS if name in self.engine_options.generations)
@@ -84,7 +89,8 @@ class SocketIOServer:
         self.connect_deadlines: Deadlines[Socket] = Deadlines(
             self._get_clock, self.options.connect_timeout, Socket.not_connected
         )
-        patience: Any = self.engine_options.message_timeout
+        patience = self.engine_options.message_timeout
+        assert patience is not None
         self.attachment_deadlines: Deadlines[Socket] = Deadlines(
             self._get_reactor, patience, Socket.attachments_are_late
         )
@@ -98,19 +104,19 @@ class SocketIOServer:
             for name, mount in self.mounts.items():
                 mount.adapter = _check_adapter(self._cluster.adapter_for(name, mount.local))
         self._resource: EngineResource | None = None
-        self._shutting_down: list[Deferred[Any]] | None = None
+        self._shutting_down: list[Deferred[None]] | None = None
         self._start_again = False
-        self._error_packets: dict[tuple[str, Any, Any], EncodedPacket] = {}
+        self._error_packets: dict[tuple[str, Value, Value], EncodedPacket] = {}
 
     @property
-    def reactor(self) -> Any:
+    def reactor(self) -> Reactor:
         """
         The reactor (or test clock); asking for it installs the global one where none was given.
         """
         return self._reactor or self._get_reactor()
 
     @property
-    def portal(self) -> Any:
+    def portal(self) -> LoginPortal | None:
         """
         The twisted.cred Portal that namespaces log in through, or None.
         """
@@ -142,7 +148,7 @@ class SocketIOServer:
             self._resource = EngineResource.for_engine(self.engine)
         return self._resource
 
-    def service(self, *descriptions: str, root: Any = None) -> SocketIOService:
+    def service(self, *descriptions: str, root: IResource | None = None) -> SocketIOService:
         """
         Make a service that listens by itself.
 
@@ -157,8 +163,8 @@ class SocketIOServer:
 
     def of(self, namespace: str = "/") -> NamespaceOperator:
         """
-        Begin to say whom something is for: ``server.of("/chat").to("lobby").emit("news")``. Call it, and what it gives,
-        in the reactor's thread.
+        Give an operator that says whom something is for: ``server.of("/chat").to("lobby").emit("news")``. Call it, and
+        what it gives, in the reactor's thread.
 
         :param namespace: the name of a namespace.
         :return: an operator for everybody in the namespace.
@@ -166,7 +172,7 @@ class SocketIOServer:
         """
         return NamespaceOperator(self._mount_at(namespace))
 
-    def emit(self, event: str, *args: Any, namespace: str = "/", room: Any = None) -> None:
+    def emit(self, event: str, *args: Value, namespace: str = "/", room: str | Iterable[str] | None = None) -> None:
         """
         Send an event to clients, from outside any namespace. Call it in the reactor's thread.
 
@@ -195,7 +201,7 @@ class SocketIOServer:
         if self._cluster is not None:
             self._cluster.start()
 
-    def shutdown(self) -> Deferred[Any]:
+    def shutdown(self) -> Deferred[None]:
         """
         Close every session with the reason "server shutting down", and take no new ones; then leave the cluster. A
         second call waits for the same end.
@@ -206,29 +212,30 @@ class SocketIOServer:
             cluster takes.
         """
         self._start_again = False
-        waiting: Deferred[Any] = Deferred()
+        waiting: Deferred[None] = Deferred()
         if self._shutting_down is not None:
             self._shutting_down.append(waiting)
             return waiting
         self._shutting_down = [waiting]
-        ends: list[Deferred[Any]] = [socket.whenClosed() for socket in self.sockets.values()]
+        ends = cast("list[Deferred[object]]", [socket.whenClosed() for socket in self.sockets.values()])
         gone = self.engine.shutdown()
         leaving = Leaving(self.engine, self.reactor)
-        gone.addBoth(lambda _: leaving.end())
-        gatherResults([*ends, gone]).addBoth(self._sessions_closed, leaving).addBoth(self._shut_down)
+        ends.append(gone.addBoth(lambda _: leaving.end()))
+        gatherResults(ends).addBoth(self._sessions_closed, leaving).addBoth(self._shut_down)
         return waiting
 
-    def _sessions_closed(self, result: Any, leaving: Leaving) -> Any:
+    def _sessions_closed(self, result: object, leaving: Leaving) -> Deferred[Failure | None]:
         for mount in self.mounts.values():
             mount.local.close()
         self.complaints.flush()
         sent = when_sent(self.engine, self.reactor, leaving.latest)
-        if self._cluster is not None:
-            sent.addCallback(lambda _: self._cluster.stop())
+        cluster = self._cluster
+        if cluster is not None:
+            sent.addCallback(lambda _: cluster.stop())
         sent.addErrback(lambda failure: _log.failure("leaving the cluster failed", failure))
         return sent.addCallback(lambda _: result if isinstance(result, Failure) else None)
 
-    def _shut_down(self, result: Any) -> None:
+    def _shut_down(self, result: Failure | None) -> None:
         waiting, self._shutting_down = self._shutting_down or (), None
         again, self._start_again = self._start_again, False
         for deferred in waiting:
@@ -237,7 +244,7 @@ class SocketIOServer:
             self.start()
 
     def report_error(
-        self, socket: Any, error_name: str, error_message: str, endpoint: str, msg_id: int | None, quiet: bool
+        self, socket: Socket, error_name: str, error_message: str, endpoint: str, msg_id: int | None, quiet: bool
     ) -> None:
         """
         Handle what a client did wrong, or what a handler did: by the option ``error_handler``, or else tell the client
@@ -269,7 +276,7 @@ class SocketIOServer:
             deliver = namespace.deliver
             deliver(self._error_packet(endpoint, error_name, error_message))
 
-    def _error_packet(self, endpoint: str, error_name: Any, error_message: Any) -> EncodedPacket:
+    def _error_packet(self, endpoint: str, error_name: Value, error_message: Value) -> EncodedPacket:
         """
         Give the event ``error``; what is told over and over is encoded once.
         """
@@ -294,19 +301,19 @@ class SocketIOServer:
             raise UsageError(f"no class is mounted at {namespace!r}; there is {known}")
         return mount
 
-    def _get_reactor(self) -> Any:
+    def _get_reactor(self) -> Reactor:
         if self._reactor is None:
             self._reactor = global_reactor()
         return self._reactor
 
-    def _get_clock(self) -> Any:
+    def _get_clock(self) -> IReactorTime:
         return self.engine.clock
 
     def _session_opened(self, session: ISession) -> Socket:
         return Socket(session, self)
 
 
-def _check_cluster(adapter: Any) -> Any:
+def _check_cluster(adapter: ICluster | None) -> ICluster | None:
     if adapter is not None and not ICluster.providedBy(adapter):
         raise UsageError(
             "adapter is an object that provides txsocketio.interfaces.ICluster, such as RedisAdapter('redis://...'),"
@@ -315,7 +322,33 @@ def _check_cluster(adapter: Any) -> Any:
     return adapter
 
 
-def _check_adapter(made: Any) -> Any:
+def _check_adapter(made: IAdapter) -> IAdapter:
     if not IAdapter.providedBy(made):
         raise UsageError(f"adapter_for() of a cluster gives what provides txsocketio.interfaces.IAdapter, not {made!r}")
     return made
+
+
+def mount_namespaces(namespaces: object, new_adapter: Callable[[str], MemoryAdapter]) -> dict[str, MountedNamespace]:
+    """
+    Verify a mapping of names to classes and mount them.
+
+    :param namespaces: ``{"/chat": Chat}``, or None for none.
+    :param new_adapter: gives the members of a namespace; called once with each normalised name.
+    :return: the mounted namespaces by normalised name.
+    :raises UsageError: for anything but classes made from BaseNamespace under names that differ; for a class that
+        breaks the Interfaces it declares.
+    """
+    if namespaces is None:
+        namespaces = {}
+    if not isinstance(namespaces, Mapping):
+        raise UsageError(f"namespaces must be a mapping like {{'/chat': Chat}}, not {namespaces!r}")
+    mounts: dict[str, MountedNamespace] = {}
+    for given, cls in namespaces.items():
+        name = normalise_name(given)
+        if name in mounts:
+            raise UsageError(f"two classes are mounted at {name or '/'!r}: {mounts[name].cls!r} and {cls!r}")
+        if not isinstance(cls, type) or not issubclass(cls, BaseNamespace):
+            raise UsageError(f"what is mounted at {name or '/'!r} must be a subclass of BaseNamespace, not {cls!r}")
+        verify_access(cls)
+        mounts[name] = MountedNamespace(name, cls, new_adapter(name))
+    return mounts

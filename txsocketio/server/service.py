@@ -1,11 +1,15 @@
 """
-Listening: the service of a server, and the tree that it serves.
+Listening: the service of a server with the tree that it serves, and the one for commands that ends the process where
+nothing can be listened on.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred, succeed
@@ -21,21 +25,26 @@ from txsocketio.server import signals
 from txsocketio.transports.http.site import BoundedSite
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IListeningPort
+    from twisted.web.resource import IResource
+    from twisted.web.server import Request
+
     from txsocketio.server.server import SocketIOServer
+    from txsocketio.support.types import Reactor
 
 _log = Logger()
 
 
 class PathResource(Resource):
     """
-    Lead one path to one resource, and everything else to another.
+    Lead the path of the server to its resource, and everything else to the rest of the site.
 
     :cvar children_first: who walks this tree without a request may go by the children that were put into it.
     """
 
     children_first = True
 
-    def __init__(self, path: str, target: Any, rest: Any = None) -> None:
+    def __init__(self, path: str, target: IResource, rest: IResource | None = None) -> None:
         """
         :param path: as ``"/socket.io"``.
         :param target: the IResource for it and what is below.
@@ -50,25 +59,29 @@ class PathResource(Resource):
             target.putChild(segment, below)
         self.putChild(self._segments[0], target)
 
-    def getChildWithDefault(self, path: bytes, request: Any) -> Any:
+    def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """
-        Choose between the two.
+        Give the resource that a request goes on to: the server's, or one of the rest.
 
         :param path: the first segment.
         :param request: with the others in its postpath.
         :return: the target or, all the segments being its own, the rest's child.
         """
         more = len(self._segments) - 1
-        if [path, *request.postpath[:more]] == self._segments:
-            request.prepath += request.postpath[:more]
-            del request.postpath[:more]
+        before, after = request.prepath, request.postpath
+        assert before is not None and after is not None
+        if [path, *after[:more]] == self._segments:
+            before += after[:more]
+            del after[:more]
             return self._target
         if self._rest is None:
-            return self.getChild(path, request)  # type: ignore[no-untyped-call]
+            nowhere: IResource = self.getChild(path, request)  # type: ignore[no-untyped-call]
+            return nowhere
         if self._rest.isLeaf:
-            request.postpath.insert(0, request.prepath.pop())
+            after.insert(0, before.pop())
             return self._rest
-        return self._rest.getChildWithDefault(path, request)
+        child: IResource = self._rest.getChildWithDefault(path, request)
+        return child
 
 
 class SocketIOService(Service):
@@ -86,7 +99,7 @@ class SocketIOService(Service):
         waited for before listening ends. It waits for nothing until something else is assigned.
     """
 
-    def __init__(self, server: SocketIOServer, descriptions: Sequence[str], root: Any = None) -> None:
+    def __init__(self, server: SocketIOServer, descriptions: Sequence[str], root: IResource | None = None) -> None:
         """
         :param server: the server.
         :param descriptions: endpoint strings.
@@ -98,15 +111,15 @@ class SocketIOService(Service):
         self.server = server
         self.descriptions = tuple(descriptions)
         self._root = root
-        self.on_late_failure: Callable[[str], Any] = self._log_late_failure
-        self.listen: Callable[[str, Any], Any] = self._listen_on
-        self.linger: Callable[[], Deferred[Any]] = lambda: succeed(None)
+        self.on_late_failure: Callable[[str], object] = self._log_late_failure
+        self.listen: Callable[[str, BoundedSite], Deferred[IListeningPort]] = self._listen_on
+        self.linger: Callable[[], Deferred[None]] = lambda: succeed(None)
         self._site: BoundedSite | None = None
-        self._listening: list[Deferred[Any]] = []
-        self._stopping: list[Deferred[Any]] | None = None
+        self._listening: list[Deferred[IListeningPort | None]] = []
+        self._stopping: list[Deferred[None]] | None = None
 
     @property
-    def reactor(self) -> Any:
+    def reactor(self) -> Reactor:
         """
         The server's reactor.
         """
@@ -134,7 +147,8 @@ class SocketIOService(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Listen; while the service is being stopped, when that is done.
+        Listen with the privileges that the process has at its start; while the service is being stopped, when that is
+        done.
 
         :raises Exception: what an endpoint raised; its text names the address. Nothing is left listening.
         """
@@ -153,7 +167,7 @@ class SocketIOService(Service):
             self._begin()
         super().startService()  # type: ignore[no-untyped-call]
 
-    def stopService(self) -> Deferred[Any]:
+    def stopService(self) -> Deferred[None]:
         """
         Close every session, and stop listening when they are gone: what waits for a client that polls is fetched over
         connections that it has yet to make. New clients are refused meanwhile.
@@ -162,7 +176,7 @@ class SocketIOService(Service):
             SocketIOServer.shutdown() for how long it takes at most. A second call waits for the same end.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        waiting: Deferred[Any] = Deferred()
+        waiting: Deferred[None] = Deferred()
         if self._stopping is not None:
             self._stopping.append(waiting)
             return waiting
@@ -175,7 +189,7 @@ class SocketIOService(Service):
 
     def hurry(self) -> None:
         """
-        Wait no longer for clients: the process is to end now.
+        Stop waiting for clients: the process is to end now.
         """
         if self._stopping is not None:
             stopping, self._stopping = self._stopping, []
@@ -194,7 +208,7 @@ class SocketIOService(Service):
         if self.running and self._stopping is None:
             self._begin_late()
 
-    def _tell(self, stopping: list[Deferred[Any]] | None) -> None:
+    def _tell(self, stopping: list[Deferred[None]] | None) -> None:
         for deferred in stopping or ():
             deferred.callback(None)
 
@@ -215,14 +229,13 @@ class SocketIOService(Service):
                 assert failure.value is not None
                 failure.value.add_note(f"({description})")
                 failure.raiseException()
-            listening.addCallback(self._listening_on).addErrback(self._failed_late, description)
-            self._listening.append(listening)
+            self._listening.append(listening.addCallback(self._listening_on).addErrback(self._failed_late, description))
 
-    def _listen_on(self, description: str, site: BoundedSite) -> Any:
-        endpoint: Any = serverFromString(self.reactor, description)
-        return endpoint.listen(site)
+    def _listen_on(self, description: str, site: BoundedSite) -> Deferred[IListeningPort]:
+        listening: Deferred[IListeningPort] = serverFromString(self.reactor, description).listen(site)
+        return listening
 
-    def _listening_on(self, port: Any) -> Any:
+    def _listening_on(self, port: IListeningPort) -> IListeningPort:
         # Where no descriptor is left Twisted tells of each connection that it turns away.
         if isinstance(port, Port):
             port._logger = Logger(type(port).__module__, observer=RelayedEvents(self.server.complaints))
@@ -235,9 +248,119 @@ class SocketIOService(Service):
     def _log_late_failure(self, message: str) -> None:
         _log.critical("{message}", message=message)
 
-    def _stop_listening(self) -> Deferred[Any]:
+    def _stop_listening(self) -> Deferred[list[tuple[bool, object]]]:
         listening, self._listening = self._listening, []
         for attempt in listening:
             attempt.addCallback(lambda port: port and port.stopListening())
             attempt.cancel()
-        return DeferredList(listening, consumeErrors=True)
+        return DeferredList(cast("list[Deferred[object]]", listening), consumeErrors=True)
+
+
+class CannotListen(SystemExit, Exception):
+    """
+    An address cannot be bound: the process ends with exit status 1 and no traceback.
+
+    It is an ordinary exception too, because twistd clears its pid file and tells the waiting parent of a daemon only
+    for those.
+    """
+
+    def __init__(self, message: str) -> None:
+        """
+        :param message: which address, and why.
+        """
+        super().__init__(message)
+        self.code = 1
+
+
+class EndpointsService(Protocol):
+    """
+    Listen on endpoints, in this process or in workers, as SocketIOService and WorkersService do.
+    """
+
+    #: Called with a sentence when an endpoint, or a worker, fails after the start.
+    on_late_failure: Callable[[str], object]
+
+    @property
+    def reactor(self) -> Reactor:
+        """
+        Give the reactor; asking for it installs the global one where none was given.
+        """
+        ...
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen with the privileges that the process has at its start.
+        """
+
+    def startService(self) -> None:
+        """
+        Listen, unless that has been done, and serve.
+        """
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Close every session, and stop listening.
+        """
+        ...
+
+
+class ListeningService(Service):
+    """
+    Start the service of a server, and end the process when that fails, or when an endpoint fails later.
+    """
+
+    _log = Logger()
+
+    def __init__(self, service: EndpointsService) -> None:
+        """
+        :param service: what ``SocketIOServer.service()`` gave, or what has workers do the same.
+        """
+        self.service = service
+        service.on_late_failure = self._stop
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen with the privileges that the process has at its start.
+
+        :raises CannotListen: after one log line that names the address.
+        """
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        self._start(self.service.privilegedStartService)
+
+    def startService(self) -> None:
+        """
+        Listen, where that was not done with privileges before: ``twist`` has none.
+
+        :raises CannotListen: after one log line that names the address.
+        """
+        super().startService()  # type: ignore[no-untyped-call]
+        self._start(self.service.startService)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening and close every session.
+
+        :return: a Deferred that fires when that is done, within a bound.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        return self.service.stopService()
+
+    def _start(self, start: Callable[[], object]) -> None:
+        try:
+            start()
+        except Exception as error:
+            message = " ".join(" ".join([str(error), *getattr(error, "__notes__", ())]).split())
+            self._log.critical("{message}", message=message)
+            raise CannotListen(message) from None
+
+    def _stop(self, message: str) -> None:
+        # The reactor runs already: it ends in order, and nothing but the interpreter's end can set the exit status.
+        self._log.critical("{message}", message=" ".join(message.split()))
+        atexit.register(_exit_with_status_1)
+        self.service.reactor.stop()
+
+
+def _exit_with_status_1() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

@@ -19,6 +19,9 @@ from twisted.logger import Logger
 #: The signals, and what a reactor calls its handlers of them.
 _SIGNALS: Final = {signal.SIGTERM: "sigTerm", signal.SIGINT: "sigInt"}
 
+#: Seconds after which is looked again whether the reactor has begun to stop.
+_SOON: Final = 0.01
+
 _log = Logger()
 
 
@@ -29,20 +32,21 @@ class SecondSignal:
     The third one kills the process: its reactor may be busy with something that does not end.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: IReactorCore) -> None:
         """
         :param reactor: an IReactorCore.
         """
         # The table of these is keyed by it, weakly.
         self._reactor = proxy(reactor)
-        self._hurried: list[Callable[[], Any]] = []
-        self._stopping = False
+        self._hurried: list[Callable[[], object]] = []
+        #: Whether a signal has come, or the reactor stops already; and whether it does.
+        self._told = self._stopping = False
         self._taken: dict[int, Any] = {}
         reactor.addSystemEventTrigger("before", "shutdown", self._stops)
 
-    def add(self, hurry: Callable[[], Any]) -> None:
+    def add(self, hurry: Callable[[], object]) -> None:
         """
-        Take one more who waits.
+        Have one more callable called when the second signal comes.
 
         :param hurry: called in the reactor's thread.
         """
@@ -51,15 +55,16 @@ class SecondSignal:
         # The reactor installs its own handlers when it begins to run.
         self._reactor.callWhenRunning(self._take)
 
-    def discard(self, hurry: Callable[[], Any]) -> None:
+    def discard(self, hurry: Callable[[], object]) -> None:
         """
-        Let one go; with the last one the reactor gets its handlers back, unless it is stopping.
+        Have a callable not called any more; with the last one the reactor gets its handlers back, unless it is
+        stopping.
 
         :param hurry: as given to add().
         """
         if hurry in self._hurried:
             self._hurried.remove(hurry)
-        if not self._hurried and not self._stopping:
+        if not self._hurried and not self._told:
             for number, (ours, theirs) in self._taken.items():
                 if signal.getsignal(number) == ours:
                     signal.signal(number, theirs)
@@ -76,18 +81,23 @@ class SecondSignal:
                 signal.signal(number, ours)
 
     def _stops(self) -> None:
-        self._stopping = True
+        self._told = self._stopping = True
 
     def _received(self, number: int, frame: Any) -> None:
-        if not self._stopping:
-            self._stopping = True
-            self._taken[number][1](number, frame)
+        if not self._told:
+            self._told = True
+            # Not here, where it may have interrupted a line that is being logged: Twisted's handler logs one.
+            self._reactor.callFromThread(self._taken[number][1], number, None)
             return
         for taken in self._taken:
             signal.signal(taken, signal.SIG_DFL)
         self._reactor.callFromThread(self._hurry)
 
     def _hurry(self) -> None:
+        if not self._stopping:
+            # The first signal is still on its way to the reactor.
+            self._reactor.callLater(_SOON, self._hurry)
+            return
         _log.warn("told to end once more: what was waited for is dropped")
         hurried, self._hurried = self._hurried, []
         for hurry in hurried:
@@ -97,9 +107,9 @@ class SecondSignal:
 _WATCHED: WeakKeyDictionary[Any, SecondSignal] = WeakKeyDictionary()
 
 
-def watch(reactor: Any, hurry: Callable[[], Any]) -> None:
+def watch(reactor: Any, hurry: Callable[[], object]) -> None:
     """
-    Have somebody hurried by the second signal, while the reactor stops.
+    Have a callable called when a second signal comes while the reactor stops.
 
     :param reactor: any; one that handles no signals hurries nobody.
     :param hurry: called in the reactor's thread.
@@ -111,9 +121,9 @@ def watch(reactor: Any, hurry: Callable[[], Any]) -> None:
         watched.add(hurry)
 
 
-def forget(reactor: Any, hurry: Callable[[], Any]) -> None:
+def forget(reactor: Any, hurry: Callable[[], object]) -> None:
     """
-    Let go whoever was given to watch().
+    Have a callable, given to watch() before, not called any more.
 
     :param reactor: the same.
     :param hurry: the same.

@@ -7,15 +7,18 @@ this is the only module of the library that imports it, and only inside the func
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Reactor
 
 
-def global_reactor() -> Any:
+def global_reactor() -> Reactor:
     """
     Give the process's reactor, installing the default one if there is none yet.
 
-    :return: the reactor (IReactorTime, IReactorTCP, ...).
+    :return: the reactor with all that POSIX reactors of Twisted provide.
     """
     from twisted.internet import reactor
 
-    return reactor
+    return cast("Reactor", reactor)

@@ -12,12 +12,15 @@ call is set or cancelled; afterwards one is set for the first deadline that is l
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 _Owner = TypeVar("_Owner")
 
 #: Stands for the delayed call while owners are told.
-_TELLING: Final[Any] = object()
+_TELLING: Final = cast("IDelayedCall", object())
 #: Seconds beyond which a look is late: the process was stopped, or busy. What peers have sent meanwhile is read first.
 _LATE: Final = 0.5
 
@@ -31,7 +34,7 @@ class Deadlines(Generic[_Owner]):
 
     __slots__ = ("_call", "_clock", "_delay", "_due", "_expire", "_get_clock", "_last", "_late", "moment")
 
-    def __init__(self, get_clock: Callable[[], Any], delay: float, expire: Callable[[_Owner], object]) -> None:
+    def __init__(self, get_clock: Callable[[], IReactorTime], delay: float, expire: Callable[[_Owner], object]) -> None:
         """
         :param get_clock: gives the IReactorTime, when it is first needed.
         :param delay: seconds from start() to the deadline.
@@ -39,12 +42,12 @@ class Deadlines(Generic[_Owner]):
             the reactor, which logs it, after all the others have been told.
         """
         self._get_clock = get_clock
-        self._clock: Any = None
+        self._clock: IReactorTime | None = None
         self._delay = delay
         self._expire = expire
         self._due: dict[_Owner, float] = {}
         self._last = 0.0
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
         self._late = False
         self.moment = 0.0
 
@@ -67,7 +70,7 @@ class Deadlines(Generic[_Owner]):
             del due[owner]
         self._last = due[owner] = clock.seconds() + self._delay
         if self._call is None:
-            self._call = clock.callLater(self._delay, self._fired)
+            self._call = clock.callLater(self._delay, self._fired, clock)
 
     def start_since(self, owner: _Owner, since: float) -> None:
         """
@@ -84,7 +87,7 @@ class Deadlines(Generic[_Owner]):
             del due[owner]
         self._last = due[owner] = max(self._last, since + self._delay)
         if self._call is None:
-            self._look_again()
+            self._look_again(clock)
 
     def stop(self, owner: _Owner) -> None:
         """
@@ -101,21 +104,21 @@ class Deadlines(Generic[_Owner]):
                 self._call = None
                 self._late = False
 
-    def _fired(self) -> None:
-        now = self._clock.seconds()
+    def _fired(self, clock: IReactorTime) -> None:
+        now = clock.seconds()
         if not self._late and now - next(iter(self._due.values())) > _LATE:
             self._late = True
-            self._call = self._clock.callLater(0, self._fired)
+            self._call = clock.callLater(0, self._fired, clock)
             return
         self._late = False
         self._call = _TELLING
         try:
-            self._tell(now)
+            self._tell(now, clock)
         finally:
             self._call = None
-            self._look_again()
+            self._look_again(clock)
 
-    def _tell(self, now: float) -> None:
+    def _tell(self, now: float, clock: IReactorTime) -> None:
         passed = []
         # Walked once: a dict is slow to find its first entry where many have been taken out before it.
         for owner, moment in self._due.items():
@@ -135,14 +138,14 @@ class Deadlines(Generic[_Owner]):
                     failed.append(error)
         # One goes up from here, and each of the others from a call of its own: there is no logger on this level.
         for another in failed[1:]:
-            self._clock.callLater(0, _throw, another)
+            clock.callLater(0, _throw, another)
         if failed:
             raise failed[0]
 
-    def _look_again(self) -> None:
+    def _look_again(self, clock: IReactorTime) -> None:
         if self._due:
-            ahead = next(iter(self._due.values())) - self._clock.seconds()
-            self._call = self._clock.callLater(max(0.0, ahead), self._fired)
+            ahead = next(iter(self._due.values())) - clock.seconds()
+            self._call = clock.callLater(max(0.0, ahead), self._fired, clock)
 
 
 def _throw(error: Exception) -> None:

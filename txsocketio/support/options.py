@@ -2,18 +2,27 @@
 Every option of the server with its default, validated once, when it is constructed.
 
 Two frozen records: what an Engine.IO engine needs, and what Socket.IO adds. Names are those of the reference server in
-snake_case; times are seconds, sizes bytes. A wrong name or value is an OptionError that says what is allowed.
+snake_case; times are seconds, sizes bytes. A wrong name or value is an OptionError that says what is allowed. For type
+checkers the same names stand in TypedDicts, with the types that are taken, which may be wider than those that are kept.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Literal, TypedDict, TypeVar, cast
 
 from txsocketio.errors import OptionError
+from txsocketio.support.types import (
+    CookieFields,
+    ErrorHandler,
+    JSONFunctions,
+    LoginPortal,
+    OriginCheck,
+    RequestCheck,
+)
 
 TRANSPORTS = ("polling", "websocket")
 GENERATIONS = ("eio4", "eio3", "legacy")
@@ -124,16 +133,16 @@ class EngineOptions:
     transports: tuple[str, ...] = TRANSPORTS
     allow_upgrades: bool = True
     generations: tuple[str, ...] = GENERATIONS
-    cors_allowed_origins: Any = None
-    allowed_hosts: Any = None
+    cors_allowed_origins: frozenset[str] | Literal["*"] | OriginCheck | None = None
+    allowed_hosts: frozenset[str] | None = None
     jsonp: tuple[str, ...] = ("eio3", "legacy")
-    cookie: Any = None
+    cookie: CookieFields | None = None
     http_compression: bool = True
     http_compression_threshold: int = 1024
     per_message_deflate: bool = False
-    allow_request: Callable[[Any], Any] | None = None
+    allow_request: RequestCheck | None = None
     initial_packet: str | bytes | None = None
-    json: Any = None
+    json: JSONFunctions | None = None
     max_packets_per_poll: int = 16
     max_packets_per_post: int = 10_000
     max_outgoing_bytes: int | None = None
@@ -222,8 +231,8 @@ class SocketOptions:
     max_held_packets: int = 1_000
     max_held_bytes: int = 16 * MIB
     job_grace: float = 5.0
-    error_handler: Callable[..., Any] | None = None
-    portal: Any = None
+    error_handler: ErrorHandler | None = None
+    portal: LoginPortal | None = None
     debug: bool = False
 
     def __post_init__(self) -> None:
@@ -244,6 +253,74 @@ class SocketOptions:
             raise OptionError(f"portal must be a twisted.cred.portal.Portal, not {self.portal!r}")
 
 
+class EngineArguments(TypedDict, total=False):
+    """
+    Name the options of an Engine.IO engine with the types that are taken: the keyword arguments of EngineResource.
+    """
+
+    path: str
+    ping_interval: float
+    ping_timeout: float
+    upgrade_timeout: float
+    max_http_buffer_size: int
+    transports: Iterable[str]
+    allow_upgrades: bool
+    generations: Iterable[str]
+    cors_allowed_origins: str | Iterable[str] | OriginCheck | None
+    allowed_hosts: str | Iterable[str] | None
+    jsonp: Iterable[str]
+    cookie: bool | str | CookieFields | None
+    http_compression: bool
+    http_compression_threshold: int
+    per_message_deflate: bool
+    allow_request: RequestCheck | None
+    initial_packet: str | bytes | None
+    json: JSONFunctions | None
+    max_packets_per_poll: int
+    max_packets_per_post: int
+    max_outgoing_bytes: int | None
+    max_outgoing_attachments: int
+    max_total_outgoing_bytes: int | None
+    max_fragments: int
+    hold_timeout: float
+    close_timeout: float
+    shutdown_silence: float
+    request_timeout: float | None
+    message_timeout: float | None
+    log_interval: float
+    fast_handshake: bool
+    fast_reader: bool
+    fast_polling: bool
+
+
+class ManagedArguments(EngineArguments, total=False):
+    """
+    Name the options of a server but ``error_handler``: the keyword arguments of socketio_manage().
+    """
+
+    connect_timeout: float
+    max_namespaces: int
+    max_unfinished_handlers: int
+    max_pending_acks: int
+    max_attachments: int
+    max_attachment_bytes: int | None
+    max_held_packets: int
+    max_held_bytes: int
+    job_grace: float
+    portal: LoginPortal | None
+    debug: bool
+
+
+class ServerOptions(ManagedArguments, total=False):
+    """
+    Name every option of a server with the types that are taken: the keyword arguments of SocketIOServer.
+
+    A function of yours that hands options on has them checked with ``**options: Unpack[ServerOptions]``.
+    """
+
+    error_handler: ErrorHandler | None
+
+
 def time_for(size: int) -> float:
     """
     Give the seconds in which a client must have sent so much, be it ever so slow: 10,000 bytes a second, and a minute.
@@ -256,7 +333,7 @@ def time_for(size: int) -> float:
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?::[0-9]{1,5})?|\[[0-9a-f:.]+\](?::[0-9]{1,5})?")
 
 
-def _hosts(value: Any) -> frozenset[str] | None:
+def _hosts(value: object) -> frozenset[str] | None:
     if value is None:
         return None
     given = [value] if isinstance(value, str) else value if isinstance(value, Iterable) else [None]
@@ -269,9 +346,9 @@ def _hosts(value: Any) -> frozenset[str] | None:
     return frozenset(hosts)
 
 
-def _origins(value: Any) -> Any:
+def _origins(value: object) -> frozenset[str] | Literal["*"] | OriginCheck | None:
     if value is None or value == "*" or callable(value):
-        return value
+        return cast('Literal["*"] | OriginCheck | None', value)
     origins = frozenset([value] if isinstance(value, str) else value if isinstance(value, Iterable) else [None])
     if any(not isinstance(origin, str) or ("://" not in origin and origin != "null") for origin in origins):
         raise OptionError(
@@ -284,7 +361,7 @@ _COOKIE_FIELDS = frozenset({"name", "path", "httponly", "samesite", "secure", "m
 _COOKIE_TEXT = frozenset('"(),;<>@[\\]{}= \t\r\n')
 
 
-def _cookie(value: Any) -> Mapping[str, Any] | None:
+def _cookie(value: object) -> CookieFields | None:
     if value is None or value is False:
         return None
     given = {"name": "io"} if value is True else {"name": value} if isinstance(value, str) else value
@@ -303,10 +380,10 @@ def _cookie(value: Any) -> Mapping[str, Any] | None:
         raise OptionError(f"cookie: max_age must be a whole number of seconds, not {age!r}")
     if not isinstance(cookie["httponly"], bool) or not isinstance(cookie["secure"], bool):
         raise OptionError("cookie: httponly and secure must be True or False")
-    return cookie
+    return cast(CookieFields, cookie)
 
 
-def split_options(options: Mapping[str, Any]) -> tuple[EngineOptions, SocketOptions]:
+def split_options(options: Mapping[str, object]) -> tuple[EngineOptions, SocketOptions]:
     """
     Sort keyword options into the two records.
 
@@ -320,7 +397,7 @@ def split_options(options: Mapping[str, Any]) -> tuple[EngineOptions, SocketOpti
     return make_options(EngineOptions, engine), make_options(SocketOptions, rest, also=engine_names)
 
 
-def make_options(record: type[_Record], options: Mapping[str, Any], also: Iterable[str] = ()) -> _Record:
+def make_options(record: type[_Record], options: Mapping[str, object], also: Iterable[str] = ()) -> _Record:
     """
     Construct one record from keyword options.
 

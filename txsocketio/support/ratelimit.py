@@ -9,7 +9,10 @@ fit is counted with the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 #: How many kinds are told apart in one interval; what comes after them is counted together.
 MAX_KINDS: Final = 256
@@ -45,7 +48,7 @@ class RateLimit:
     def __init__(
         self,
         interval: float,
-        get_clock: Callable[[], Any],
+        get_clock: Callable[[], IReactorTime],
         tell: Callable[[Hashable, int, float], object],
     ) -> None:
         """
@@ -61,7 +64,7 @@ class RateLimit:
         self._other = 0
         self._ends = 0.0
         self._seconds: Callable[[], float] | None = None
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
 
     def permits(self, kind: Hashable, client: str = "", again: bool = False) -> bool:
         """

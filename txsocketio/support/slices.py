@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 #: A slice ends after so many packets, or so many seconds, whichever is first.
 PACKETS: Final = 1000
@@ -49,12 +52,12 @@ class Slice:
 
 class Unfinished(Protocol):
     """
-    Something that has used up its slice and has work left.
+    Have more work than one slice is for.
     """
 
     def go_on(self) -> None:
         """
-        Use up another slice. Never raises.
+        Do another slice of the work. Never raises.
         """
 
 
@@ -67,13 +70,13 @@ class RoundRobin:
 
     __slots__ = ("_call", "_get_clock", "_waiting")
 
-    def __init__(self, get_clock: Callable[[], Any]) -> None:
+    def __init__(self, get_clock: Callable[[], IReactorTime]) -> None:
         """
         :param get_clock: gives the IReactorTime, when it is first needed.
         """
         self._get_clock = get_clock
         self._waiting: OrderedDict[Unfinished, None] = OrderedDict()
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
 
     def add(self, unfinished: Unfinished) -> None:
         """

@@ -14,9 +14,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, cast
 from weakref import WeakValueDictionary
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from txsocketio.support.types import Function, Reactor
 
 #: Seconds between two comparisons.
 PERIOD: Final = 0.5
@@ -28,7 +33,7 @@ _ROUNDING: Final = 0.001
 _clocks: WeakValueDictionary[int, SteadyClock] = WeakValueDictionary()
 
 
-def steady(reactor: Any) -> Any:
+def steady(reactor: IReactorTime) -> IReactorTime:
     """
     Give the clock to set deadlines by.
 
@@ -39,50 +44,52 @@ def steady(reactor: Any) -> Any:
         return reactor
     clock = _clocks.get(id(reactor))
     if clock is None:
-        clock = _clocks[id(reactor)] = SteadyClock(reactor)
-    return clock
+        clock = _clocks[id(reactor)] = SteadyClock(cast("Reactor", reactor))
+    return cast("IReactorTime", clock)
 
 
-def unwatched(reactor: Any) -> Any:
+def unwatched(reactor: IReactorTime) -> IReactorTime:
     """
     Give the clock for deadlines that may wait: of connections that are idle, or not a session's yet.
 
     :param reactor: as for steady().
     """
-    clock = steady(reactor)
-    return clock.unwatched if isinstance(clock, SteadyClock) else clock
+    clock: object = steady(reactor)
+    return cast("IReactorTime", clock.unwatched if isinstance(clock, SteadyClock) else clock)
 
 
 class SteadyClock:
     """
-    Be an IReactorTime on a reactor, by the monotonic clock.
+    Tell the time and call later on a reactor, by the monotonic clock: what Twisted has IReactorTime for.
 
     :ivar seconds: gives the monotonic time.
     :ivar unwatched: another IReactorTime, for what may wait: its calls start no thread, and are put anew where there
         is one.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Reactor) -> None:
         """
         :param reactor: an IReactorTime and IReactorFromThreads.
         """
         self.seconds: Callable[[], float] = time.monotonic
         self._reactor = reactor
         self.unwatched = _Unwatched(self)
-        self._calls: set[_Call] = set()
+        self._calls: set[SteadyCall] = set()
         #: How many of them are watched.
         self._watched = 0
         self._watch: _Watch | None = None
         self._told_of_shutdown = False
 
-    def callLater(self, delay: float, callable: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def callLater(self, delay: float, callable: Function, *args: object, **kwargs: object) -> SteadyCall:
         """
-        See IReactorTime.
+        Have a function called after so many seconds, by the monotonic clock.
         """
         # What comes at once starts no thread either.
         return self.schedule(delay, delay > 0, callable, args, kwargs)
 
-    def schedule(self, delay: float, watched: bool, callable: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    def schedule(
+        self, delay: float, watched: bool, callable: Function, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> SteadyCall:
         """
         Do what callLater() does.
 
@@ -93,7 +100,7 @@ class SteadyClock:
         :param kwargs: its arguments by name.
         :return: an IDelayedCall.
         """
-        call = _Call(self, self._reactor, self.seconds() + delay, watched, callable, args, kwargs)
+        call = SteadyCall(self, self._reactor, self.seconds() + delay, watched, callable, args, kwargs)
         self._calls.add(call)
         if watched:
             self._watched += 1
@@ -101,13 +108,13 @@ class SteadyClock:
                 self._begin_watch()
         return call
 
-    def getDelayedCalls(self) -> list[Any]:
+    def getDelayedCalls(self) -> list[SteadyCall]:
         """
-        See IReactorTime.
+        List the calls that are ahead.
         """
         return list(self._calls)
 
-    def forget(self, call: Any) -> None:
+    def forget(self, call: SteadyCall) -> None:
         """
         Let go of a call that has come or was cancelled.
 
@@ -149,22 +156,22 @@ class SteadyClock:
 
 class _Unwatched:
     """
-    Be the same clock for what may wait.
+    Call later by the same clock what may wait.
     """
 
     def __init__(self, clock: SteadyClock) -> None:
         self._clock = clock
         self.seconds = clock.seconds
 
-    def callLater(self, delay: float, callable: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def callLater(self, delay: float, callable: Function, *args: object, **kwargs: object) -> SteadyCall:
         """
-        See IReactorTime.
+        Have a function called after so many seconds, or later by as much as the system's clock is set back.
         """
         return self._clock.schedule(delay, False, callable, args, kwargs)
 
-    def getDelayedCalls(self) -> list[Any]:
+    def getDelayedCalls(self) -> list[SteadyCall]:
         """
-        See IReactorTime.
+        List the calls that are ahead, those of the watched clock too.
         """
         return self._clock.getDelayedCalls()
 
@@ -174,7 +181,7 @@ class _Watch(threading.Thread):
     Compare a reactor's clock with the monotonic one.
     """
 
-    def __init__(self, reactor: Any, stepped: Callable[[], None]) -> None:
+    def __init__(self, reactor: Reactor, stepped: Callable[[], None]) -> None:
         super().__init__(name="txsocketio clock", daemon=True)
         self._reactor = reactor
         self._stepped = stepped
@@ -203,9 +210,9 @@ class _Watch(threading.Thread):
         self.join()
 
 
-class _Call:
+class SteadyCall:
     """
-    Be an IDelayedCall.
+    Hold one call that is ahead: what Twisted has IDelayedCall for.
     """
 
     __slots__ = ("_args", "_call", "_callable", "_clock", "_due", "_kwargs", "_reactor", "watched")
@@ -213,12 +220,12 @@ class _Call:
     def __init__(
         self,
         clock: SteadyClock,
-        reactor: Any,
+        reactor: Reactor,
         due: float,
         watched: bool,
-        callable: Any,
-        args: Any,
-        kwargs: dict[str, Any],
+        callable: Function,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
     ) -> None:
         self._clock = clock
         self._reactor = reactor
@@ -245,34 +252,34 @@ class _Call:
 
     def getTime(self) -> float:
         """
-        See IDelayedCall: monotonic.
+        Give the time at which it comes, by the monotonic clock.
         """
         return self._due
 
     def active(self) -> bool:
         """
-        See IDelayedCall.
+        Say whether the call is still ahead.
         """
         pending: bool = self._call.active()
         return pending
 
     def cancel(self) -> None:
         """
-        See IDelayedCall.
+        Take the call back: the function is not called.
         """
         self._call.cancel()
         self._clock.forget(self)
 
     def reset(self, seconds: float) -> None:
         """
-        See IDelayedCall.
+        Have the call come so many seconds from now.
         """
         self._call.reset(seconds)
         self._due = self._clock.seconds() + seconds
 
     def delay(self, seconds: float) -> None:
         """
-        See IDelayedCall.
+        Have the call come so many seconds later than it would.
         """
         self._call.delay(seconds)
         self._due += seconds

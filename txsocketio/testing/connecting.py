@@ -5,7 +5,7 @@ Making clients, and the server that they need.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Unpack
 from weakref import WeakKeyDictionary
 
 from twisted.internet.address import IPv4Address
@@ -14,7 +14,11 @@ from twisted.internet.task import Clock
 
 from txsocketio.core.mounts import normalise_name
 from txsocketio.errors import HandshakeError, UsageError
+from txsocketio.interfaces import ICluster, IHandshakeRequest
+from txsocketio.namespace import BaseNamespace
 from txsocketio.server.server import SocketIOServer
+from txsocketio.support.options import ServerOptions
+from txsocketio.support.types import Value
 from txsocketio.testing.client import Client, join
 from txsocketio.testing.connection import Connection
 from txsocketio.testing.network import TRANSPORTS, Network
@@ -24,16 +28,17 @@ _networks: WeakKeyDictionary[SocketIOServer, Network] = WeakKeyDictionary()
 
 
 def connect(
-    namespaces: Any = None,
-    auth: Any = None,
+    namespaces: type[BaseNamespace] | Mapping[str, type[BaseNamespace]] | None = None,
+    auth: Value = None,
     *,
     namespace: str | None = None,
     server: SocketIOServer | None = None,
     clock: Clock | None = None,
-    request: Any = None,
+    adapter: ICluster | None = None,
+    request: IHandshakeRequest | None = None,
     generation: str | None = None,
     transport: str = "websocket",
-    **options: Any,
+    **options: Unpack[ServerOptions],
 ) -> Deferred[Client]:
     """
     Connect a client to a server in memory, through the real session, codecs and dispatch.
@@ -53,6 +58,7 @@ def connect(
     :param namespace: the name to connect to, where there are several.
     :param server: a server to connect to, constructed with a task.Clock as its reactor; None for a new one.
     :param clock: the clock for a new server; None for a new clock.
+    :param adapter: an ICluster for a new server; None for this process alone.
     :param request: the handshake's HandshakeRequest (``txsocketio.transports.http.snapshot``), for headers, cookies and
         addresses; None for a plain one. ``allow_request`` is not asked: it belongs to HTTP.
     :param generation: which client to be: ``eio4``, ``eio3`` or ``legacy``; None for the newest that the server serves.
@@ -64,8 +70,8 @@ def connect(
     """
     if server is None:
         clock = Clock() if clock is None else clock
-        server = SocketIOServer(_mapping(namespaces), reactor=clock, **options)
-    elif clock is not None or options:
+        server = SocketIOServer(_mapping(namespaces), adapter=adapter, reactor=clock, **options)
+    elif clock is not None or adapter is not None or options:
         raise UsageError("a clock and options are for a new server; this one has its own")
     name = _choose(server, namespaces, namespace)
     if transport not in TRANSPORTS:
@@ -99,13 +105,15 @@ def network_of(server: SocketIOServer) -> Network:
     return _networks[server]
 
 
-def _mapping(namespaces: Any) -> Any:
+def _mapping(
+    namespaces: type[BaseNamespace] | Mapping[str, type[BaseNamespace]] | None,
+) -> Mapping[str, type[BaseNamespace]] | None:
     if isinstance(namespaces, type):
         return {getattr(namespaces, "ns_name", None) or "/": namespaces}
     return namespaces
 
 
-def _choose(server: SocketIOServer, namespaces: Any, namespace: str | None) -> str:
+def _choose(server: SocketIOServer, namespaces: object, namespace: str | None) -> str:
     if namespace is not None:
         return namespace
     if isinstance(namespaces, type):

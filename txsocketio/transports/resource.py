@@ -6,9 +6,9 @@ A request becomes plain facts, the facts a decision (protocol.handshake), and ea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
@@ -20,7 +20,7 @@ from txsocketio.errors import HandshakeError
 from txsocketio.protocol.generations import Generation
 from txsocketio.protocol.handshake import Bar, Enter, Facts, Open, Probe, Reject, Resume, decide
 from txsocketio.support.clock import global_reactor
-from txsocketio.support.options import EngineOptions, make_options
+from txsocketio.support.options import EngineArguments, EngineOptions, make_options
 from txsocketio.transports.fastpath.adoption import Adoption, plain
 from txsocketio.transports.fastpath.handshake import ShortHandshake
 from txsocketio.transports.http.allow_request import ask
@@ -43,6 +43,11 @@ from txsocketio.transports.legacy.paths import LegacyPaths
 from txsocketio.transports.polling.jsonp import Bare, Script
 from txsocketio.transports.polling.transport import PollingTransport
 from txsocketio.transports.websocket.transport import WebSocketUpgrades
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from txsocketio.interfaces import ISession, ISessionListener
 
 _log = Logger()
 
@@ -76,11 +81,17 @@ class EngineResource(Resource):
 
     isLeaf = True
 
-    def __init__(self, on_session: Callable[[Any], Any], *, clock: Any = None, **options: Any) -> None:
+    def __init__(
+        self,
+        on_session: Callable[[ISession], ISessionListener],
+        *,
+        clock: IReactorTime | None = None,
+        **options: Unpack[EngineArguments],
+    ) -> None:
         """
         :param on_session: called with each ISession; returns its ISessionListener.
         :param clock: an IReactorTime; None for the global reactor, asked for when the first request comes.
-        :param options: see EngineOptions.
+        :param options: the fields of EngineOptions.
         :raises OptionError: for an option with a wrong name or value.
         """
         get_clock = global_reactor if clock is None else lambda: clock
@@ -105,7 +116,7 @@ class EngineResource(Resource):
         self._answers = PollAnswers(options, engine.complaints)
         self._known = KnownSessions(engine)
         self._adoption = Adoption(engine)
-        self._cookie = None if options.cookie is None else SessionCookie(options.cookie)
+        self._cookie = SessionCookie(options.cookie) if isinstance(options.cookie, Mapping) else None
         self._upgrades = WebSocketUpgrades(options, lambda: engine.clock, engine.complaints, engine.round_robin)
         self.short_handshake = ShortHandshake(engine, self._upgrades)
         paths = self._paths = LegacyPaths(engine, self._answers, self._upgrades, self._refuse)

@@ -4,12 +4,10 @@ The parent's service, where it has nobody to start.
 
 from __future__ import annotations
 
-import socket
 from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -17,31 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from txsocketio.errors import UsageError
 from txsocketio.server.workers import parent as module
 from txsocketio.server.workers.parent import WorkersService
-from txsocketio.server.workers.process import Plan
-from txsocketio.server.workers.sockets import SharedPorts, can_be_shared, with_backlog
-from txsocketio.server.workers.supervisor import Keeper
+from txsocketio.server.workers.supervisor import Plan, Supervisor
 
 PLAN = Plan(workers=2, descriptions=["tcp:0"], options="nowhere.Options", arguments=[], directory="/", patience=1.0)
-
-
-class Endpoints(SynchronousTestCase):
-    def test_which_can_be_shared(self) -> None:
-        for description in ("tcp:8000", "tcp:8000:interface=\\:\\:1", "tcp6:8000", "unix:/run/chat:mode=660"):
-            self.assertTrue(can_be_shared(description), description)
-        for description in ("haproxy:tcp:8000", "stdio:"):
-            self.assertFalse(can_be_shared(description), description)
-
-    def test_where_nothing_is_said_of_it_the_backlog_is_long(self) -> None:
-        for given, expected in {
-            "tcp:8000": "tcp:8000:backlog=4096",
-            "tcp:8000:interface=\\:\\:1": "tcp:8000:interface=\\:\\:1:backlog=4096",
-            "tcp6:8000": "tcp6:8000:backlog=4096",
-            "unix:/run/chat:mode=660": "unix:/run/chat:mode=660:backlog=4096",
-            "tcp:8000:backlog=7": "tcp:8000:backlog=7",
-            "tcp:8000:127.0.0.1:7": "tcp:8000:127.0.0.1:7",
-            "haproxy:tcp:8000": "haproxy:tcp:8000",
-        }.items():
-            self.assertEqual(with_backlog(given), expected)
 
 
 class Reactors(SynchronousTestCase):
@@ -52,39 +28,13 @@ class Reactors(SynchronousTestCase):
             self.assertIn("MemoryReactorClock", str(error))
 
 
-class Binding(SynchronousTestCase):
-    def test_all_or_none(self) -> None:
-        from twisted.internet import reactor
-
-        ports = SharedPorts()
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            number = taken.getsockname()[1]
-            wanted = ["tcp:0:interface=127.0.0.1", f"tcp:{number}:interface=127.0.0.1"]
-            error = self.assertRaises(CannotListenError, ports.listen, reactor, wanted)
-        self.assertEqual(error.__notes__, [f"({wanted[1]})"])
-        self.assertEqual(ports.descriptors, [])
-
-
-class Backlog(TestCase):
-    def test_the_kernel_is_asked_for_a_long_one(self) -> Deferred[Any]:
-        from twisted.internet import reactor
-
-        ports = SharedPorts()
-        asked: list[int] = []
-        listen = reactor.listenTCP
-        self.patch(reactor, "listenTCP", lambda *args, **kw: (asked.append(kw["backlog"]), listen(*args, **kw))[1])
-        ports.listen(reactor, ["tcp:0:interface=127.0.0.1"])
-        self.assertEqual(asked, [4096])
-        return ports.close()
-
-
 class Process:
     """
     A worker that does what it is told when the test says so.
     """
 
-    def __init__(self, keeper: Keeper) -> None:
-        self.keeper = keeper
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
         self.told: list[str] = []
 
     def stop(self) -> None:
@@ -92,7 +42,7 @@ class Process:
 
     def kill(self) -> None:
         self.told.append("kill")
-        self.keeper.ended("signal 9")
+        self.supervisor.ended("signal 9")
 
 
 class Ends(TestCase):
@@ -115,10 +65,10 @@ class Ends(TestCase):
         return deferLater(reactor, 0)
 
     def launch(
-        self, reactor: Any, plan: Plan, name: str, loads: int, descriptors: list[int], keeper: Keeper
+        self, reactor: Any, plan: Plan, name: str, loads: int, descriptors: list[int], supervisor: Supervisor
     ) -> Process:
-        self.processes.append(Process(keeper))
-        keeper.ready()
+        self.processes.append(Process(supervisor))
+        supervisor.ready()
         return self.processes[-1]
 
     def end(self) -> Deferred[Any]:
@@ -129,7 +79,7 @@ class Ends(TestCase):
     def finish(self) -> None:
         processes, self.processes = self.processes, []
         for process in processes:
-            process.keeper.ended("status 0")
+            process.supervisor.ended("status 0")
 
     async def test_the_sockets_listen_until_the_workers_have_ended(self) -> None:
         stopped = self.service.stopService()

@@ -131,6 +131,9 @@ class Both:
         Heard.seen.clear()
         for piece in pieces:
             line.feed(piece)
+        # What is too much for one slice is served in the turns that follow.
+        while line.producerState == "paused" and not line.lost:
+            stack.turn()
         ending = (line.half_closed, line.disconnecting)
         sent = [(first, data[:2] if first == 0x88 else data) for first, data in frames(line.take())]
         seen = list(Heard.seen)

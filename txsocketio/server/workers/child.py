@@ -1,5 +1,5 @@
 """
-The worker's process, from its own side: see txsocketio.server.workers.process for what it finds at its start.
+The worker's process, from its own side: see txsocketio.server.workers.supervisor for what it finds at its start.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -21,13 +21,18 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.reflect import namedAny
 
-from txsocketio.server.workers.affinity import Sharing
+from txsocketio.server.workers.affinity import SessionAffinity
 from txsocketio.server.workers.loads import Loads
-from txsocketio.server.workers.process import LOADS, REPORTS, STOP
 from txsocketio.server.workers.reports import BEAT, Reporter
-from txsocketio.server.workers.sockets import Inheritance
+from txsocketio.server.workers.sockets import SharedSocketReactor
+from txsocketio.server.workers.supervisor import LOADS, REPORTS, STOP, WorkerSettings
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.steady import steady
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from txsocketio.support.types import WorkersReactor
 
 #: Seconds by which a worker's own patience is longer than that of a parent that lives.
 _LATER: Final = 1.0
@@ -38,11 +43,11 @@ _LOOK: Final = 0.02
 _log = Logger()
 
 
-def main(settings: dict[str, Any]) -> None:
+def main(settings: WorkerSettings) -> None:
     """
-    Be a worker until the parent ends, or wants this process to end.
+    Run a worker until the parent ends, or wants this process to end.
 
-    :param settings: of txsocketio.server.workers.process.launch().
+    :param settings: of txsocketio.server.workers.supervisor.launch().
     """
     for descriptor in (0, REPORTS, LOADS, *settings["descriptors"]):
         # What the application starts must not keep them open.
@@ -59,17 +64,17 @@ def main(settings: dict[str, Any]) -> None:
         message = " ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
         reporter.failed(message)
         sys.exit(1)
-    ending = Ending(worker.reactor)
-    lifeline.cut = ending.from_thread
-    worker.reactor.callWhenRunning(ending.listen_to_signals)
+    stopper = ReactorStopper(worker.reactor)
+    lifeline.cut = stopper.from_thread
+    worker.reactor.callWhenRunning(stopper.listen_to_signals)
     worker.reactor.callWhenRunning(reporter.ready)
     worker.reactor.callWhenRunning(beat, steady(worker.reactor), reporter)
     worker.reactor.run()
 
 
-def beat(clock: Any, reporter: Reporter) -> None:
+def beat(clock: IReactorTime, reporter: Reporter) -> None:
     """
-    Give signs of life for as long as the reactor turns.
+    Tell the parent, again and again, that the reactor turns.
 
     :param clock: the worker's.
     :param reporter: tells the parent.
@@ -80,7 +85,7 @@ def beat(clock: Any, reporter: Reporter) -> None:
 
 class Lifeline:
     """
-    Notice in a thread, whatever the main one does, that the parent has let go.
+    Notice in a thread of its own, whatever the main one does, that the parent has let go.
 
     :ivar cut: called then, in the thread; what has not ended after the patience is ended. None before there is
         anything to end in order.
@@ -91,7 +96,7 @@ class Lifeline:
         """
         :param patience: seconds.
         """
-        self.cut: Callable[[], Any] | None = None
+        self.cut: Callable[[], object] | None = None
         self.let_go = False
         self._patience = patience
         self._descriptor = os.dup(0)
@@ -109,12 +114,12 @@ class Lifeline:
         os._exit(1)
 
 
-class Ending:
+class ReactorStopper:
     """
     Stop the reactor once, however often that is asked for: Ctrl-C reaches the parent, and every worker twice.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: WorkersReactor) -> None:
         """
         :param reactor: the reactor.
         """
@@ -149,14 +154,14 @@ class Worker:
     :ivar reactor: the reactor.
     """
 
-    def __init__(self, settings: dict[str, Any], lifeline: Lifeline) -> None:
+    def __init__(self, settings: WorkerSettings, lifeline: Lifeline) -> None:
         """
         :param settings: see main().
         :param lifeline: knows whether all workers end.
         :raises Exception: when the command line does not hold here.
         """
         import_module(settings["reactor"]).install()
-        self.reactor = reactor = global_reactor()
+        self.reactor = reactor = cast("WorkersReactor", global_reactor())
         os.chdir(settings["directory"])
         options = namedAny(settings["options"])()
         options.parseOptions(settings["arguments"])
@@ -173,19 +178,19 @@ class Worker:
         self._clock = steady(reactor)
         self._patience = options.server.engine_options.close_timeout
         service.linger = self._linger
-        service.listen = Inheritance(reactor, settings["descriptors"], yields).listen
+        service.listen = SharedSocketReactor(reactor, settings["descriptors"], yields).listen
         resource = options.server.resource()
-        self._sharing = Sharing(resource, service.site, reactor, settings["name"], number, workers)
+        self._affinity = SessionAffinity(resource, service.site, reactor, settings["name"], number, workers)
 
     def start(self) -> None:
         """
-        Begin to serve.
+        Begin to serve clients, and to take connections from other workers.
         """
-        self._sharing.start()
+        self._affinity.start()
         IService(self._service).startService()
         self.reactor.addSystemEventTrigger("before", "shutdown", self._stop)
 
-    def _linger(self) -> Deferred[Any]:
+    def _linger(self) -> Deferred[None]:
         # Requests for the sessions of others still come here, by connections that are yet to be made.
         self._say_leaving()
         return Deferred.fromCoroutine(self._wait_for_others())
@@ -194,8 +199,8 @@ class Worker:
         while self._loads.are_leaving(self._lifeline.let_go) and self._clock.seconds() < self._latest:
             await deferLater(self._clock, _LOOK)
 
-    def _stop(self) -> Deferred[Any]:
+    def _stop(self) -> Deferred[None]:
         self._say_leaving()
         self._latest = self._clock.seconds() + self._patience
         # Sessions that end here may still be asked for through other workers.
-        return maybeDeferred(self._service.stopService).addBoth(lambda _: self._sharing.stop())
+        return maybeDeferred(self._service.stopService).addBoth(lambda _: self._affinity.stop())

@@ -24,7 +24,7 @@ _SLACK: Final = 1
 
 class Loads:
     """
-    A table with a number for each worker.
+    Keep the number of sessions of each worker in memory that all of them share.
     """
 
     _mark = 0
@@ -51,7 +51,7 @@ class Loads:
 
     def set(self, number: int, sessions: int) -> None:
         """
-        Write what a worker has.
+        Write how many sessions a worker has.
 
         :param number: of the worker, from 1.
         :param sessions: how many, or ABSENT.
@@ -60,7 +60,7 @@ class Loads:
 
     def leave(self, number: int, sessions: int) -> None:
         """
-        Write what a worker has that takes no more, now and with each set() from here on.
+        Write how many sessions a worker has that takes no more, now and with each set() from here on.
 
         :param number: of the worker, from 1.
         :param sessions: how many.
@@ -88,7 +88,7 @@ class Loads:
 
     def yielding(self, number: int, count: Callable[[], int]) -> Callable[[], bool]:
         """
-        Make what a worker asks before it accepts.
+        Make the callable that a worker asks before it accepts a connection.
 
         :param number: of the worker.
         :param count: gives how many sessions it has.

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
@@ -18,12 +18,16 @@ from twisted.logger import Logger
 from txsocketio.errors import UsageError
 from txsocketio.server import signals
 from txsocketio.server.workers.loads import ABSENT, Loads
-from txsocketio.server.workers.process import Plan, launch
-from txsocketio.server.workers.sockets import SharedPorts
-from txsocketio.server.workers.supervisor import Keeper
+from txsocketio.server.workers.sockets import SharedSockets
+from txsocketio.server.workers.supervisor import Plan, Supervisor, launch
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.ids import new_id
 from txsocketio.support.steady import steady
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from txsocketio.support.types import WorkersReactor
 
 _NEEDED: Final = (IReactorProcess, IReactorSocket, IReactorUNIX, IReactorFDSet)
 #: Of the name of a start's sockets.
@@ -40,32 +44,32 @@ class WorkersService(Service):
         something else is assigned.
     """
 
-    def __init__(self, plan: Plan, reactor: Any = None) -> None:
+    def __init__(self, plan: Plan, reactor: WorkersReactor | None = None) -> None:
         """
         :param plan: what the workers do.
         :param reactor: the reactor; None for the global one, asked for when the service starts.
         """
         self._plan = plan
         self._reactor = reactor
-        self._ports = SharedPorts()
+        self._ports = SharedSockets()
         self._bound = False
-        self._keepers: list[Keeper] = []
+        self._supervisors: list[Supervisor] = []
         self._loads: int | None = None
-        self._stopping: list[Deferred[Any]] | None = None
-        self.on_late_failure: Callable[[str], Any] = self._log_late_failure
+        self._stopping: list[Deferred[None]] | None = None
+        self.on_late_failure: Callable[[str], object] = self._log_late_failure
 
     @property
-    def reactor(self) -> Any:
+    def reactor(self) -> WorkersReactor:
         """
         The reactor; asking for it installs the global one where none was given.
         """
         if self._reactor is None:
-            self._reactor = global_reactor()
+            self._reactor = cast("WorkersReactor", global_reactor())
         return self._reactor
 
     def privilegedStartService(self) -> None:
         """
-        Bind.
+        Bind the listening sockets, with the privileges that the process has at its start.
 
         :raises UsageError: for a reactor that cannot do what is needed.
         :raises Exception: what an endpoint raised, with a note that names it. Nothing is left listening.
@@ -76,8 +80,8 @@ class WorkersService(Service):
 
     def startService(self) -> None:
         """
-        Bind, unless that was done with the privileges that have been given up since, and start the workers; while
-        others are being ended, when that is done.
+        Bind the listening sockets, unless that was done with privileges before, and start the workers; while others are
+        being ended, when that is done.
 
         :raises UsageError: for a reactor that cannot do what is needed.
         :raises Exception: what an endpoint raised, with a note that names it. Nothing is left listening.
@@ -88,7 +92,7 @@ class WorkersService(Service):
         if self._stopping is None:
             self._begin()
 
-    def stopService(self) -> Deferred[Any]:
+    def stopService(self) -> Deferred[None]:
         """
         End the workers as a single server ends, and stop listening when they have.
 
@@ -96,12 +100,12 @@ class WorkersService(Service):
             a second signal comes. A second call waits for the same end.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        waiting: Deferred[Any] = Deferred()
+        waiting: Deferred[None] = Deferred()
         if self._stopping is not None:
             self._stopping.append(waiting)
             return waiting
         self._stopping = [waiting]
-        ends = [keeper.stop() for keeper in self._keepers]
+        ends = [supervisor.stop() for supervisor in self._supervisors]
         deadline = steady(self.reactor).callLater(self._plan.patience, self._kill)
         # Closing a listening socket here ends it for the workers as well, who see their clients out over it.
         ended = DeferredList(ends, consumeErrors=True).addCallback(lambda _: self._ports.close())
@@ -112,8 +116,8 @@ class WorkersService(Service):
         """
         Kill every worker: the process is to end now.
         """
-        for keeper in self._keepers:
-            keeper.kill()
+        for supervisor in self._supervisors:
+            supervisor.kill()
 
     def _begin(self) -> None:
         signals.watch(self.reactor, self.hurry)
@@ -131,7 +135,7 @@ class WorkersService(Service):
         self._bound = True
 
     def _start(self) -> None:
-        if not self.running or self._keepers:
+        if not self.running or self._supervisors:
             return
         try:
             shared = self._loads = Loads.new_file(self._plan.workers)
@@ -144,9 +148,9 @@ class WorkersService(Service):
         numbers = range(1, self._plan.workers + 1)
         gone = partial(_leave, loads)
         clock, silence = steady(self.reactor), self._plan.silence
-        self._keepers = [Keeper(number, begin, clock, self._unable, gone, silence) for number in numbers]
-        for keeper in self._keepers:
-            keeper.start()
+        self._supervisors = [Supervisor(number, begin, clock, self._unable, gone, silence) for number in numbers]
+        for supervisor in self._supervisors:
+            supervisor.start()
 
     def _unable(self, message: str) -> None:
         # The others have the same reason: one line is enough.
@@ -155,13 +159,13 @@ class WorkersService(Service):
 
     def _kill(self) -> None:
         _log.error("workers that have not ended within {patience} s are killed", patience=self._plan.patience)
-        for keeper in self._keepers:
-            keeper.kill()
+        for supervisor in self._supervisors:
+            supervisor.kill()
 
-    def _cleared(self, deadline: Any) -> None:
+    def _cleared(self, deadline: IDelayedCall) -> None:
         if deadline.active():
             deadline.cancel()
-        self._bound, self._keepers = False, []
+        self._bound, self._supervisors = False, []
         shared, self._loads = self._loads, None
         if shared is not None:
             os.close(shared)

@@ -30,7 +30,7 @@ BEAT: Final = 1.0
 @implementer(ILogObserver)
 class Reporter:
     """
-    Report to the parent.
+    Report to the parent what happens in a worker, log lines included.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -62,7 +62,7 @@ class Reporter:
 
     def __call__(self, event: LogEvent) -> None:
         """
-        Report a log event.
+        Report a log event to the parent, which logs it.
 
         :param event: of twisted.logger.
         """
@@ -81,7 +81,7 @@ class Reporter:
 
 class Lines:
     """
-    Cut a stream into lines.
+    Cut the bytes of a pipe into lines.
     """
 
     def __init__(self, taken: Callable[[bytes], object], limit: int) -> None:
@@ -95,7 +95,7 @@ class Lines:
 
     def feed(self, data: bytes) -> None:
         """
-        Take the next piece.
+        Take the next bytes, and give each line that they complete to the callable.
 
         :param data: of any length.
         """
@@ -105,7 +105,7 @@ class Lines:
 
     def end(self) -> None:
         """
-        Take what the stream has ended with.
+        Give what the stream has ended with, when that is no whole line.
         """
         if self._buffer:
             self._taken(bytes(self._buffer))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.endpoints import (
@@ -33,6 +33,18 @@ from zope.interface import implementer
 
 from txsocketio.engine.complaints import LOG_INTERVAL, Complaints
 from txsocketio.support.steady import steady, unwatched
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import (
+        IAddress,
+        IDelayedCall,
+        IListeningPort,
+        IOpenSSLContextFactory,
+        IProtocolFactory,
+    )
+    from twisted.internet.tcp import Port
+
+    from txsocketio.support.types import WorkersReactor
 
 #: Connections that the kernel keeps until they are accepted, where an endpoint does not say how many: all clients of a
 #: server come back at once when it was away. The system may allow fewer (on Linux net.core.somaxconn).
@@ -80,7 +92,7 @@ def with_backlog(description: str) -> str:
 
 class Workers(Factory):
     """
-    Stand for the workers where the parent listens. The name is what Twisted logs with the address.
+    Stand for the workers where the parent listens; the class's name is what Twisted logs with the address.
     """
 
     noisy = False
@@ -94,17 +106,17 @@ class Workers(Factory):
         return None
 
 
-class SharedPorts:
+class SharedSockets:
     """
-    The sockets in the parent.
+    Bind listening sockets in the parent, and never accept from them.
     """
 
     def __init__(self) -> None:
-        self._ports: list[Any] = []
+        self._ports: list[Port] = []
 
-    def listen(self, reactor: Any, descriptions: Iterable[str]) -> None:
+    def listen(self, reactor: WorkersReactor, descriptions: Iterable[str]) -> None:
         """
-        Bind.
+        Bind a socket for each endpoint.
 
         :param reactor: the reactor.
         :param descriptions: endpoint strings for which can_be_shared() holds.
@@ -117,10 +129,10 @@ class SharedPorts:
             self.close()
             raise
 
-    def _listen(self, reactor: Any, description: str) -> None:
-        endpoint: Any = serverFromString(reactor, with_backlog(description))
+    def _listen(self, reactor: WorkersReactor, description: str) -> None:
+        endpoint = serverFromString(reactor, with_backlog(description))
         # These endpoints listen at once or fail at once.
-        outcome: list[Any] = []
+        outcome: list[Port | Failure] = []
         endpoint.listen(Workers()).addBoth(outcome.append)
         port = outcome[0]
         if isinstance(port, Failure):
@@ -137,7 +149,7 @@ class SharedPorts:
         """
         return [port.fileno() for port in self._ports]
 
-    def close(self) -> Deferred[Any]:
+    def close(self) -> Deferred[list[tuple[bool, object]]]:
         """
         Stop listening, and remove what an endpoint has put into the file system.
 
@@ -147,14 +159,14 @@ class SharedPorts:
         return DeferredList([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
 
 
-class Inheritance:
+class SharedSocketReactor:
     """
-    The sockets in a worker: a stand-in for the reactor, for endpoints to listen on.
+    Have endpoints listen on sockets that exist: a stand-in for the reactor in a worker.
 
     Each call takes the next socket; what endpoints say of addresses has been done.
     """
 
-    def __init__(self, reactor: Any, descriptors: Iterable[int], yields: Callable[[], bool]) -> None:
+    def __init__(self, reactor: WorkersReactor, descriptors: Iterable[int], yields: Callable[[], bool]) -> None:
         """
         :param reactor: an IReactorSocket and IReactorFDSet.
         :param descriptors: in the order of the endpoints; they are closed when nobody listens any more.
@@ -164,40 +176,45 @@ class Inheritance:
         self._yields = yields
         self._descriptors = iter(descriptors)
 
-    def listen(self, description: str, site: Any) -> Any:
+    def listen(self, description: str, site: Factory) -> Deferred[IListeningPort]:
         """
-        Have an endpoint listen on the next socket; see SocketIOService.listen.
+        Have an endpoint listen on the next socket; what SocketIOService.listen is in a worker.
 
         :param description: the endpoint string.
         :param site: serves what connects.
         :return: a Deferred of what has a ``stopListening()``.
         """
-        endpoint: Any = serverFromString(self, description)
-        return endpoint.listen(site)
+        listening: Deferred[IListeningPort] = serverFromString(self, description).listen(site)
+        return listening
 
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Acceptor:
+    def listenTCP(self, port: int, factory: Factory, backlog: int = 50, interface: str = "") -> Acceptor:
         """
-        See IReactorTCP.
+        Accept from the next socket, which is bound already, as for an endpoint ``tcp:``.
         """
         return self._accept(factory)
 
     def listenUNIX(
-        self, address: str, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
+        self, address: str, factory: Factory, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
     ) -> Acceptor:
         """
-        See IReactorUNIX.
+        Accept from the next socket, which is bound already, as for an endpoint ``unix:``.
         """
         return self._accept(factory)
 
     def listenSSL(
-        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+        self,
+        port: int,
+        factory: Factory,
+        contextFactory: IOpenSSLContextFactory,
+        backlog: int = 50,
+        interface: str = "",
     ) -> Acceptor:
         """
-        See IReactorSSL.
+        Accept from the next socket, which is bound already, and talk TLS, as for an endpoint ``ssl:``.
         """
         return self._accept(TLSMemoryBIOFactory(contextFactory, False, _OnlyHTTP1(factory)))
 
-    def _accept(self, factory: Any) -> Acceptor:
+    def _accept(self, factory: IProtocolFactory) -> Acceptor:
         acceptor = Acceptor(self._reactor, next(self._descriptors), factory, self._yields)
         acceptor.start()
         return acceptor
@@ -212,32 +229,32 @@ class _OnlyHTTP1(Factory):
 
     noisy = False
 
-    def __init__(self, site: Any) -> None:
+    def __init__(self, site: Factory) -> None:
         self._site = site
 
     def acceptableProtocols(self) -> list[bytes]:
         """
-        Give what a client may choose from.
+        Give the names of the protocols that a client may choose from.
         """
         return [b"http/1.1"]
 
     def doStart(self) -> None:
         """
-        Start the site.
+        Start the site behind this.
         """
         self._site.doStart()
 
     def doStop(self) -> None:
         """
-        Stop the site.
+        Stop the site behind this.
         """
         self._site.doStop()
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """
-        Build what the site builds.
+        Build the protocol that the site builds.
         """
-        return self._site.buildProtocol(addr)
+        return cast("Protocol | None", self._site.buildProtocol(addr))
 
 
 @implementer(IReadDescriptor)
@@ -246,7 +263,9 @@ class Acceptor:
     Accept connections from a listening socket that others accept from too.
     """
 
-    def __init__(self, reactor: Any, descriptor: int, factory: Any, yields: Callable[[], bool]) -> None:
+    def __init__(
+        self, reactor: WorkersReactor, descriptor: int, factory: IProtocolFactory, yields: Callable[[], bool]
+    ) -> None:
         """
         :param reactor: an IReactorSocket and IReactorFDSet.
         :param descriptor: of the socket.
@@ -261,11 +280,11 @@ class Acceptor:
         self._factory = factory
         self._listening = False
         self._has_yielded = self._full = False
-        self._paused: Any = None
+        self._paused: IDelayedCall | None = None
 
     def start(self) -> None:
         """
-        Begin to accept.
+        Begin to accept connections.
         """
         self._factory.doStart()
         self._listening = True
@@ -273,13 +292,13 @@ class Acceptor:
 
     def logPrefix(self) -> str:
         """
-        Name it in the log.
+        Give the name that stands in the log.
         """
         return type(self).__name__
 
     def fileno(self) -> int:
         """
-        Give the socket.
+        Give the descriptor of the socket.
         """
         return self._socket.fileno()
 
@@ -348,7 +367,7 @@ class Acceptor:
             self._factory.doStop()
         return succeed(None)
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         """
         Learn from the reactor that the socket is no use any more.
 

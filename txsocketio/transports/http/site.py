@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
-from txsocketio.engine.complaints import LOG_INTERVAL, UNLIMITED, Complaints, Relayed
+from txsocketio.engine.complaints import LOG_INTERVAL, UNLIMITED, Complaints, RelayedLogger
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.options import time_for
 from txsocketio.support.steady import unwatched
@@ -302,7 +302,7 @@ class BoundedSite(Site):
             "engine_path": engine_path,
             "complaints": complaints,
             # What twisted.web says of requests and connections is bounded too.
-            "_log": Relayed(complaints, Logger("twisted.web.http")),
+            "_log": RelayedLogger(complaints, Logger("twisted.web.http")),
         }
         factory = type("BoundedRequest", (BoundedRequest,), settings)
         super().__init__(resource, factory, timeout=60.0 if timeout is None else timeout, **kwargs)

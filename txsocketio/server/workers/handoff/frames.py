@@ -15,8 +15,11 @@ does not hold is a fault of ours, and ends that link.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
+
+from txsocketio.support.types import Value
 
 _SIZE: Final = 4
 _MAX_HEAD: Final = 4096
@@ -25,16 +28,16 @@ _MAX_HEAD: Final = 4096
 Place = tuple[str, str, int]
 
 
-class BadPassage(Exception):
+class BadHandoffFrame(Exception):
     """
-    What a worker sent is no frame.
+    Say that what a worker has sent is no frame.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """
-    Hold what a socket cannot say of itself once another worker has ended its TLS.
+    Hold what a socket cannot say of its client once another worker has ended the TLS.
 
     :ivar secure: whether the client talks TLS to that worker.
     :ivar peer: the client's address.
@@ -47,9 +50,9 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class HandoffFrame:
     """
-    Hold a connection without its socket.
+    Hold what goes to another worker with a socket: what is unsent, and what has been received.
 
     :ivar family: the address family of the socket.
     :ivar unsent: see the module.
@@ -64,7 +67,7 @@ class Passage:
 
     def encode(self) -> bytes:
         """
-        Write the frame.
+        Write the frame as bytes, head first.
         """
         origin = self.origin
         head = json.dumps(
@@ -78,68 +81,79 @@ class Passage:
         return b"".join((len(head).to_bytes(_SIZE, "big"), head, self.unsent, self.data))
 
 
-class PassageReader:
+@dataclass(frozen=True, slots=True)
+class _Head:
     """
-    Read frames out of a stream.
+    Hold what stands before the bytes of a frame; the two lengths are those of ``unsent`` and ``data``.
+    """
+
+    family: int
+    unsent: int
+    data: int
+    origin: Origin | None
+
+
+class HandoffFrameReader:
+    """
+    Read frames out of the stream that comes from another worker.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._head: dict[str, Any] | None = None
+        self._head: _Head | None = None
 
-    def feed(self, data: bytes) -> list[Passage]:
+    def feed(self, data: bytes) -> Iterator[HandoffFrame]:
         """
-        Take the next piece.
+        Take the next piece of the stream.
 
         :param data: of any length.
-        :return: the frames that it completes.
-        :raises BadPassage: for what is no frame; nothing more can be read then.
+        :return: the frames that it completes. The iterator raises BadHandoffFrame where what follows them is no frame;
+            nothing more can be read then.
         """
         self._buffer += data
-        found = []
-        while (passage := self._next()) is not None:
-            found.append(passage)
-        return found
+        return iter(self._next, None)
 
-    def _next(self) -> Passage | None:
-        if self._head is None and not self._read_head():
-            return None
+    def _next(self) -> HandoffFrame | None:
         head = self._head
-        assert head is not None
-        unsent, end = head["unsent"], head["unsent"] + head["data"]
+        if head is None:
+            head = self._head = self._read_head()
+        if head is None:
+            return None
+        end = head.unsent + head.data
         if len(self._buffer) < end:
             return None
         body, self._head = bytes(self._buffer[:end]), None
         del self._buffer[:end]
-        return Passage(head["family"], body[:unsent], body[unsent:], head["origin"])
+        return HandoffFrame(head.family, body[: head.unsent], body[head.unsent :], head.origin)
 
-    def _read_head(self) -> bool:
+    def _read_head(self) -> _Head | None:
         buffer = self._buffer
         if len(buffer) < _SIZE:
-            return False
+            return None
         end = _SIZE + int.from_bytes(buffer[:_SIZE], "big")
         if end > _MAX_HEAD:
-            raise BadPassage(f"a head of {end} bytes")
+            raise BadHandoffFrame(f"a head of {end} bytes")
         if len(buffer) < end:
-            return False
+            return None
         try:
-            self._head = _checked(json.loads(buffer[_SIZE:end]))
+            head = _checked(json.loads(buffer[_SIZE:end]))
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-            raise BadPassage(f"a head that does not hold: {error!r}") from None
+            raise BadHandoffFrame(f"a head that does not hold: {error!r}") from None
         del buffer[:end]
-        return True
+        return head
 
 
-def _checked(head: Any) -> dict[str, Any]:
+def _checked(head: Value) -> _Head:
     for name in ("family", "unsent", "data"):
         if type(head[name]) is not int or head[name] < 0:
             raise ValueError(name)
+    origin = None
     if head["origin"] is not None:
         secure, peer, host = head["origin"]
-        head["origin"] = Origin(bool(secure), _place(peer), _place(host))
-    return dict(head)
+        origin = Origin(bool(secure), _place(peer), _place(host))
+    return _Head(head["family"], head["unsent"], head["data"], origin)
 
 
-def _place(item: Any) -> Place:
+def _place(item: Value) -> Place:
     kind, host, port = item
     return str(kind), str(host), int(port)

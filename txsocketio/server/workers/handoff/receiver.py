@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IFileDescriptorReceiver, ISSLTransport
@@ -17,8 +17,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txsocketio.engine.complaints import UNLIMITED, Complaints
-from txsocketio.server.workers.handoff.frames import BadPassage, Origin, Passage, PassageReader, Place
-from txsocketio.server.workers.peers import is_ours
+from txsocketio.server.workers.handoff.frames import BadHandoffFrame, HandoffFrame, HandoffFrameReader, Origin, Place
+from txsocketio.server.workers.handoff.peers import is_ours
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress, IProtocol
+    from twisted.internet.unix import Server
+
+    from txsocketio.support.types import WorkersReactor
 
 #: Answers each frame: the sender may close its copy of the socket.
 CONFIRMED: Final = b"\x06"
@@ -26,14 +32,14 @@ CONFIRMED: Final = b"\x06"
 _log = Logger()
 
 
-class Relayed(ProtocolWrapper):
+class RelayedConnection(ProtocolWrapper):
     """
-    Stand between twisted.web and a socket whose other end is in another worker, and know of the client what that knows.
+    Stand between twisted.web and a socket whose other end is in another worker, and give the client's addresses.
 
     :ivar origin: an Origin.
     """
 
-    def __init__(self, factory: Any, wrapped: Any, origin: Origin) -> None:
+    def __init__(self, factory: WrappingFactory[RelayedConnection], wrapped: IProtocol, origin: Origin) -> None:
         """
         :param factory: counts these.
         :param wrapped: the protocol of the connection.
@@ -42,6 +48,7 @@ class Relayed(ProtocolWrapper):
         super().__init__(factory, wrapped)
         self.origin = origin
 
+    # The addresses may be of UNIX sockets too, where the interface of TLS transports knows those of TCP alone.
     def getPeer(self) -> Any:
         """
         Give the client's address.
@@ -56,9 +63,9 @@ class Relayed(ProtocolWrapper):
 
 
 @implementer(ISSLTransport)
-class RelayedSecurely(Relayed):
+class RelayedSecurely(RelayedConnection):
     """
-    The same for a client that talks TLS to the other worker.
+    Stand there for a client that talks TLS to the other worker, so that its requests count as secure.
     """
 
     def getPeerCertificate(self) -> None:
@@ -75,23 +82,23 @@ class RelayedSecurely(Relayed):
         """
 
 
-def _address(place: Place) -> Any:
+def _address(place: Place) -> IAddress:
     kind, host, port = place
     if kind == "unix":
         return UNIXAddress(os.fsencode(host))
     return (IPv6Address if kind == "6" else IPv4Address)("TCP", host, port)
 
 
-class Arrivals(Factory):
+class HandoffReceiver(Factory):
     """
-    Serve what comes over the links of other workers.
+    Serve the connections that other workers hand over.
 
     :ivar complaints: take what cannot be served.
     """
 
     noisy = False
 
-    def __init__(self, site: Any, reactor: Any, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, site: Factory, reactor: WorkersReactor, complaints: Complaints = UNLIMITED) -> None:
         """
         :param site: the Site of this worker.
         :param reactor: the reactor, which must be an IReactorSocket.
@@ -100,43 +107,43 @@ class Arrivals(Factory):
         self.complaints = complaints
         self._site = site
         self._reactor = reactor
-        self._relayed: WrappingFactory = WrappingFactory(site)
-        self._links: set[Protocol] = set()
+        self._relayed: WrappingFactory[RelayedConnection] = WrappingFactory(site)
+        self._links: set[ReceivingLink] = set()
 
     def buildProtocol(self, addr: object) -> Protocol:
         """
-        Receive from one other worker.
+        Build the link that receives from one other worker.
 
         :param addr: of no interest.
         """
-        return _Link(self)
+        return ReceivingLink(self)
 
-    def serve(self, passage: Passage, descriptor: int) -> None:
+    def serve(self, frame: HandoffFrame, descriptor: int) -> None:
         """
-        Serve a connection.
+        Serve a connection as if it had been accepted here.
 
-        :param passage: what has come with it.
+        :param frame: what has come with it.
         :param descriptor: its socket, which the caller closes.
         """
-        entrance = _Entrance(self._site, self._relayed, passage.origin)
+        entrance = _HandoffFactory(self._site, self._relayed, frame.origin)
         try:
-            transport = self._reactor.adoptStreamConnection(descriptor, passage.family, entrance)
+            transport = self._reactor.adoptStreamConnection(descriptor, frame.family, entrance)
         except OSError:
             # The client has gone while its connection was on the way.
             return
-        if passage.unsent:
-            transport.write(passage.unsent)
-        transport.protocol.dataReceived(passage.data)
+        if frame.unsent:
+            transport.write(frame.unsent)
+        transport.protocol.dataReceived(frame.data)
 
-    def joined(self, link: Protocol) -> None:
+    def joined(self, link: ReceivingLink) -> None:
         """
-        Remember a link.
+        Remember a link, to end it with the others.
         """
         self._links.add(link)
 
-    def left(self, link: Protocol) -> None:
+    def left(self, link: ReceivingLink) -> None:
         """
-        Forget a link.
+        Forget a link that has ended.
         """
         self._links.discard(link)
 
@@ -149,56 +156,59 @@ class Arrivals(Factory):
 
     def close(self) -> None:
         """
-        End every link.
+        End the links of all other workers.
         """
         for link in list(self._links):
-            transport: Any = link.transport
-            transport.loseConnection()
+            link.transport.loseConnection()
 
 
-class _Entrance(Factory):
+class _HandoffFactory(Factory):
     """
-    Build the protocol of one connection.
+    Build the protocol of one connection that was handed over.
     """
 
     noisy = False
 
-    def __init__(self, site: Any, relayed: Any, origin: Origin | None) -> None:
+    def __init__(self, site: Factory, relayed: WrappingFactory[RelayedConnection], origin: Origin | None) -> None:
         self._site = site
         self._relayed = relayed
         self._origin = origin
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """
-        Build what the site would build had it accepted the connection.
+        Build what the site would build if it had accepted the connection.
         """
         origin = self._origin
         if origin is None:
-            return self._site.buildProtocol(addr)
-        kind = RelayedSecurely if origin.secure else Relayed
-        return kind(self._relayed, self._site.buildProtocol(_address(origin.peer)), origin)
+            return cast("Protocol | None", self._site.buildProtocol(addr))
+        kind = RelayedSecurely if origin.secure else RelayedConnection
+        wrapped = cast("IProtocol", self._site.buildProtocol(_address(origin.peer)))
+        return kind(self._relayed, wrapped, origin)
 
 
 @implementer(IFileDescriptorReceiver)
-class _Link(Protocol):
+class ReceivingLink(Protocol):
     """
-    Receive from one other worker.
+    Receive sockets and frames from one other worker, and confirm each.
     """
 
-    def __init__(self, arrivals: Arrivals) -> None:
-        self._arrivals = arrivals
-        self._reader = PassageReader()
+    # It is asked only while it is connected.
+    transport: Server
+
+    def __init__(self, receiver: HandoffReceiver) -> None:
+        self._receiver = receiver
+        self._reader = HandoffFrameReader()
         self._descriptors: deque[int] = deque()
 
     def connectionMade(self) -> None:
         """
-        Be ended with the others; let nobody in but them.
+        Turn away who is not the same user, or root.
         """
-        self._arrivals.joined(self)
+        self._receiver.joined(self)
         if not is_ours(self.transport):
             text = "another user of this machine has connected to a worker's socket, and is turned away"
-            self._arrivals.complaints.error(_log, text)
-            self._transport().abortConnection()
+            self._receiver.complaints.error(_log, text)
+            self.transport.abortConnection()
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """
@@ -208,32 +218,29 @@ class _Link(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Serve what is complete.
+        Serve the frames that are complete, and end the link where what follows is none.
         """
         try:
-            for passage in self._reader.feed(data):
-                self._serve(passage, self._descriptors.popleft())
-        except (BadPassage, IndexError) as error:
-            self._arrivals.complaints.error(_log, "another worker has passed on nonsense: {reason}", reason=error)
-            self._transport().abortConnection()
+            for frame in self._reader.feed(data):
+                self._serve(frame, self._descriptors.popleft())
+        except (BadHandoffFrame, IndexError) as error:
+            self._receiver.complaints.error(_log, "another worker has passed on nonsense: {reason}", reason=error)
+            self.transport.abortConnection()
 
-    def _serve(self, passage: Passage, descriptor: int) -> None:
+    def _serve(self, frame: HandoffFrame, descriptor: int) -> None:
         try:
-            self._arrivals.serve(passage, descriptor)
+            self._receiver.serve(frame, descriptor)
         except Exception:
             text = "a connection that another worker has passed on could not be served"
-            self._arrivals.complaints.failure(_log, text)
+            self._receiver.complaints.failure(_log, text)
         finally:
             os.close(descriptor)
-        self._transport().write(CONFIRMED)
-
-    def _transport(self) -> Any:
-        return self.transport
+        self.transport.write(CONFIRMED)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Close what has come in part.
+        Close the sockets whose frames have not come.
         """
-        self._arrivals.left(self)
+        self._receiver.left(self)
         while self._descriptors:
             os.close(self._descriptors.popleft())

@@ -13,13 +13,11 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.transports.tcp_kit import Reactor
-from txsocketio.server.workers import peers
-from txsocketio.server.workers.handoff import receiver as arrivals
-from txsocketio.server.workers.handoff import routes
-from txsocketio.server.workers.handoff.receiver import Arrivals
-from txsocketio.server.workers.handoff.routes import Route
-from txsocketio.server.workers.handoff.sender import Tunnels
-from txsocketio.server.workers.peers import is_ours
+from txsocketio.server.workers.handoff import peers, receiver
+from txsocketio.server.workers.handoff import sender as sending
+from txsocketio.server.workers.handoff.peers import is_ours
+from txsocketio.server.workers.handoff.receiver import HandoffReceiver
+from txsocketio.server.workers.handoff.sender import HandoffSender, Tunnels
 
 
 class Transport:
@@ -63,37 +61,37 @@ class Credentials:
 
 class Strangers(SynchronousTestCase):
     def test_one_who_connects_is_turned_away(self) -> None:
-        self.patch(arrivals, "is_ours", lambda _: False)
-        link = Arrivals(None, None).buildProtocol(None)
+        self.patch(receiver, "is_ours", lambda _: False)
+        link = HandoffReceiver(None, None).buildProtocol(None)
         transport = StringTransport()
         link.makeConnection(transport)
         self.assertTrue(transport.disconnecting)
         self.assertEqual(len(self.flushLoggedErrors()), 0)
 
     def test_one_who_has_the_name_of_a_worker_gets_no_connection(self) -> None:
-        self.patch(routes, "is_ours", lambda _: False)
-        route = Route(Reactor(), "\0nobody", Tunnels())
+        self.patch(sending, "is_ours", lambda _: False)
+        sender = HandoffSender(Reactor(), "\0nobody", Tunnels())
         refused: list[str] = []
-        route.take(Request(), lambda: refused.append("refused"))
-        link = routes._Link(route)
+        sender.take(Request(), lambda: refused.append("refused"))
+        link = sending.SendingLink(sender)
         transport = StringTransport()
         link.makeConnection(transport)
-        route._connected(link)
+        sender._connected(link)
         self.assertTrue(transport.disconnecting)
         self.assertEqual((refused, transport.value()), (["refused"], b""))
-        # Its end is no end of the route's.
+        # Its end is no end of the sender's.
         link.connectionLost()
         self.assertEqual(refused, ["refused"])
 
     def test_one_that_cannot_be_refused_does_not_keep_the_others(self) -> None:
-        self.patch(routes, "is_ours", lambda _: False)
-        route = Route(Reactor(), "\0nobody", Tunnels())
+        self.patch(sending, "is_ours", lambda _: False)
+        sender = HandoffSender(Reactor(), "\0nobody", Tunnels())
         refused: list[str] = []
-        route.take(Request(), lambda: 1 / 0)
-        route.take(Request(), lambda: refused.append("refused"))
-        link = routes._Link(route)
+        sender.take(Request(), lambda: 1 / 0)
+        sender.take(Request(), lambda: refused.append("refused"))
+        link = sending.SendingLink(sender)
         link.makeConnection(StringTransport())
-        route._connected(link)
+        sender._connected(link)
         self.assertEqual(refused, ["refused"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
