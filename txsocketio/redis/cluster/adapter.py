@@ -39,6 +39,7 @@ from txsocketio.redis.cluster.requests import PendingRequest as Waiting
 from txsocketio.redis.formats.channels import Channels, new_id
 from txsocketio.redis.formats.node import encode_broadcast, encode_request
 from txsocketio.support.steady import steady
+from txsocketio.support.types import Arguments
 
 if TYPE_CHECKING:
     from txsocketio.redis.adapter import RedisAdapter
@@ -125,14 +126,14 @@ class NamespaceAdapter:
         self._send(self._channels.broadcast_to(selection.rooms), payload)
         self.local.broadcast_encoded(encoded, target)
 
-    def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[list[Any]]:
+    def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[Arguments]:
         """
         See IAdapter. While the link is down the clients of this server are asked all the same; then it fails with their
         answers.
         """
         selection = Selection.of(target, timeout)
         if selection is None:
-            asked: Deferred[list[Any]] = self.local.broadcast_call(packet, target, timeout)
+            asked: Deferred[Arguments] = self.local.broadcast_call(packet, target, timeout)
             return asked
         self.local.encode(packet)
         waiting = Acknowledgements()
@@ -188,7 +189,7 @@ class NamespaceAdapter:
         self._cluster.need()
         return self._link.count_subscribers(self._channels.request).addCallback(lambda count: max(1, count))
 
-    def server_side_emit(self, args: list[Any]) -> None:
+    def server_side_emit(self, args: Arguments) -> None:
         """
         See IAdapter.
 
@@ -196,13 +197,13 @@ class NamespaceAdapter:
         """
         self._send(self._channels.request, encode_request(ServerSideEmit(self._uid, args)))
 
-    def server_side_call(self, args: list[Any], timeout: float) -> Deferred[list[Any]]:
+    def server_side_call(self, args: Arguments, timeout: float) -> Deferred[Arguments]:
         """
         See IAdapter.
 
         :raises UnencodableValue: for what JSON has no form for, bytes above all.
         """
-        waiting: Gathering[list[Any]] = Gathering((), _answers, list)
+        waiting: Gathering[Arguments] = Gathering((), _answers, list)
         return self._ask(waiting, ServerSideEmit(self._uid, args, waiting.id), timeout)
 
     def _send(self, channel: bytes, payload: bytes) -> None:
@@ -236,7 +237,7 @@ def _lost(failure: Any, waiting: Waiting[Any]) -> None:
     waiting.lose(failure.getErrorMessage())
 
 
-def _event(packet: Packet) -> list[Any]:
+def _event(packet: Packet) -> Arguments:
     # Between servers there are only events, and that is what other messages are for all clients but those of 0.9.
     return packet.data if packet.type == EVENT else ["message", packet.data]
 

@@ -43,6 +43,7 @@ from txsocketio.redis.cluster.requests import PendingRequests
 from txsocketio.redis.formats.channels import Channels
 from txsocketio.redis.formats.node import decode_broadcast, decode_request, decode_response, encode_response
 from txsocketio.redis.formats.values import MAX_PAYLOAD
+from txsocketio.support.types import Arguments, Value
 
 #: Seconds that a server which asks for acknowledgements may have its clients' answers waited for.
 LONGEST_WAIT: Final = 600.0
@@ -199,8 +200,8 @@ class NamespaceReceiver:
         answer = None if request_id is None else self._server_side_answer(request_id)
         self._local.server_side_received(request.data, answer)
 
-    def _server_side_answer(self, request_id: str) -> Callable[[Any], None]:
-        def answer(value: Any) -> None:
+    def _server_side_answer(self, request_id: str) -> Callable[[Value], None]:
+        def answer(value: Value) -> None:
             try:
                 # JavaScript's servers give this answer on the channel of all.
                 self._respond(self._channels.response, ServerSideAnswer(request_id, value))
@@ -234,7 +235,7 @@ class _Acknowledging:
     def __init__(self, request_id: str, answer: Callable[[Response], None]) -> None:
         self._request_id = request_id
         self._answer = answer
-        self._early: list[Any] | None = []
+        self._early: Arguments | None = []
 
     def asked(self, count: int) -> None:
         self._answer(ClientCount(self._request_id, count))
@@ -242,7 +243,7 @@ class _Acknowledging:
         for value in early or ():
             self.acknowledged(value)
 
-    def acknowledged(self, value: Any) -> None:
+    def acknowledged(self, value: Value) -> None:
         if self._early is not None:
             self._early.append(value)
             return
@@ -276,7 +277,7 @@ def _size(socket: SocketDescription) -> int:
         return _LONGEST_ANSWER + 1
 
 
-_REQUESTS: Final[dict[type, Callable[[NamespaceReceiver, Any], None]]] = {
+_REQUESTS: Final[dict[type, Callable[..., None]]] = {
     SocketIdsRequest: NamespaceReceiver._socket_ids,
     AllRoomsRequest: NamespaceReceiver._all_rooms,
     JoinRequest: NamespaceReceiver._join,

@@ -5,7 +5,7 @@ Waiting for what other servers answer: how many have to, what has come, and an e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -13,6 +13,7 @@ from txsocketio.core.asking import Question
 from txsocketio.errors import AdapterError, BroadcastTimeout, WireError
 from txsocketio.redis.cluster.messages import BroadcastAckMessage, ClientCount, Response
 from txsocketio.redis.formats.channels import new_id
+from txsocketio.support.types import Value
 
 T = TypeVar("T")
 
@@ -27,7 +28,7 @@ class PendingRequests:
         :param limit: how many may wait.
         """
         self._limit = limit
-        self._waiting: dict[str, PendingRequest[Any]] = {}
+        self._waiting: dict[str, PendingRequest[Value]] = {}
 
     def __len__(self) -> int:
         """
@@ -50,7 +51,7 @@ class PendingRequests:
         if len(self._waiting) >= self._limit:
             raise AdapterError(f"{self._limit} requests to the other servers wait for their answers already")
 
-    def begin(self, request: PendingRequest[T], clock: Any, timeout: float) -> Deferred[T]:
+    def begin(self, request: PendingRequest[T], clock: Value, timeout: float) -> Deferred[T]:
         """
         Let a request wait.
 
@@ -65,7 +66,7 @@ class PendingRequests:
         deferred: Deferred[T] = Deferred()
         request.deferred = deferred
 
-        def ended(result: Any) -> Any:
+        def ended(result: Value) -> Value:
             self._waiting.pop(request.id, None)
             request.ended()
             if timer.active():
@@ -112,7 +113,7 @@ class PendingRequest(Generic[T]):
     """
 
     @property
-    def answers(self) -> list[Any]:
+    def answers(self) -> list[Value]:
         """
         What has come so far.
         """
@@ -196,7 +197,10 @@ class Gathering(PendingRequest[T]):
     """
 
     def __init__(
-        self, found: Iterable[Any], read: Callable[[Response], Iterable[Any]], result: Callable[[list[Any]], Any]
+        self,
+        found: Iterable[Value],
+        read: Callable[[Response], Iterable[Value]],
+        result: Callable[[list[Value]], Value],
     ) -> None:
         """
         :param found: what is there already.
@@ -209,11 +213,11 @@ class Gathering(PendingRequest[T]):
         self._result = result
 
     @property
-    def answers(self) -> list[Any]:
+    def answers(self) -> list[Value]:
         """
         See PendingRequest.
         """
-        items: Iterable[Any] = self._result(self._found)
+        items: Iterable[Value] = self._result(self._found)
         return list(items)
 
     def take(self, response: Response) -> None:
@@ -235,14 +239,14 @@ class Gathering(PendingRequest[T]):
             self._succeed(self._result(self._found))
 
 
-class Acknowledgements(PendingRequest[list[Any]]):
+class Acknowledgements(PendingRequest[list[Value]]):
     """
     Collect what the clients of all servers acknowledge: each server says first how many it has asked.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._answers: list[Any] = []
+        self._answers: list[Value] = []
         self._lost: str | None = None
         self._question: Question | None = None
         #: How many clients here have still to answer; None while they are being asked.
@@ -252,7 +256,7 @@ class Acknowledgements(PendingRequest[list[Any]]):
         self._elsewhere = 0
 
     @property
-    def answers(self) -> list[Any]:
+    def answers(self) -> list[Value]:
         """
         See PendingRequest.
         """
@@ -277,7 +281,7 @@ class Acknowledgements(PendingRequest[list[Any]]):
         if question is not None:
             question.cancel()
 
-    def answered_here(self, value: Any) -> None:
+    def answered_here(self, value: Value) -> None:
         """
         Take what a client of this server acknowledges.
 
