@@ -11,7 +11,7 @@ from tests.fuzz import seeds
 from tests.fuzz.codecs import refused
 from tests.fuzz.target import same, target
 from txsocketio.errors import UnencodableValue, WireError
-from txsocketio.redis.formats import python_socketio, values, wire
+from txsocketio.redis.formats import node, python_socketio, values
 from txsocketio.redis.formats.channels import Channels
 
 
@@ -38,17 +38,17 @@ def of_python_socketio(data: bytes) -> Any:
 
 @target("redis-broadcast", lambda: seeds.published("broadcast"))
 def broadcast(data: bytes) -> Any:
-    return _read(wire.decode_broadcast, wire.encode_broadcast, data)
+    return _read(node.decode_broadcast, node.encode_broadcast, data)
 
 
 @target("redis-request", lambda: seeds.published("request"))
 def request(data: bytes) -> Any:
-    return _read(wire.decode_request, wire.encode_request, data)
+    return _read(node.decode_request, node.encode_request, data)
 
 
 @target("redis-response", lambda: seeds.published("response"))
 def response(data: bytes) -> Any:
-    return _read(wire.decode_response, wire.encode_response, data)
+    return _read(node.decode_response, node.encode_response, data)
 
 
 @target("redis-values", lambda: seeds.published("broadcast", "request", "response", "python"))

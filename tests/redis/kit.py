@@ -45,14 +45,14 @@ requests = st.one_of(
     st.builds(m.ServerSideEmit, uids, json_events, st.none() | ids),
     st.builds(m.BroadcastRequest, uids, ids, namespaces, events, flagged),
 )
-remote_sockets = st.builds(m.RemoteSocket, ids, st.dictionaries(texts, values, max_size=3), rooms, values)
+remote_sockets = st.builds(m.SocketDescription, ids, st.dictionaries(texts, values, max_size=3), rooms, values)
 responses = st.one_of(
     st.builds(m.SocketIdsResponse, ids, st.lists(ids, min_size=1, max_size=3).map(tuple)),
     st.builds(m.RoomsResponse, ids, rooms),
     st.builds(m.SocketsResponse, ids, st.lists(remote_sockets, max_size=3).map(tuple)),
     st.builds(m.ServerSideAnswer, ids, values),
     st.builds(m.ClientCount, ids, st.integers(0, 2**53 - 1)),
-    st.builds(m.BroadcastAck, ids, values_with_bytes),
+    st.builds(m.BroadcastAckMessage, ids, values_with_bytes),
     st.builds(m.Done, ids),
 )
 

@@ -11,10 +11,10 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from txsocketio.engine.complaints import Complaints
-from txsocketio.redis.cluster.receiver import Incoming
-from txsocketio.redis.cluster.requests import Requests
+from txsocketio.redis.cluster.receiver import NamespaceReceiver
+from txsocketio.redis.cluster.requests import PendingRequests
 from txsocketio.redis.formats.channels import Channels
-from txsocketio.redis.link.state import Standing
+from txsocketio.redis.link.state import LinkState
 from txsocketio.redis.python_publishers import PythonSocketIOListener
 
 MANY = 200
@@ -50,7 +50,9 @@ class DroppedTests(SynchronousTestCase):
 
     def incoming(self, local: Any = None) -> None:
         channels = Channels("socket.io", "")
-        Incoming(local, "me", channels, self.link, Requests(10), self.complaints, False, 5.0).subscribe()
+        NamespaceReceiver(
+            local, "me", channels, self.link, PendingRequests(10), self.complaints, False, 5.0
+        ).subscribe()
 
     def test_nonsense_of_each_kind_is_told_of_once(self) -> None:
         self.incoming()
@@ -84,7 +86,7 @@ class DroppedTests(SynchronousTestCase):
         self.assertTrue(lines[1].startswith("a pickled message"), lines)
 
     def test_what_redis_says_is_short_and_not_endless(self) -> None:
-        standing = Standing("redis://there")
+        standing = LinkState("redis://there")
         for number in range(MANY):
             standing.down(0.0, f"{number} " + "x\n" * 10_000)
         lines = self.lines()

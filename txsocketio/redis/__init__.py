@@ -4,6 +4,11 @@ Clusters over Redis or Valkey: the wire formats of the JavaScript and Python ser
 Needs the extra ``redis``. Importing this installs no reactor: what does is imported when a link starts.
 """
 
+from importlib.util import find_spec
+
+if find_spec("msgpack") is None:
+    raise ImportError("txsocketio.redis needs msgpack: pip install txsocketio[redis]", name="msgpack")
+
 from txsocketio.redis.adapter import RedisAdapter
 from txsocketio.redis.emitter import RedisEmitter
 from txsocketio.redis.link.link import LinkLimits

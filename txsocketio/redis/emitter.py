@@ -15,7 +15,7 @@ from txsocketio.core.mounts import normalise_name
 from txsocketio.core.operators import check_event
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.cluster.messages import (
-    EVERYBODY,
+    WHOLE_NAMESPACE,
     Broadcast,
     DisconnectRequest,
     JoinRequest,
@@ -25,7 +25,7 @@ from txsocketio.redis.cluster.messages import (
     ServerSideEmit,
 )
 from txsocketio.redis.formats.channels import Channels
-from txsocketio.redis.formats.wire import EMITTER, encode_broadcast, encode_request
+from txsocketio.redis.formats.node import EMITTER, encode_broadcast, encode_request
 from txsocketio.redis.link.link import RedisLink
 from txsocketio.redis.link.state import STOPPED, UP
 from txsocketio.redis.link.url import RedisSettings
@@ -95,7 +95,7 @@ class Emission:
 
     __slots__ = ("_namespace", "_publisher", "_selection")
 
-    def __init__(self, publisher: _Publisher, namespace: str = "", selection: Selection = EVERYBODY) -> None:
+    def __init__(self, publisher: _Publisher, namespace: str = "", selection: Selection = WHOLE_NAMESPACE) -> None:
         """
         :param publisher: of the emitter.
         :param namespace: whose clients; normalised.

@@ -26,6 +26,7 @@ from txsocketio.redis.formats.python_socketio import (
     decode_message,
     encode_message,
 )
+from txsocketio.support.types import Value
 
 #: Seconds that a client has to acknowledge what a publisher wants to be called back for.
 CALLBACK_TIMEOUT: Final = 60.0
@@ -82,10 +83,10 @@ class PythonSocketIOListener:
         else:
             local.ask(packet, target, self._caller_back(message.host_id, *message.callback), CALLBACK_TIMEOUT)
 
-    def _caller_back(self, host_id: str, room: str, nsp: str, number: int) -> Callable[[Any], None]:
+    def _caller_back(self, host_id: str, room: str, nsp: str, number: int) -> Callable[[Value], None]:
         namespace = "" if nsp == "/" else nsp
 
-        def call_back(value: Any) -> None:
+        def call_back(value: Value) -> None:
             args = [] if value is None else list(value) if type(value) is tuple else [value]
             try:
                 self._link.send(self._channel, encode_message(Callback(host_id, room, namespace, number, args)))
@@ -118,7 +119,7 @@ def _one(name: str) -> Target:
 
 
 #: What servers answer each other with is not for us: we ask nobody on this channel.
-_HANDLERS: Final[dict[type, Callable[[PythonSocketIOListener, Any, Any], None]]] = {
+_HANDLERS: Final[dict[type, Callable[..., None]]] = {
     Emit: PythonSocketIOListener._emit,
     Disconnect: PythonSocketIOListener._disconnect,
     EnterRoom: PythonSocketIOListener._enter_room,

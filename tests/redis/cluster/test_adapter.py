@@ -18,10 +18,10 @@ from txsocketio.protocol.jsoncodec import JSONCodec
 from txsocketio.protocol.packet import EVENT, Bounds, Packet
 from txsocketio.protocol.socketio_v5 import ParserV5
 from txsocketio.redis.cluster.adapter import NamespaceAdapter
-from txsocketio.redis.cluster.messages import RemoteSocket, SocketsResponse
+from txsocketio.redis.cluster.messages import SocketDescription, SocketsResponse
 from txsocketio.redis.cluster.receiver import _presentable
+from txsocketio.redis.formats.node import encode_response
 from txsocketio.redis.formats.values import MAX_PAYLOAD
-from txsocketio.redis.formats.wire import encode_response
 
 
 class Link:
@@ -85,8 +85,8 @@ class PresentableTests(SynchronousTestCase):
     What one client has attached to itself does not hide the others.
     """
 
-    def socket(self, sid: str, auth: Any = None, data: Any = None) -> RemoteSocket:
-        return RemoteSocket(sid, {"url": "/", "auth": auth}, (sid,), {} if data is None else {"data": data})
+    def socket(self, sid: str, auth: Any = None, data: Any = None) -> SocketDescription:
+        return SocketDescription(sid, {"url": "/", "auth": auth}, (sid,), {} if data is None else {"data": data})
 
     def test_data_that_cannot_be_written(self) -> None:
         sockets = (self.socket("a", "x", object()), self.socket("b", "y", 1))

@@ -13,8 +13,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txsocketio.errors import AdapterError, BroadcastTimeout, WireError
-from txsocketio.redis.cluster.messages import BroadcastAck, ClientCount, Response, RoomsResponse, ServerSideAnswer
-from txsocketio.redis.cluster.requests import Acknowledgements, Gathering, Request, Requests
+from txsocketio.redis.cluster.messages import (
+    BroadcastAckMessage,
+    ClientCount,
+    Response,
+    RoomsResponse,
+    ServerSideAnswer,
+)
+from txsocketio.redis.cluster.requests import Acknowledgements, Gathering, PendingRequest, PendingRequests
 
 
 class Asked:
@@ -39,9 +45,9 @@ def values(response: Response) -> list[Any]:
 class RequestsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.requests = Requests(2)
+        self.requests = PendingRequests(2)
 
-    def begin(self, request: Request[Any]) -> Deferred[Any]:
+    def begin(self, request: PendingRequest[Any]) -> Deferred[Any]:
         return self.requests.begin(request, self.clock, 5)
 
     def ended(self) -> None:
@@ -138,7 +144,7 @@ class AcknowledgementsTests(RequestsCase):
         self.requests.take(ClientCount(self.request.id, count))
 
     def acknowledged(self, value: Any) -> None:
-        self.requests.take(BroadcastAck(self.request.id, value))
+        self.requests.take(BroadcastAckMessage(self.request.id, value))
 
     def test_all_have_acknowledged(self) -> None:
         asked = Asked(1)
@@ -227,10 +233,10 @@ class AcknowledgementsTests(RequestsCase):
         """
         Each server says how many clients it has before they answer; all else may come in any order.
         """
-        clock, requests, request = Clock(), Requests(1), Acknowledgements()
+        clock, requests, request = Clock(), PendingRequests(1), Acknowledgements()
         result = requests.begin(request, clock, 5)
         queues: list[list[Any]] = [
-            [ClientCount(request.id, len(answers)), *[BroadcastAck(request.id, value) for value in answers]]
+            [ClientCount(request.id, len(answers)), *[BroadcastAckMessage(request.id, value) for value in answers]]
             for answers in servers
         ]
         queues.append([lambda: request.expect(len(servers))])

@@ -33,12 +33,13 @@ from txsocketio.redis.cluster.messages import (
     ServerSideEmit,
     SocketsResponse,
 )
-from txsocketio.redis.cluster.receiver import Incoming, selection_of
-from txsocketio.redis.cluster.requests import Acknowledgements, Gathering, Requests
-from txsocketio.redis.cluster.requests import Request as Waiting
+from txsocketio.redis.cluster.receiver import NamespaceReceiver
+from txsocketio.redis.cluster.requests import Acknowledgements, Gathering, PendingRequests
+from txsocketio.redis.cluster.requests import PendingRequest as Waiting
 from txsocketio.redis.formats.channels import Channels, new_id
-from txsocketio.redis.formats.wire import encode_broadcast, encode_request
+from txsocketio.redis.formats.node import encode_broadcast, encode_request
 from txsocketio.support.steady import steady
+from txsocketio.support.types import Arguments
 
 if TYPE_CHECKING:
     from txsocketio.redis.adapter import RedisAdapter
@@ -61,13 +62,13 @@ class NamespaceAdapter:
         :param local: the MemoryAdapter.
         """
         self.name = name
-        self.requests = Requests(cluster.max_requests)
+        self.requests = PendingRequests(cluster.max_requests)
         self._cluster = cluster
         self._link = cluster.link
         self.local = local
         self._uid = new_id()
         self._channels = Channels(cluster.key, name)
-        self._incoming = Incoming(
+        self._incoming = NamespaceReceiver(
             local,
             self._uid,
             self._channels,
@@ -115,7 +116,7 @@ class NamespaceAdapter:
         """
         See IAdapter.
         """
-        selection = selection_of(target)
+        selection = Selection.of(target)
         if selection is None:
             self.local.broadcast(packet, target)
             return
@@ -125,14 +126,14 @@ class NamespaceAdapter:
         self._send(self._channels.broadcast_to(selection.rooms), payload)
         self.local.broadcast_encoded(encoded, target)
 
-    def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[list[Any]]:
+    def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[Arguments]:
         """
         See IAdapter. While the link is down the clients of this server are asked all the same; then it fails with their
         answers.
         """
-        selection = selection_of(target, timeout)
+        selection = Selection.of(target, timeout)
         if selection is None:
-            asked: Deferred[list[Any]] = self.local.broadcast_call(packet, target, timeout)
+            asked: Deferred[Arguments] = self.local.broadcast_call(packet, target, timeout)
             return asked
         self.local.encode(packet)
         waiting = Acknowledgements()
@@ -167,7 +168,7 @@ class NamespaceAdapter:
         """
         See IAdapter.
         """
-        selection = selection_of(target)
+        selection = Selection.of(target)
         if selection is None:
             found: Deferred[list[RemoteSocket]] = self.local.fetch_sockets(target, timeout)
             return found
@@ -188,7 +189,7 @@ class NamespaceAdapter:
         self._cluster.need()
         return self._link.count_subscribers(self._channels.request).addCallback(lambda count: max(1, count))
 
-    def server_side_emit(self, args: list[Any]) -> None:
+    def server_side_emit(self, args: Arguments) -> None:
         """
         See IAdapter.
 
@@ -196,13 +197,13 @@ class NamespaceAdapter:
         """
         self._send(self._channels.request, encode_request(ServerSideEmit(self._uid, args)))
 
-    def server_side_call(self, args: list[Any], timeout: float) -> Deferred[list[Any]]:
+    def server_side_call(self, args: Arguments, timeout: float) -> Deferred[Arguments]:
         """
         See IAdapter.
 
         :raises UnencodableValue: for what JSON has no form for, bytes above all.
         """
-        waiting: Gathering[list[Any]] = Gathering((), _answers, list)
+        waiting: Gathering[Arguments] = Gathering((), _answers, list)
         return self._ask(waiting, ServerSideEmit(self._uid, args, waiting.id), timeout)
 
     def _send(self, channel: bytes, payload: bytes) -> None:
@@ -210,7 +211,7 @@ class NamespaceAdapter:
         self._link.send(channel, payload)
 
     def _tell(self, target: Target, request: Callable[[Selection], Request]) -> None:
-        selection = selection_of(target)
+        selection = Selection.of(target)
         if selection is not None:
             self._send(self._channels.request, encode_request(request(selection)))
 
@@ -236,7 +237,7 @@ def _lost(failure: Any, waiting: Waiting[Any]) -> None:
     waiting.lose(failure.getErrorMessage())
 
 
-def _event(packet: Packet) -> list[Any]:
+def _event(packet: Packet) -> Arguments:
     # Between servers there are only events, and that is what other messages are for all clients but those of 0.9.
     return packet.data if packet.type == EVENT else ["message", packet.data]
 

@@ -7,7 +7,9 @@ Namespaces are named as everywhere inside: ``""`` is the root. Times are seconds
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from txsocketio.core.targets import Target
+from txsocketio.support.types import Arguments, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,31 @@ class Selection:
     timeout: float | None = None
     expect_single_response: bool = False
 
+    @property
+    def target(self) -> Target:
+        """
+        Whom the members in this process are chosen by, where the message has arrived.
+        """
+        rooms = self.rooms
+        return Target(None if rooms is None else frozenset(rooms), frozenset(self.except_), self.volatile)
+
+    @classmethod
+    def of(cls, target: Target, timeout: float | None = None) -> Selection | None:
+        """
+        Make the selection to publish for a target.
+
+        :param target: whom an operation in this process is for.
+        :param timeout: seconds to wait for acknowledgements, or None.
+        :return: None where the target is nobody in another process.
+        """
+        if target.local or (target.rooms is not None and not target.rooms):
+            return None
+        rooms = None if target.rooms is None else tuple(target.rooms)
+        return cls(rooms, tuple(target.except_), target.volatile, timeout=timeout)
+
 
 #: The whole namespace.
-EVERYBODY = Selection()
+WHOLE_NAMESPACE = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +73,8 @@ class Broadcast:
 
     uid: str
     namespace: str
-    data: list[Any]
-    selection: Selection = EVERYBODY
+    data: Arguments
+    selection: Selection = WHOLE_NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +213,7 @@ class FetchRequest:
 
     uid: str | None
     request_id: str
-    selection: Selection = EVERYBODY
+    selection: Selection = WHOLE_NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +227,7 @@ class ServerSideEmit:
     """
 
     uid: str | None
-    data: list[Any]
+    data: Arguments
     request_id: str | None = None
 
 
@@ -213,7 +237,7 @@ class BroadcastRequest:
     An event for clients, whose acknowledgements are wanted (type 7).
 
     :ivar uid: of the sender.
-    :ivar request_id: to answer with: one ClientCount, then a BroadcastAck for each client that acknowledges.
+    :ivar request_id: to answer with: one ClientCount, then a BroadcastAckMessage for each client that acknowledges.
     :ivar namespace: whose clients.
     :ivar data: a list of the event's name and its arguments, JSON values and bytes.
     :ivar selection: whom; its timeout says how long the sender waits.
@@ -222,12 +246,12 @@ class BroadcastRequest:
     uid: str | None
     request_id: str
     namespace: str
-    data: list[Any]
-    selection: Selection = EVERYBODY
+    data: Arguments
+    selection: Selection = WHOLE_NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteSocket:
+class SocketDescription:
     """
     The description of a socket on another server.
 
@@ -239,9 +263,9 @@ class RemoteSocket:
     """
 
     sid: str
-    handshake: dict[str, Any]
+    handshake: dict[str, Value]
     rooms: tuple[str, ...]
-    data: Any
+    data: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +304,7 @@ class SocketsResponse:
     """
 
     request_id: str
-    sockets: tuple[RemoteSocket, ...]
+    sockets: tuple[SocketDescription, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +317,7 @@ class ServerSideAnswer:
     """
 
     request_id: str
-    value: Any
+    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +334,7 @@ class ClientCount:
 
 
 @dataclass(frozen=True, slots=True)
-class BroadcastAck:
+class BroadcastAckMessage:
     """
     Pass on what one client acknowledged a BroadcastRequest with (type 9).
 
@@ -319,7 +343,7 @@ class BroadcastAck:
     """
 
     request_id: str
-    value: Any
+    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,4 +370,6 @@ Request = (
     | ServerSideEmit
     | BroadcastRequest
 )
-Response = SocketIdsResponse | RoomsResponse | SocketsResponse | ServerSideAnswer | ClientCount | BroadcastAck | Done
+Response = (
+    SocketIdsResponse | RoomsResponse | SocketsResponse | ServerSideAnswer | ClientCount | BroadcastAckMessage | Done
+)

@@ -18,7 +18,7 @@ from txsocketio.errors import EncodeError, WireError
 from txsocketio.protocol.packet import EVENT, Packet
 from txsocketio.redis.cluster.messages import (
     AllRoomsRequest,
-    BroadcastAck,
+    BroadcastAckMessage,
     BroadcastRequest,
     ClientCount,
     DisconnectOneRequest,
@@ -29,21 +29,21 @@ from txsocketio.redis.cluster.messages import (
     JoinRequest,
     LeaveOneRequest,
     LeaveRequest,
-    RemoteSocket,
     Request,
     Response,
     RoomsResponse,
-    Selection,
     ServerSideAnswer,
     ServerSideEmit,
+    SocketDescription,
     SocketIdsRequest,
     SocketIdsResponse,
     SocketsResponse,
 )
-from txsocketio.redis.cluster.requests import Requests
+from txsocketio.redis.cluster.requests import PendingRequests
 from txsocketio.redis.formats.channels import Channels
+from txsocketio.redis.formats.node import decode_broadcast, decode_request, decode_response, encode_response
 from txsocketio.redis.formats.values import MAX_PAYLOAD
-from txsocketio.redis.formats.wire import decode_broadcast, decode_request, decode_response, encode_response
+from txsocketio.support.types import Arguments, Value
 
 #: Seconds that a server which asks for acknowledgements may have its clients' answers waited for.
 LONGEST_WAIT: Final = 600.0
@@ -59,7 +59,7 @@ _RESPONSE: Final = "an answer of another server"
 _ANSWER: Final = "an answer to another server"
 
 
-class Incoming:
+class NamespaceReceiver:
     """
     Take what arrives on the channels of one namespace.
     """
@@ -70,7 +70,7 @@ class Incoming:
         uid: str,
         channels: Channels,
         link: Any,
-        requests: Requests,
+        requests: PendingRequests,
         complaints: Any,
         own_response_channels: bool,
         request_timeout: float,
@@ -129,7 +129,8 @@ class Incoming:
             return
         message = decode_broadcast(payload)
         if message.uid != self._uid and message.namespace == self._channels.namespace:
-            local.broadcast(Packet(EVENT, message.namespace, None, message.data), target_of(message.selection))
+            target = message.selection.target
+            local.broadcast(Packet(EVENT, message.namespace, None, message.data), target)
 
     def _request(self, channel: bytes, payload: bytes) -> None:
         request = decode_request(payload)
@@ -150,20 +151,20 @@ class Incoming:
         self._link.send(channel, encode_response(response))
 
     def _socket_ids(self, request: SocketIdsRequest) -> None:
-        members = self._local.select(Target(_set(request.rooms)))
+        members = self._local.select(Target(None if request.rooms is None else frozenset(request.rooms)))
         self._answer(request, SocketIdsResponse(request.request_id, tuple([member.sid for member in members])))
 
     def _all_rooms(self, request: AllRoomsRequest) -> None:
         self._answer(request, RoomsResponse(request.request_id, tuple(self._local.rooms)))
 
     def _join(self, request: JoinRequest) -> None:
-        self._local.sockets_join(target_of(request.selection), frozenset(request.rooms))
+        self._local.sockets_join(request.selection.target, frozenset(request.rooms))
 
     def _leave(self, request: LeaveRequest) -> None:
-        self._local.sockets_leave(target_of(request.selection), frozenset(request.rooms))
+        self._local.sockets_leave(request.selection.target, frozenset(request.rooms))
 
     def _disconnect(self, request: DisconnectRequest) -> None:
-        self._local.disconnect_sockets(target_of(request.selection), request.close)
+        self._local.disconnect_sockets(request.selection.target, request.close)
 
     def _join_one(self, request: JoinOneRequest) -> None:
         member = self._local.members.get(request.sid)
@@ -183,9 +184,9 @@ class Incoming:
             self._answer(request, Done(request.request_id))
 
     def _fetch(self, request: FetchRequest) -> None:
-        found = self._local.describe(target_of(request.selection))
+        found = self._local.describe(request.selection.target)
         sockets = tuple(
-            [RemoteSocket(one.sid, dict(one.handshake), (one.sid, *one.rooms), dict(one.data)) for one in found]
+            [SocketDescription(one.sid, dict(one.handshake), (one.sid, *one.rooms), dict(one.data)) for one in found]
         )
         try:
             self._answer(request, SocketsResponse(request.request_id, sockets))
@@ -199,8 +200,8 @@ class Incoming:
         answer = None if request_id is None else self._server_side_answer(request_id)
         self._local.server_side_received(request.data, answer)
 
-    def _server_side_answer(self, request_id: str) -> Callable[[Any], None]:
-        def answer(value: Any) -> None:
+    def _server_side_answer(self, request_id: str) -> Callable[[Value], None]:
+        def answer(value: Value) -> None:
             try:
                 # JavaScript's servers give this answer on the channel of all.
                 self._respond(self._channels.response, ServerSideAnswer(request_id, value))
@@ -216,7 +217,7 @@ class Incoming:
         timeout = self._request_timeout if wanted is None else min(wanted, LONGEST_WAIT)
         acknowledging = _Acknowledging(request.request_id, lambda response: self._acknowledge(request, response))
         packet = Packet(EVENT, request.namespace, None, request.data)
-        question = self._local.ask(packet, target_of(request.selection), acknowledging.acknowledged, timeout)
+        question = self._local.ask(packet, request.selection.target, acknowledging.acknowledged, timeout)
         acknowledging.asked(question.asked)
 
     def _acknowledge(self, request: Request, response: Response) -> None:
@@ -234,7 +235,7 @@ class _Acknowledging:
     def __init__(self, request_id: str, answer: Callable[[Response], None]) -> None:
         self._request_id = request_id
         self._answer = answer
-        self._early: list[Any] | None = []
+        self._early: Arguments | None = []
 
     def asked(self, count: int) -> None:
         self._answer(ClientCount(self._request_id, count))
@@ -242,48 +243,24 @@ class _Acknowledging:
         for value in early or ():
             self.acknowledged(value)
 
-    def acknowledged(self, value: Any) -> None:
+    def acknowledged(self, value: Value) -> None:
         if self._early is not None:
             self._early.append(value)
             return
         # The wire has room for one value.
         first = value[0] if type(value) is tuple else value
-        self._answer(BroadcastAck(self._request_id, first))
+        self._answer(BroadcastAckMessage(self._request_id, first))
 
 
-def target_of(selection: Selection) -> Target:
-    """
-    Give the Target of a selection that arrived.
-    """
-    return Target(_set(selection.rooms), frozenset(selection.except_), selection.volatile)
-
-
-def selection_of(target: Target, timeout: float | None = None) -> Selection | None:
-    """
-    Give the selection to send for a target.
-
-    :param timeout: seconds to wait for acknowledgements, or None.
-    :return: None where the target is nobody in another process.
-    """
-    if target.local or (target.rooms is not None and not target.rooms):
-        return None
-    rooms = None if target.rooms is None else tuple(target.rooms)
-    return Selection(rooms, tuple(target.except_), target.volatile, timeout=timeout)
-
-
-def _set(rooms: tuple[str, ...] | None) -> frozenset[str] | None:
-    return None if rooms is None else frozenset(rooms)
-
-
-def _presentable(sockets: tuple[RemoteSocket, ...]) -> tuple[RemoteSocket, ...]:
+def _presentable(sockets: tuple[SocketDescription, ...]) -> tuple[SocketDescription, ...]:
     """
     Leave out what hides all the others: data that cannot be written, and what is too long to be sent for all of them.
     """
     left = _LONGEST_ANSWER
     found = []
     for socket in sockets:
-        bare = RemoteSocket(socket.sid, socket.handshake, socket.rooms, {})
-        least = RemoteSocket(socket.sid, {**socket.handshake, "auth": {}}, socket.rooms, {})
+        bare = SocketDescription(socket.sid, socket.handshake, socket.rooms, {})
+        least = SocketDescription(socket.sid, {**socket.handshake, "auth": {}}, socket.rooms, {})
         for form in (socket, bare, least):
             size = _size(form)
             if size <= left:
@@ -293,23 +270,23 @@ def _presentable(sockets: tuple[RemoteSocket, ...]) -> tuple[RemoteSocket, ...]:
     return tuple(found)
 
 
-def _size(socket: RemoteSocket) -> int:
+def _size(socket: SocketDescription) -> int:
     try:
         return len(encode_response(SocketsResponse("-", (socket,))))
     except EncodeError:
         return _LONGEST_ANSWER + 1
 
 
-_REQUESTS: Final[dict[type, Callable[[Incoming, Any], None]]] = {
-    SocketIdsRequest: Incoming._socket_ids,
-    AllRoomsRequest: Incoming._all_rooms,
-    JoinRequest: Incoming._join,
-    LeaveRequest: Incoming._leave,
-    DisconnectRequest: Incoming._disconnect,
-    JoinOneRequest: Incoming._join_one,
-    LeaveOneRequest: Incoming._leave_one,
-    DisconnectOneRequest: Incoming._disconnect_one,
-    FetchRequest: Incoming._fetch,
-    ServerSideEmit: Incoming._server_side_emit,
-    BroadcastRequest: Incoming._ask,
+_REQUESTS: Final[dict[type, Callable[..., None]]] = {
+    SocketIdsRequest: NamespaceReceiver._socket_ids,
+    AllRoomsRequest: NamespaceReceiver._all_rooms,
+    JoinRequest: NamespaceReceiver._join,
+    LeaveRequest: NamespaceReceiver._leave,
+    DisconnectRequest: NamespaceReceiver._disconnect,
+    JoinOneRequest: NamespaceReceiver._join_one,
+    LeaveOneRequest: NamespaceReceiver._leave_one,
+    DisconnectOneRequest: NamespaceReceiver._disconnect_one,
+    FetchRequest: NamespaceReceiver._fetch,
+    ServerSideEmit: NamespaceReceiver._server_side_emit,
+    BroadcastRequest: NamespaceReceiver._ask,
 }

@@ -5,19 +5,20 @@ Waiting for what other servers answer: how many have to, what has come, and an e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from txsocketio.core.acks import BroadcastAcks
 from txsocketio.errors import AdapterError, BroadcastTimeout, WireError
-from txsocketio.redis.cluster.messages import BroadcastAck, ClientCount, Response
+from txsocketio.redis.cluster.messages import BroadcastAckMessage, ClientCount, Response
 from txsocketio.redis.formats.channels import new_id
+from txsocketio.support.types import Value
 
 T = TypeVar("T")
 
 
-class Requests:
+class PendingRequests:
     """
     Hold the requests of one namespace that wait, by their id.
     """
@@ -27,7 +28,7 @@ class Requests:
         :param limit: how many may wait.
         """
         self._limit = limit
-        self._waiting: dict[str, Request[Any]] = {}
+        self._waiting: dict[str, PendingRequest[Value]] = {}
 
     def __len__(self) -> int:
         """
@@ -50,7 +51,7 @@ class Requests:
         if len(self._waiting) >= self._limit:
             raise AdapterError(f"{self._limit} requests to the other servers wait for their answers already")
 
-    def begin(self, request: Request[T], clock: Any, timeout: float) -> Deferred[T]:
+    def begin(self, request: PendingRequest[T], clock: Value, timeout: float) -> Deferred[T]:
         """
         Let a request wait.
 
@@ -65,7 +66,7 @@ class Requests:
         deferred: Deferred[T] = Deferred()
         request.deferred = deferred
 
-        def ended(result: Any) -> Any:
+        def ended(result: Value) -> Value:
             self._waiting.pop(request.id, None)
             request.ended()
             if timer.active():
@@ -103,7 +104,7 @@ class Requests:
             request.fail(AdapterError(why, request.answers))
 
 
-class Request(Generic[T]):
+class PendingRequest(Generic[T]):
     """
     Be what all requests are.
 
@@ -112,7 +113,7 @@ class Request(Generic[T]):
     """
 
     @property
-    def answers(self) -> list[Any]:
+    def answers(self) -> list[Value]:
         """
         What has come so far.
         """
@@ -190,13 +191,16 @@ class Request(Generic[T]):
             self.deferred.callback(result)
 
 
-class Gathering(Request[T]):
+class Gathering(PendingRequest[T]):
     """
     Collect what each of the other servers answers, once.
     """
 
     def __init__(
-        self, found: Iterable[Any], read: Callable[[Response], Iterable[Any]], result: Callable[[list[Any]], Any]
+        self,
+        found: Iterable[Value],
+        read: Callable[[Response], Iterable[Value]],
+        result: Callable[[list[Value]], Value],
     ) -> None:
         """
         :param found: what is there already.
@@ -209,16 +213,16 @@ class Gathering(Request[T]):
         self._result = result
 
     @property
-    def answers(self) -> list[Any]:
+    def answers(self) -> list[Value]:
         """
-        See Request.
+        See PendingRequest.
         """
-        items: Iterable[Any] = self._result(self._found)
+        items: Iterable[Value] = self._result(self._found)
         return list(items)
 
     def take(self, response: Response) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         self._found += self._read(response)
         self._heard += 1
@@ -226,7 +230,7 @@ class Gathering(Request[T]):
 
     def time_out(self, timeout: float) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         self.fail(AdapterError(self._silent(timeout), self.answers))
 
@@ -235,14 +239,14 @@ class Gathering(Request[T]):
             self._succeed(self._result(self._found))
 
 
-class Acknowledgements(Request[list[Any]]):
+class Acknowledgements(PendingRequest[list[Value]]):
     """
     Collect what the clients of all servers acknowledge: each server says first how many it has asked.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._answers: list[Any] = []
+        self._answers: list[Value] = []
         self._lost: str | None = None
         self._question: BroadcastAcks | None = None
         #: How many clients here have still to answer; None while they are being asked.
@@ -252,9 +256,9 @@ class Acknowledgements(Request[list[Any]]):
         self._elsewhere = 0
 
     @property
-    def answers(self) -> list[Any]:
+    def answers(self) -> list[Value]:
         """
-        See Request.
+        See PendingRequest.
         """
         return self._answers
 
@@ -270,14 +274,14 @@ class Acknowledgements(Request[list[Any]]):
 
     def ended(self) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         super().ended()
         question, self._question = self._question, None
         if question is not None:
             question.cancel()
 
-    def answered_here(self, value: Any) -> None:
+    def answered_here(self, value: Value) -> None:
         """
         Take what a client of this server acknowledges.
 
@@ -292,12 +296,12 @@ class Acknowledgements(Request[list[Any]]):
 
     def take(self, response: Response) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         if isinstance(response, ClientCount):
             self._heard += 1
             self._elsewhere += response.count
-        elif not isinstance(response, BroadcastAck):
+        elif not isinstance(response, BroadcastAckMessage):
             raise WireError("an answer of another kind than the request")
         elif self._elsewhere > 0:
             self._elsewhere -= 1
@@ -308,7 +312,7 @@ class Acknowledgements(Request[list[Any]]):
 
     def lose(self, why: str) -> None:
         """
-        See Request. The clients of this server are still waited for.
+        See PendingRequest. The clients of this server are still waited for.
         """
         if self._lost is None:
             self._lost = why
@@ -316,7 +320,7 @@ class Acknowledgements(Request[list[Any]]):
 
     def time_out(self, timeout: float) -> None:
         """
-        See Request.
+        See PendingRequest.
         """
         if self._lost is not None:
             self.fail(AdapterError(self._lost, self._answers))

@@ -1,22 +1,21 @@
 """
-Decoded values held to the forms that the cluster's messages have.
+Checks of decoded values that more than one message needs: each gives the value in its form, or says what is wrong.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final
+from typing import Final
 
 from txsocketio.errors import WireError
 from txsocketio.protocol.jsoncodec import whole_number
 from txsocketio.protocol.packet import RESERVED_EVENTS
-from txsocketio.redis.cluster.messages import EVERYBODY, Selection
+from txsocketio.support.types import Arguments, Value
 
 #: What JavaScript servers emit on themselves, and the name that ends their process when nobody listens to it.
 _SERVERS_OWN: Final = frozenset({"connection", "new_namespace", "error"})
 
 
-def as_dict(value: Any, what: str) -> dict[str, Any]:
+def as_dict(value: object, what: str) -> dict[str, Value]:
     """
     Check that a value is a dict.
 
@@ -29,7 +28,7 @@ def as_dict(value: Any, what: str) -> dict[str, Any]:
     return value
 
 
-def as_text(value: Any, what: str) -> str:
+def as_text(value: object, what: str) -> str:
     """
     Check that a value is a str and not empty.
 
@@ -42,7 +41,7 @@ def as_text(value: Any, what: str) -> str:
     return value
 
 
-def as_optional_text(value: Any, what: str) -> str | None:
+def as_optional_text(value: object, what: str) -> str | None:
     """
     Check that a value is a str and not empty, or None.
 
@@ -53,7 +52,7 @@ def as_optional_text(value: Any, what: str) -> str | None:
     return None if value is None else as_text(value, what)
 
 
-def as_flag(value: Any, what: str) -> bool:
+def as_flag(value: object, what: str) -> bool:
     """
     Check that a value is a bool, or None for False.
 
@@ -68,7 +67,7 @@ def as_flag(value: Any, what: str) -> bool:
     return value
 
 
-def as_count(value: Any, what: str) -> int:
+def as_count(value: object, what: str) -> int:
     """
     Check that a value is a whole number, 0 or more, in either form that JavaScript's may have.
 
@@ -82,7 +81,7 @@ def as_count(value: Any, what: str) -> int:
     return count
 
 
-def as_room(value: Any) -> str:
+def as_room(value: object) -> str:
     """
     Check the name of a room. JavaScript may use numbers: they become their text.
 
@@ -97,7 +96,7 @@ def as_room(value: Any) -> str:
     raise WireError("the name of a room is no text")
 
 
-def as_rooms(value: Any, what: str) -> tuple[str, ...]:
+def as_rooms(value: object, what: str) -> tuple[str, ...]:
     """
     Check a list of names of rooms; None is an empty one.
 
@@ -109,10 +108,13 @@ def as_rooms(value: Any, what: str) -> tuple[str, ...]:
         return ()
     if not isinstance(value, list | tuple):
         raise WireError(f"{what} is no list")
-    return tuple([as_room(room) for room in value])
+    for room in value:
+        if room.__class__ is not str:
+            return tuple([as_room(room) for room in value])
+    return tuple(value)
 
 
-def as_namespace(value: Any) -> str:
+def as_namespace(value: object) -> str:
     """
     Check the name of a namespace on the wire; None is the root.
 
@@ -127,7 +129,7 @@ def as_namespace(value: Any) -> str:
     return value
 
 
-def as_event(value: Any) -> list[Any]:
+def as_event(value: object) -> Arguments:
     """
     Check an event with its arguments.
 
@@ -142,7 +144,7 @@ def as_event(value: Any) -> list[Any]:
     return value
 
 
-def as_server_event(value: Any) -> list[Any]:
+def as_server_event(value: object) -> Arguments:
     """
     Check an event for servers with its arguments.
 
@@ -150,40 +152,7 @@ def as_server_event(value: Any) -> list[Any]:
     :return: it, a list.
     :raises WireError: when it is no list, or begins with no name that may be emitted.
     """
-    if as_event(value)[0] in _SERVERS_OWN:
+    event = as_event(value)
+    if event[0] in _SERVERS_OWN:
         raise WireError("the name of an event is reserved")
-    return value  # type: ignore[no-any-return]
-
-
-def as_selection(value: Any) -> Selection:
-    """
-    Check what the wire calls opts. Its parts may be missing, it may not: JavaScript fails without it.
-
-    :param value: anything.
-    :raises WireError: when it is not that.
-    """
-    opts = as_dict(value, "opts")
-    rooms = as_rooms(opts.get("rooms"), "opts.rooms")
-    except_ = as_rooms(opts.get("except"), "opts.except")
-    given = opts.get("flags")
-    if not given:
-        return Selection(rooms or None, except_) if rooms or except_ else EVERYBODY
-    flags = as_dict(given, "opts.flags")
-    compress, timeout = flags.get("compress"), flags.get("timeout")
-    return Selection(
-        rooms or None,
-        except_,
-        volatile=as_flag(flags.get("volatile"), "volatile"),
-        compress=None if compress is None else as_flag(compress, "compress"),
-        timeout=None if timeout is None else _as_seconds(timeout),
-        expect_single_response=as_flag(flags.get("expectSingleResponse"), "expectSingleResponse"),
-    )
-
-
-def _as_seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise WireError("timeout is no number of milliseconds")
-    try:
-        return value / 1000
-    except OverflowError:
-        raise WireError("timeout is no number of milliseconds") from None
+    return event

@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from txsocketio.errors import AttachmentError, UnencodableValue, WireError
 from txsocketio.protocol.attachments import extract, restore
@@ -26,11 +26,12 @@ from txsocketio.redis.formats.checks import (
     as_text,
 )
 from txsocketio.redis.formats.values import JSON, dump, load
+from txsocketio.support.types import Arguments, Value
 
 #: Where they publish unless told otherwise.
 DEFAULT_CHANNEL: Final = "socketio"
 
-Body = dict[str, Any]
+Body = dict[str, Value]
 
 
 class PickleRefused(WireError):
@@ -54,7 +55,7 @@ class Emit:
     """
 
     namespace: str
-    data: list[Any]
+    data: Arguments
     rooms: tuple[str, ...] | None = None
     skip_sids: tuple[str, ...] = ()
     callback: tuple[str, str, int] | None = None
@@ -141,7 +142,7 @@ class Callback:
     sid: str
     namespace: str
     id: int
-    args: list[Any]
+    args: Arguments
 
 
 Message = Emit | Disconnect | EnterRoom | LeaveRoom | CloseRoom | Callback
@@ -202,7 +203,7 @@ def _read_emit(body: Body, namespace: str, host_id: str | None) -> Message:
     )
 
 
-def _restored(data: Any) -> Any:
+def _restored(data: object) -> Value:
     if not isinstance(data, list) or not data:
         raise WireError("binary data is no list")
     try:
@@ -214,13 +215,13 @@ def _restored(data: Any) -> Any:
     return holder[0]
 
 
-def _one_or_more(value: Any) -> tuple[str, ...]:
+def _one_or_more(value: object) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple([as_room(item) for item in value])
     return (as_room(value),)
 
 
-def _as_callback(value: Any) -> tuple[str, str, int]:
+def _as_callback(value: object) -> tuple[str, str, int]:
     if not isinstance(value, list) or len(value) != 3:
         raise WireError("callback is no room, namespace and id")
     namespace = "/" if value[1] is None else as_text(value[1], "the namespace of callback")
@@ -257,7 +258,7 @@ _READ: Final[dict[str, Callable[[Body, str, str | None], Message]]] = {
 def _write_emit(message: Emit) -> Body:
     event, *arguments = message.data
     text, attachments = extract(JSON, arguments)
-    data: Any = arguments
+    data: Value = arguments
     if attachments:
         data = [load(text), *[base64.b64encode(attachment).decode() for attachment in attachments]]
     return {
@@ -273,12 +274,12 @@ def _write_emit(message: Emit) -> Body:
     }
 
 
-def _as_one(names: tuple[str, ...] | None) -> Any:
+def _as_one(names: tuple[str, ...] | None) -> str | tuple[str, ...] | None:
     return names[0] if names is not None and len(names) == 1 else names
 
 
-def _write_about_one(method: str) -> Callable[[Any], Body]:
-    def write(message: Any) -> Body:
+def _write_about_one(method: str) -> Callable[..., Body]:
+    def write(message: Disconnect | EnterRoom | LeaveRoom | CloseRoom) -> Body:
         body = {"method": method, "namespace": nsp_of(message.namespace), "host_id": message.host_id}
         for name in ("sid", "room"):
             if hasattr(message, name):
@@ -299,7 +300,7 @@ def _write_callback(message: Callback) -> Body:
     }
 
 
-_WRITE: Final[dict[type, Callable[[Any], Body]]] = {
+_WRITE: Final[dict[type, Callable[..., Body]]] = {
     Emit: _write_emit,
     Disconnect: _write_about_one("disconnect"),
     EnterRoom: _write_about_one("enter_room"),

@@ -5,14 +5,17 @@ Values as MessagePack and as JSON, within bounds, read and written as the JavaSc
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final, NoReturn
 
 import msgpack
 import orjson
 
 from txsocketio.errors import PacketError, UnencodableValue, WireError
 from txsocketio.protocol.jsoncodec import JSONCodec, pairs
+from txsocketio.support.types import Value
 
 #: Bytes that one message may have, either way.
 MAX_PAYLOAD: Final = 64 * 1024 * 1024
@@ -23,10 +26,10 @@ MAX_ITEMS: Final = 256 * 1024
 JSON: Final = JSONCodec()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: How MessagePack begins a date in its three sizes.
-_DATES: Final = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
+_DATE: Final = re.compile(rb"\xd6\xff|\xd7\xff|\xc7\x0c\xff")
 
 
-def pack(value: Any) -> bytes:
+def pack(value: Value) -> bytes:
     """
     Write a value as MessagePack.
 
@@ -52,7 +55,7 @@ def pack(value: Any) -> bytes:
     return payload
 
 
-def unpack(payload: bytes) -> Any:
+def unpack(payload: bytes) -> Value:
     """
     Read MessagePack. Dates become the text that JavaScript gives them in JSON.
 
@@ -74,12 +77,12 @@ def unpack(payload: bytes) -> Any:
         raise
     except (ValueError, TypeError, RecursionError, MemoryError, msgpack.UnpackException) as error:
         raise WireError(f"not MessagePack: {type(error).__name__}") from None
-    if any(date in payload for date in _DATES):
+    if _DATE.search(payload) is not None:
         value = _with_texts(value)
     return value
 
 
-def dump(value: Any, default: Any = None) -> bytes:
+def dump(value: Value, default: Callable[[object], Value] | None = None) -> bytes:
     """
     Write a value as JSON.
 
@@ -90,7 +93,7 @@ def dump(value: Any, default: Any = None) -> bytes:
     return _bounded(JSON.dumps(value, default or _refuse))
 
 
-def load(payload: bytes) -> Any:
+def load(payload: bytes) -> Value:
     """
     Read JSON.
 
@@ -103,7 +106,7 @@ def load(payload: bytes) -> Any:
         raise WireError("not JSON") from None
 
 
-def as_buffer(item: Any) -> Any:
+def as_buffer(item: object) -> Value:
     """
     Give bytes the form they have in JavaScript's JSON; for dump().
 
@@ -127,19 +130,19 @@ def _measure(payload: bytes) -> None:
         raise WireError(f"longer than {MAX_PAYLOAD} bytes")
 
 
-def _bytes_are_fine(item: Any) -> Any:
+def _bytes_are_fine(item: object) -> None:
     if isinstance(item, bytes | bytearray | memoryview):
-        return None
+        return
     raise TypeError(f"{type(item).__name__} is no JSON value")
 
 
-def _refuse(item: Any) -> Any:
+def _refuse(item: object) -> NoReturn:
     if isinstance(item, bytes | bytearray | memoryview):
         raise UnencodableValue("messages of this kind are JSON, which has no form for bytes; send them as text")
     raise TypeError(f"{type(item).__name__} is no JSON value")
 
 
-def _plain(item: Any) -> Any:
+def _plain(item: object) -> Value:
     if isinstance(item, int):
         raise UnencodableValue("a whole number of more than 64 bits cannot go to the other servers")
     if dataclasses.is_dataclass(item) and not isinstance(item, type):
@@ -148,7 +151,7 @@ def _plain(item: Any) -> Any:
     return orjson.loads(orjson.dumps(item))
 
 
-def _well_formed(value: Any) -> Any:
+def _well_formed(value: Value) -> Value:
     # Half a surrogate pair becomes what JavaScript's encoders write for it.
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -159,7 +162,7 @@ def _well_formed(value: Any) -> Any:
     return value
 
 
-def _extension(code: int, data: bytes) -> Any:
+def _extension(code: int, data: bytes) -> bytes | str | None:
     # What old versions of the JavaScript library wrote.
     if code != 0:
         raise WireError(f"MessagePack of an unknown type {code}")
@@ -170,7 +173,7 @@ def _extension(code: int, data: bytes) -> Any:
     return data
 
 
-def _with_texts(value: Any) -> Any:
+def _with_texts(value: Value) -> Value:
     holder = [value]
     for container, key, item in pairs(holder):
         if isinstance(item, msgpack.Timestamp):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError, ConnectionClosed, ConnectionDone
@@ -16,6 +15,7 @@ from twisted.python.failure import Failure
 from txredisapi import RedisError, RedisProtocol
 
 from txsocketio.errors import AdapterError
+from txsocketio.support.types import Value
 
 #: What Redis refuses with, by its first word, and what to do about it.
 _ADVICE = {
@@ -26,7 +26,7 @@ _ADVICE = {
 }
 
 OnMessage = Callable[[bytes | None, bytes, bytes], None]
-Answered = Callable[[Any], None]
+Answered = Callable[[Value], None]
 
 
 class Replies(RedisProtocol):  # type: ignore[misc]
@@ -40,11 +40,11 @@ class Replies(RedisProtocol):  # type: ignore[misc]
     :ivar loss: why the connection was lost; None while it has not been.
     """
 
-    on_reply: Callable[[Any], None]
+    on_reply: Callable[[Value], None]
     on_message: OnMessage | None = None
     loss: Failure | None = None
 
-    def replyReceived(self, reply: Any) -> None:
+    def replyReceived(self, reply: Value) -> None:
         """
         See RedisProtocol.
         """
@@ -72,7 +72,7 @@ class _Raw(Factory):
 
     noisy = False
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Value:
         """
         See Factory.
         """
@@ -81,7 +81,7 @@ class _Raw(Factory):
         return protocol
 
 
-class Connection:
+class RedisConnection:
     """
     Send commands and count what has not been answered.
 
@@ -92,7 +92,7 @@ class Connection:
 
     verdict: str | None = None
 
-    def __init__(self, protocol: Any, seconds: Callable[[], float]) -> None:
+    def __init__(self, protocol: Value, seconds: Callable[[], float]) -> None:
         """
         :param protocol: connected.
         :param seconds: the clock.
@@ -122,14 +122,14 @@ class Connection:
         """
         return self._seconds() - self._asked[0][0] if self._asked else 0.0
 
-    def command(self, *words: bytes | str | int) -> Deferred[Any]:
+    def command(self, *words: bytes | str | int) -> Deferred[Value]:
         """
         Send a command.
 
         :param words: the command.
         :return: the answer; fails with an AdapterError in words.
         """
-        answered: Deferred[Any] = Deferred()
+        answered: Deferred[Value] = Deferred()
         encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         written = b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded])
         self._ask(b"*%d\r\n%b" % (len(encoded), written), 0, answered.callback)
@@ -184,7 +184,7 @@ class Connection:
         self.unanswered_bytes += size
         self._protocol.transport.write(written)
 
-    def _answer(self, reply: Any) -> None:
+    def _answer(self, reply: Value) -> None:
         if isinstance(reply, RedisError):
             reply = AdapterError(_refusal(str(reply)))
         if self._asked:
@@ -205,7 +205,7 @@ class Connection:
             answered(AdapterError(self.why_lost()))
 
 
-def _raised(answer: Any) -> Any:
+def _raised(answer: Value) -> Value:
     if isinstance(answer, AdapterError):
         raise answer
     return answer
@@ -216,7 +216,9 @@ def _refusal(text: str) -> str:
     return f"Redis refuses: {text}" if advice is None else f"Redis refuses: {advice} ({text})"
 
 
-async def connect(endpoint: Any, seconds: Callable[[], float], on_message: OnMessage | None = None) -> Connection:
+async def connect(
+    endpoint: Value, seconds: Callable[[], float], on_message: OnMessage | None = None
+) -> RedisConnection:
     """
     Connect to Redis.
 
@@ -233,10 +235,10 @@ async def connect(endpoint: Any, seconds: Callable[[], float], on_message: OnMes
     except Exception as error:
         raise AdapterError(f"Redis cannot be reached: {str(error) or type(error).__name__}") from error
     protocol.on_message = on_message
-    return Connection(protocol, seconds)
+    return RedisConnection(protocol, seconds)
 
 
-async def log_in(connection: Connection, username: str | None, password: str | None, database: int = 0) -> None:
+async def log_in(connection: RedisConnection, username: str | None, password: str | None, database: int = 0) -> None:
     """
     Get in, and make sure that commands are answered.
 

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
 from twisted.internet.task import deferLater
@@ -17,11 +17,16 @@ from twisted.logger import Logger
 from txsocketio.engine.complaints import LOG_INTERVAL, Complaints
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.link.endpoints import tls_options
-from txsocketio.redis.link.state import STOPPED, UP, LinkStatus, Standing
-from txsocketio.redis.link.subscription import Receiver, Subscription
+from txsocketio.redis.link.state import STOPPED, UP, LinkState, LinkStatus
 from txsocketio.redis.link.url import RedisSettings, parse_url
 from txsocketio.support.clock import global_reactor
 from txsocketio.support.steady import steady, unwatched
+
+if TYPE_CHECKING:
+    from txsocketio.redis.link.session import LinkSession
+
+#: Takes the channel and the payload of what was published.
+OnPublished = Callable[[bytes, bytes], None]
 
 _log = Logger()
 
@@ -62,6 +67,62 @@ def retry_delay(attempt: int, limits: LinkLimits) -> float:
     return longest * random.uniform(0.5, 1.0)
 
 
+class Subscription:
+    """
+    Remember a channel or a pattern that is to be received, whatever connection there is at the moment.
+
+    :ivar name: the channel or pattern.
+    :ivar pattern: whether it is a pattern.
+    :ivar receive: called with the channel and the payload.
+    :ivar session: the LinkSession on which it was asked for; None where it was on none.
+    """
+
+    def __init__(self, name: bytes, pattern: bool, receive: OnPublished) -> None:
+        """
+        :param name: the channel or pattern.
+        :param pattern: whether it is a pattern.
+        :param receive: called with the channel and the payload.
+        """
+        self.name = name
+        self.pattern = pattern
+        self.receive = receive
+        self.session: LinkSession | None = None
+        self._waiting: list[Deferred[bool]] = []
+        self._confirmed: LinkSession | None = None
+
+    def when_confirmed(self) -> Deferred[bool]:
+        """
+        Wait until Redis has confirmed it on the connection of then.
+
+        :return: fires with True; with False when it is given up.
+        """
+        if self._confirmed is not None and self._confirmed is self.session:
+            return succeed(True)
+        waiting: Deferred[bool] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def confirm(self, session: LinkSession) -> None:
+        """
+        Learn that Redis has confirmed it.
+
+        :param session: on which.
+        """
+        self._confirmed = session
+        self._settle(True)
+
+    def give_up(self) -> None:
+        """
+        Learn that it will not be confirmed any more.
+        """
+        self._settle(False)
+
+    def _settle(self, result: bool) -> None:
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(result)
+
+
 class RedisLink:
     """
     Keep two connections to one Redis: one that publishes and asks, one that is subscribed.
@@ -90,20 +151,20 @@ class RedisLink:
         self._tls = tls_options(self.settings)
         self._limits = limits or LinkLimits()
         self._reactor = reactor
-        self._session: Any = None
+        self._session: LinkSession | None = None
         self._running: Deferred[None] | None = None
         self._stopping: list[Deferred[None]] | None = None
         self._pending: Deferred[Any] | None = None
         self._subscriptions: dict[tuple[bool, bytes], Subscription] = {}
         self._complaints = Complaints(LOG_INTERVAL, lambda: unwatched(self._reactor or global_reactor()))
-        self._standing = Standing(str(self.settings), self._complaints)
+        self._state = LinkState(str(self.settings), self._complaints)
 
     @property
     def status(self) -> LinkStatus:
         """
         How it stands.
         """
-        return self._standing.status
+        return self._state.status
 
     @property
     def state(self) -> str:
@@ -111,7 +172,7 @@ class RedisLink:
         The name of the state: ``"connecting"`` until it is up for the first time, ``"up"``, ``"reconnecting"`` or
         ``"stopped"``.
         """
-        return self._standing.status.state
+        return self._state.status.state
 
     def start(self) -> None:
         """
@@ -123,7 +184,7 @@ class RedisLink:
             raise UsageError("the link has been started: it can be started again when what stop() gave has fired")
         if self._reactor is None:
             self._reactor = global_reactor()
-        self._standing.begin(self._reactor.seconds())
+        self._state.begin(self._reactor.seconds())
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(lambda failure: _log.failure("the link to Redis broke: a bug", failure=failure))
 
@@ -142,7 +203,7 @@ class RedisLink:
         self._stopping = [stopped]
         session, self._session = self._session, None
         self._complaints.flush()
-        self._standing.stop(0.0 if self._reactor is None else self._reactor.seconds())
+        self._state.stop(0.0 if self._reactor is None else self._reactor.seconds())
         for subscription in list(self._subscriptions.values()):
             subscription.give_up()
         Deferred.fromCoroutine(self._close(session)).addBoth(self._stopped)
@@ -155,7 +216,7 @@ class RedisLink:
         :param timeout: seconds.
         :return: fails with an AdapterError after that, or when it is stopped.
         """
-        return self._standing.when_up(timeout, steady(self._reactor or global_reactor()))
+        return self._state.when_up(timeout, steady(self._reactor or global_reactor()))
 
     @property
     def _clock(self) -> Any:
@@ -167,9 +228,9 @@ class RedisLink:
 
         :param changed: what it raises is logged.
         """
-        self._standing.observe(changed)
+        self._state.observe(changed)
 
-    def subscribe(self, channel: bytes, receive: Receiver) -> Deferred[bool]:
+    def subscribe(self, channel: bytes, receive: OnPublished) -> Deferred[bool]:
         """
         Receive what is published on a channel, from now on and after every reconnection.
 
@@ -180,7 +241,7 @@ class RedisLink:
         """
         return self._subscribe(False, channel, receive)
 
-    def psubscribe(self, pattern: bytes, receive: Receiver) -> Deferred[bool]:
+    def psubscribe(self, pattern: bytes, receive: OnPublished) -> Deferred[bool]:
         """
         Receive what is published on the channels that match a pattern.
 
@@ -239,7 +300,7 @@ class RedisLink:
         :return: fails with an AdapterError when the link is not up, or is lost before Redis answers.
         """
         if self._session is None:
-            return fail(AdapterError(self._standing.why_not_up()))
+            return fail(AdapterError(self._state.why_not_up()))
         asked: Deferred[Any] = self._session.asking.command("PUBSUB", "NUMSUB", channel)
         return asked.addCallback(lambda answer: int(answer[1]))
 
@@ -261,14 +322,14 @@ class RedisLink:
                 await self._pending.addErrback(lambda failure: failure.trap(CancelledError))
                 attempt += 1
 
-    def _begin(self, session: Any) -> None:
+    def _begin(self, session: LinkSession) -> None:
         self._session = session
         confirmed = list(self._subscriptions.values())
-        self._standing.up(self._reactor.seconds(), self.dropped)
+        self._state.up(self._reactor.seconds(), self.dropped)
         for subscription in confirmed:
             subscription.confirm(session)
 
-    async def _attempt(self) -> Any:
+    async def _attempt(self) -> LinkSession | None:
         # Not before: it imports txredisapi, which installs a reactor.
         from txsocketio.redis.link.session import open_session
 
@@ -298,9 +359,9 @@ class RedisLink:
         return None
 
     def _down(self, why: str) -> None:
-        self._standing.down(self._reactor.seconds(), why)
+        self._state.down(self._reactor.seconds(), why)
 
-    async def _close(self, session: Any) -> None:
+    async def _close(self, session: LinkSession | None) -> None:
         if session is not None:
             await session.close()
         elif self._pending is not None:
@@ -317,7 +378,7 @@ class RedisLink:
         for stopped in stopping:
             stopped.callback(result)
 
-    def _subscribe(self, pattern: bool, name: bytes, receive: Receiver) -> Deferred[bool]:
+    def _subscribe(self, pattern: bool, name: bytes, receive: OnPublished) -> Deferred[bool]:
         if (pattern, name) in self._subscriptions:
             raise UsageError(f"the link is subscribed to {name!r} already")
         subscription = Subscription(name, pattern, receive)
@@ -345,9 +406,10 @@ class RedisLink:
 
     def _publish(self, channel: bytes, payload: bytes, then: Callable[[Any], None]) -> bool:
         why_not = self._why_not(len(payload))
-        if why_not is not None:
+        session = self._session
+        if session is None or why_not is not None:
             self.dropped += 1
-            then(AdapterError(why_not))
+            then(AdapterError(why_not or self._state.why_not_up()))
             return False
 
         def answered(answer: Any) -> None:
@@ -357,12 +419,12 @@ class RedisLink:
                 self.published += 1
             then(answer)
 
-        self._session.asking.publish(channel, payload, answered)
+        session.asking.publish(channel, payload, answered)
         return True
 
     def _why_not(self, size: int) -> str | None:
         if self._session is None:
-            return self._standing.why_not_up()
+            return self._state.why_not_up()
         asking = self._session.asking
         count, total = asking.unanswered, asking.unanswered_bytes
         if count >= self._limits.max_unanswered or (total and total + size > self._limits.max_unanswered_bytes):
@@ -373,7 +435,7 @@ class RedisLink:
         # While it is not up the change of state was logged, and the number will be.
         if isinstance(answer, AdapterError) and self.state == UP:
             kind = str(answer).split(":")[0]
-            self._standing.tell(
+            self._state.tell(
                 kind, "a message was not published, others like it are only counted: {error}", error=str(answer)
             )
 

@@ -4,8 +4,6 @@ Asking sentinels where the master is.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred, TimeoutError
 
 from txsocketio.errors import AdapterError
@@ -13,12 +11,13 @@ from txsocketio.redis.link.connection import connect, log_in
 from txsocketio.redis.link.endpoints import redis_endpoint
 from txsocketio.redis.link.url import RedisSettings
 from txsocketio.support.steady import steady
+from txsocketio.support.types import Reactor
 
 #: Seconds that each sentinel has.
 PATIENCE = 2.0
 
 
-async def find_master(reactor: Any, settings: RedisSettings) -> tuple[str, int]:
+async def find_master(reactor: Reactor, settings: RedisSettings) -> tuple[str, int]:
     """
     Ask the sentinels, one after the other, for the address of the master.
 
@@ -38,7 +37,7 @@ async def find_master(reactor: Any, settings: RedisSettings) -> tuple[str, int]:
     raise AdapterError(f"no sentinel knows the master of {settings.service}: {'; '.join(errors)}")
 
 
-async def _ask(reactor: Any, settings: RedisSettings, address: tuple[str, int]) -> tuple[str, int]:
+async def _ask(reactor: Reactor, settings: RedisSettings, address: tuple[str, int]) -> tuple[str, int]:
     connection = await connect(redis_endpoint(reactor, settings, address, None), steady(reactor).seconds)
     try:
         await log_in(connection, settings.sentinel_username, settings.sentinel_password)

@@ -5,18 +5,20 @@ One life of the link: two connections to the same server, from logging in to the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.task import LoopingCall
 
 from txsocketio.errors import AdapterError
-from txsocketio.redis.link.connection import Connection, OnMessage, connect, log_in
+from txsocketio.redis.link.connection import OnMessage, RedisConnection, connect, log_in
 from txsocketio.redis.link.endpoints import redis_endpoint
 from txsocketio.redis.link.sentinel import find_master
-from txsocketio.redis.link.subscription import Subscription
 from txsocketio.redis.link.url import RedisSettings
 from txsocketio.support.steady import steady
+
+if TYPE_CHECKING:
+    from txsocketio.redis.link.link import Subscription
 
 #: Seconds between looks at what is unanswered.
 LOOK = 0.5
@@ -24,15 +26,17 @@ LOOK = 0.5
 CLOSING = 1.0
 
 
-class Session:
+class LinkSession:
     """
     Hold the connection that publishes and the one that is subscribed; when one is lost, both are given up.
 
-    :ivar asking: the Connection for commands.
+    :ivar asking: the RedisConnection for commands.
     :ivar lost: fires once, with the reason in words.
     """
 
-    def __init__(self, reactor: Any, asking: Connection, subscribed: Connection, reply_timeout: float) -> None:
+    def __init__(
+        self, reactor: Any, asking: RedisConnection, subscribed: RedisConnection, reply_timeout: float
+    ) -> None:
         """
         :param reactor: the reactor.
         :param asking: connected.
@@ -51,7 +55,7 @@ class Session:
         for connection in self._both():
             connection.lost.addCallback(self._connection_lost, connection)
 
-    def subscribe(self, subscription: Subscription) -> Deferred[Session]:
+    def subscribe(self, subscription: Subscription) -> Deferred[LinkSession]:
         """
         Ask Redis for a subscription; when it refuses, this session ends.
 
@@ -120,10 +124,10 @@ class Session:
         await gone.addTimeout(CLOSING, self._clock).addErrback(lambda _: None)
         self.end("the link was stopped")
 
-    def _both(self) -> tuple[Connection, Connection]:
+    def _both(self) -> tuple[RedisConnection, RedisConnection]:
         return self.asking, self._subscribed
 
-    def _when_gone(self, connection: Connection) -> Deferred[None]:
+    def _when_gone(self, connection: RedisConnection) -> Deferred[None]:
         gone: Deferred[None] = Deferred()
 
         def tell(_: object) -> None:
@@ -133,7 +137,7 @@ class Session:
         connection.lost.addCallback(tell)
         return gone
 
-    def _connection_lost(self, _: object, connection: Connection) -> None:
+    def _connection_lost(self, _: object, connection: RedisConnection) -> None:
         self.end(connection.why_lost())
 
     def _subscribing_failed(self, failure: Any) -> Any:
@@ -178,7 +182,7 @@ async def open_session(
     on_message: OnMessage,
     subscriptions: Iterable[Subscription],
     times: Any,
-) -> Session:
+) -> LinkSession:
     """
     Connect twice, log in, and subscribe to everything.
 
@@ -198,7 +202,7 @@ async def open_session(
     except BaseException:
         asking.abort("no second connection was to be had")
         raise
-    session = Session(reactor, asking, subscribed, times.reply_timeout)
+    session = LinkSession(reactor, asking, subscribed, times.reply_timeout)
     try:
         for connection in (asking, subscribed):
             await log_in(connection, settings.username, settings.password, settings.database)
@@ -221,13 +225,13 @@ async def _address(reactor: Any, settings: RedisSettings) -> tuple[str, int] | N
     return settings.addresses[0] if settings.addresses else None
 
 
-async def _check_role(connection: Connection) -> None:
+async def _check_role(connection: RedisConnection) -> None:
     role = await connection.command("ROLE")
     if role[0] != b"master":
         raise AdapterError("the sentinels name a server that is not the master yet")
 
 
-async def _subscribe_all(session: Session, subscriptions: Iterable[Subscription]) -> None:
+async def _subscribe_all(session: LinkSession, subscriptions: Iterable[Subscription]) -> None:
     try:
         await gatherResults([session.subscribe(item) for item in subscriptions], consumeErrors=True)
     except FirstError as error:

@@ -40,7 +40,7 @@ class LinkStatus:
     error: str | None = None
 
 
-class Standing:
+class LinkState:
     """
     Keep the status of one link.
 

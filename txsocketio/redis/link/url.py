@@ -95,7 +95,7 @@ class RedisSettings:
         return f"{'redis' if self.tls is None else 'rediss'}://{places}"
 
 
-def parse_url(url: Any) -> RedisSettings:
+def parse_url(url: object) -> RedisSettings:
     """
     Read a URL in the forms that redis-py and python-socketio take.
 

@@ -19,13 +19,13 @@ from tests.protocol.kit import modest
 from tests.redis.kit import anything, broadcasts, requests, resembling, responses, vectors
 from txsocketio.errors import UnencodableValue, WireError
 from txsocketio.redis.cluster import messages as m
-from txsocketio.redis.formats import wire
+from txsocketio.redis.formats import node
 
-DECODE = {"broadcast": wire.decode_broadcast, "request": wire.decode_request, "response": wire.decode_response}
+DECODE = {"broadcast": node.decode_broadcast, "request": node.decode_request, "response": node.decode_response}
 ENCODE: dict[str, Any] = {
-    "broadcast": wire.encode_broadcast,
-    "request": wire.encode_request,
-    "response": wire.encode_response,
+    "broadcast": node.encode_broadcast,
+    "request": node.encode_request,
+    "response": node.encode_response,
 }
 EVENT = m.Broadcast("uid", "", ["hello"])
 
@@ -45,23 +45,25 @@ class RealMessages(SynchronousTestCase):
         return DECODE[vector.kind](vector.payload)
 
     def test_what_node_published_is_read(self):
-        node = "redis-adapter@8.3.0/"
+        release = "redis-adapter@8.3.0/"
         self.assertEqual(
-            self.read(node + "broadcast_rooms_except_flags/1"),
+            self.read(release + "broadcast_rooms_except_flags/1"),
             m.Broadcast(
                 "bEtvJB", "", ["hi2"], m.Selection(("room1", "room2"), ("room3",), volatile=True, compress=False)
             ),
         )
         self.assertEqual(
-            self.read(node + "broadcast_ack/1"),
+            self.read(release + "broadcast_ack/1"),
             m.BroadcastRequest("bEtvJB", "Qdu1nd", "", ["ask", "q"], m.Selection(timeout=1.0)),
         )
-        self.assertEqual(self.read(node + "broadcast_ack/3"), m.ClientCount("Qdu1nd", 1))
-        self.assertEqual(self.read(node + "broadcast_ack/4"), m.BroadcastAck("Qdu1nd", "ack-c2"))
-        self.assertEqual(self.read(node + "all_rooms/2"), m.AllRoomsRequest("bEtvJB", "apQ6O0"))
-        self.assertEqual(self.read(node + "all_rooms/3"), m.RoomsResponse("apQ6O0", ("tom4XEi79IOcKnthAAAB", "room1")))
+        self.assertEqual(self.read(release + "broadcast_ack/3"), m.ClientCount("Qdu1nd", 1))
+        self.assertEqual(self.read(release + "broadcast_ack/4"), m.BroadcastAckMessage("Qdu1nd", "ack-c2"))
+        self.assertEqual(self.read(release + "all_rooms/2"), m.AllRoomsRequest("bEtvJB", "apQ6O0"))
         self.assertEqual(
-            self.read(node + "sockets_leave/1"),
+            self.read(release + "all_rooms/3"), m.RoomsResponse("apQ6O0", ("tom4XEi79IOcKnthAAAB", "room1"))
+        )
+        self.assertEqual(
+            self.read(release + "sockets_leave/1"),
             m.LeaveRequest("bEtvJB", m.Selection(except_=("nobody",)), ("r3",)),
         )
         self.assertEqual(
@@ -69,11 +71,11 @@ class RealMessages(SynchronousTestCase):
             m.DisconnectRequest(None, m.Selection(("ghost",)), True),
         )
         self.assertEqual(
-            self.read(node + "legacy_JOIN_request/1"),
+            self.read(release + "legacy_JOIN_request/1"),
             m.JoinOneRequest("manual", "reqJ", "fWiFCbkLSNMypwMYAAAA", "legacy"),
         )
-        self.assertEqual(self.read(node + "legacy_JOIN_request/2"), m.Done("reqJ"))
-        [socket] = self.read(node + "fetch_sockets/3").sockets
+        self.assertEqual(self.read(release + "legacy_JOIN_request/2"), m.Done("reqJ"))
+        [socket] = self.read(release + "fetch_sockets/3").sockets
         self.assertEqual((socket.sid, "room1" in socket.rooms), ("tom4XEi79IOcKnthAAAB", True))
 
     def test_bytes_and_dates(self):
@@ -92,27 +94,27 @@ class RoundTrips(SynchronousTestCase):
     @modest
     @given(broadcasts)
     def test_broadcasts(self, message):
-        self.assertEqual(wire.decode_broadcast(wire.encode_broadcast(message)), message)
+        self.assertEqual(node.decode_broadcast(node.encode_broadcast(message)), message)
 
     @modest
     @given(requests)
     def test_requests(self, message):
-        self.assertEqual(wire.decode_request(wire.encode_request(message)), message)
+        self.assertEqual(node.decode_request(node.encode_request(message)), message)
 
     @modest
     @given(responses)
     def test_responses(self, message):
-        self.assertEqual(wire.decode_response(wire.encode_response(message)), message)
+        self.assertEqual(node.decode_response(node.encode_response(message)), message)
 
     def test_no_sids_are_no_sockets(self):
-        payload = wire.encode_response(m.SocketIdsResponse("r", ()))
-        self.assertEqual(wire.decode_response(payload), m.SocketsResponse("r", ()))
+        payload = node.encode_response(m.SocketIdsResponse("r", ()))
+        self.assertEqual(node.decode_response(payload), m.SocketsResponse("r", ()))
 
     def test_which_are_json(self):
-        self.assertEqual(wire.encode_request(m.AllRoomsRequest("u", "r"))[:1], b"{")
-        self.assertNotEqual(wire.encode_request(m.BroadcastRequest("u", "r", "", ["e"]))[:1], b"{")
-        self.assertEqual(wire.encode_response(m.ClientCount("r", 1))[:1], b"{")
-        self.assertNotEqual(wire.encode_response(m.BroadcastAck("r", b"1"))[:1], b"{")
+        self.assertEqual(node.encode_request(m.AllRoomsRequest("u", "r"))[:1], b"{")
+        self.assertNotEqual(node.encode_request(m.BroadcastRequest("u", "r", "", ["e"]))[:1], b"{")
+        self.assertEqual(node.encode_response(m.ClientCount("r", 1))[:1], b"{")
+        self.assertNotEqual(node.encode_response(m.BroadcastAckMessage("r", b"1"))[:1], b"{")
 
 
 class Hostile(SynchronousTestCase):
@@ -204,7 +206,7 @@ class Lenience(SynchronousTestCase):
     """
 
     def broadcast(self, packet: dict[str, Any], opts: dict[str, Any]) -> m.Broadcast:
-        return wire.decode_broadcast(msgpack.packb(["u", packet, opts]))
+        return node.decode_broadcast(msgpack.packb(["u", packet, opts]))
 
     def test_what_may_be_missing(self):
         expected = m.Broadcast("u", "", ["e"])
@@ -221,7 +223,7 @@ class Lenience(SynchronousTestCase):
             ["e", msgpack.ExtType(0, b"\x00"), msgpack.ExtType(0, (1700000000123).to_bytes(8, "big")), {"k": 1}]
         )
         payload = b"\x93\xa1u\x82\xa4type\x02\xa4data" + packed + b"\x80"
-        self.assertEqual(wire.decode_broadcast(payload).data, ["e", None, "2023-11-14T22:13:20.123Z", {"k": 1}])
+        self.assertEqual(node.decode_broadcast(payload).data, ["e", None, "2023-11-14T22:13:20.123Z", {"k": 1}])
 
 
 class NeverPublished(SynchronousTestCase):
@@ -234,24 +236,24 @@ class NeverPublished(SynchronousTestCase):
             m.Broadcast("u", namespace, ["e"]),
         ):
             try:
-                payload = wire.encode_broadcast(message)
+                payload = node.encode_broadcast(message)
             except UnencodableValue as error:
                 self.assertTrue(str(error))
             else:
                 read = msgpack.unpackb(payload, strict_map_key=False)
                 self.assertEqual((len(read), set(read[2])), (3, {"rooms", "except", "flags"}))
                 self.assertIs(type(read[0]), str)
-                wire.decode_broadcast(payload)
+                node.decode_broadcast(payload)
 
     @modest
     @given(anything)
     def test_requests_and_answers_with_any_value(self, value):
         for encode, decode, message in (
-            (wire.encode_request, wire.decode_request, m.ServerSideEmit("u", ["e", value])),
-            (wire.encode_request, wire.decode_request, m.JoinRequest("u", m.EVERYBODY, (value,))),
-            (wire.encode_response, wire.decode_response, m.ServerSideAnswer("r", value)),
-            (wire.encode_response, wire.decode_response, m.BroadcastAck("r", value)),
-            (wire.encode_response, wire.decode_response, m.Done(value)),
+            (node.encode_request, node.decode_request, m.ServerSideEmit("u", ["e", value])),
+            (node.encode_request, node.decode_request, m.JoinRequest("u", m.WHOLE_NAMESPACE, (value,))),
+            (node.encode_response, node.decode_response, m.ServerSideAnswer("r", value)),
+            (node.encode_response, node.decode_response, m.BroadcastAckMessage("r", value)),
+            (node.encode_response, node.decode_response, m.Done(value)),
         ):
             try:
                 payload = encode(message)
@@ -260,7 +262,7 @@ class NeverPublished(SynchronousTestCase):
             self.assertEqual(type(decode(payload)), type(message))
 
     def refused(self, words: str, **changes: Any) -> None:
-        error = self.assertRaises(UnencodableValue, wire.encode_broadcast, replace(EVENT, **changes))
+        error = self.assertRaises(UnencodableValue, node.encode_broadcast, replace(EVENT, **changes))
         self.assertIn(words, str(error))
 
     def test_broadcasts(self):
@@ -280,32 +282,32 @@ class NeverPublished(SynchronousTestCase):
         self.refused("too many", data=["e", b"x" * (64 * 1024 * 1024)])
         self.refused("could not read it", data=["e", [1] * (256 * 1024 + 1)])
         fits = replace(EVENT, data=["e", [1] * (256 * 1024), b"x" * 1_000_000])
-        self.assertEqual(wire.decode_broadcast(wire.encode_broadcast(fits)), fits)
-        self.assertRaises(WireError, wire.decode_broadcast, bytes(64 * 1024 * 1024 + 1))
+        self.assertEqual(node.decode_broadcast(node.encode_broadcast(fits)), fits)
+        self.assertRaises(WireError, node.decode_broadcast, bytes(64 * 1024 * 1024 + 1))
 
     def test_bytes_in_json(self):
-        error = self.assertRaises(UnencodableValue, wire.encode_request, m.ServerSideEmit("u", ["e", b"x"]))
+        error = self.assertRaises(UnencodableValue, node.encode_request, m.ServerSideEmit("u", ["e", b"x"]))
         self.assertIn("send them as text", str(error))
-        self.assertRaises(UnencodableValue, wire.encode_response, m.ServerSideAnswer("r", {"k": b"x"}))
+        self.assertRaises(UnencodableValue, node.encode_response, m.ServerSideAnswer("r", {"k": b"x"}))
 
     def test_events_that_break_a_javascript_server(self):
         for name in ("error", "connection", "connect", "new_namespace"):
-            self.assertRaises(UnencodableValue, wire.encode_request, m.ServerSideEmit("u", [name]))
+            self.assertRaises(UnencodableValue, node.encode_request, m.ServerSideEmit("u", [name]))
 
     def test_not_a_number_is_null_in_json(self):
-        payload = wire.encode_request(m.ServerSideEmit("u", ["e", float("nan"), float("inf")]))
+        payload = node.encode_request(m.ServerSideEmit("u", ["e", float("nan"), float("inf")]))
         self.assertEqual(json.loads(payload)["data"], ["e", None, None])
 
     def test_bytes_in_the_data_of_a_socket(self):
-        socket = m.RemoteSocket("s", {}, ("s",), {"k": b"\x01\xff"})
-        payload = wire.encode_response(m.SocketsResponse("r", (socket,)))
+        socket = m.SocketDescription("s", {}, ("s",), {"k": b"\x01\xff"})
+        payload = node.encode_response(m.SocketsResponse("r", (socket,)))
         self.assertEqual(json.loads(payload)["sockets"][0]["data"], {"k": {"type": "Buffer", "data": [1, 255]}})
 
     def test_what_only_json_has_a_form_for(self):
         moment = datetime(2026, 1, 2, tzinfo=UTC)
-        payload = wire.encode_broadcast(replace(EVENT, data=["e", moment, EVENT.selection, {7: "\ud800"}, (1,)]))
+        payload = node.encode_broadcast(replace(EVENT, data=["e", moment, EVENT.selection, {7: "\ud800"}, (1,)]))
         self.assertEqual(
-            wire.decode_broadcast(payload).data[1:],
+            node.decode_broadcast(payload).data[1:],
             ["2026-01-02T00:00:00+00:00", self.selection(), {7: "\ufffd"}, [1]],
         )
 
