@@ -29,6 +29,16 @@ class ImportTests(SynchronousTestCase):
         done = run(sys.executable, "-c", code, cwd=ROOT)
         self.assertEqual((done.returncode, done.stderr), (0, ""), statement)
 
+    def test_every_module_can_be_imported_first(self) -> None:
+        names = [
+            ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            for path in sorted((ROOT / "txsocketio").rglob("*.py"))
+        ]
+        script = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+        for order in (names, names[::-1]):
+            done = subprocess.run([sys.executable, "-c", script, *order], capture_output=True, text=True, cwd=ROOT)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_modules_install_no_reactor(self) -> None:
         for module in ("twisted.plugins.txsocketio_plugin", "txsocketio", "txsocketio.tap", "txsocketio.demo"):
             self._installs_no_reactor(f"import {module}")

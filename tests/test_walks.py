@@ -14,7 +14,7 @@ MOST = {
     "CONNECT accepted": (35, 7),
     "CONNECT refused by its handler": (40, 8),
     "client leaves": (24, 4),
-    "connection lost": (28, 7),
+    "connection lost": (28, 8),
 }
 
 

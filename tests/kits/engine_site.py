@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from tests.kits.http import TEXT_TYPE, raw_request
 from tests.kits.memory import Exchange
-from txsocketio.engine.complaints import LOG_INTERVAL
+from txsocketio.engine.log import LOG_INTERVAL
 from txsocketio.interfaces import ISessionListener
 from txsocketio.transports.resource import EngineResource
 

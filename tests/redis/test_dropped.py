@@ -1,5 +1,5 @@
 """
-What arrives by Redis and nobody can use: told of once, then counted, by the server's own Complaints.
+What arrives by Redis and nobody can use: told of once, then counted, by the server's own RateLimitedLog.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from txsocketio.engine.complaints import Complaints
+from txsocketio.engine.log import RateLimitedLog
 from txsocketio.redis.cluster.receiver import NamespaceReceiver
 from txsocketio.redis.cluster.requests import PendingRequests
 from txsocketio.redis.formats.channels import Channels
@@ -38,7 +38,7 @@ class Link:
 class DroppedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.complaints = Complaints(60, lambda: self.clock)
+        self.complaints = RateLimitedLog(60, lambda: self.clock)
         self.link = Link()
         self.events: list[Any] = []
         globalLogPublisher.addObserver(self.events.append)

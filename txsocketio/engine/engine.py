@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from twisted.internet import defer
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import Complaints
 from txsocketio.engine.heartbeat import HEARTBEATS, beats_for
+from txsocketio.engine.log import RateLimitedLog
 from txsocketio.engine.outgoing import Backlog
 from txsocketio.engine.session import NOBODY, Session
 from txsocketio.engine.upgrade import UpgradeProbe
@@ -57,7 +57,7 @@ class Engine:
     :ivar ping: what heartbeats send.
     :ivar goodbye: the close packet that ends a polling session's queue.
     :ivar max_outgoing_bytes: the option, never None.
-    :ivar complaints: the Complaints, by which whatever others can cause is logged.
+    :ivar complaints: the RateLimitedLog, by which whatever others can cause is logged.
     :ivar backlog: what waits for all sessions.
     :ivar mark: what every sid begins with, so that several engines can tell whose it is: a few characters; none unless
         it is assigned before the first session.
@@ -94,7 +94,7 @@ class Engine:
             lambda: self.clock, options.close_timeout, Session.give_up
         )
         self.beats = beats_for(options, lambda: self.clock)
-        self.complaints = Complaints(options.log_interval, lambda: unwatched(self.clock))
+        self.complaints = RateLimitedLog(options.log_interval, lambda: unwatched(self.clock))
         self._greetings = {may_upgrade: self._greeting_after_sid(may_upgrade) for may_upgrade in (True, False)}
 
     @cached_property

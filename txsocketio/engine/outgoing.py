@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.errors import EncodeError
 from txsocketio.protocol.encoded import EncodedControl, EncodedParts
 from txsocketio.protocol.text import TEXT
@@ -108,7 +108,7 @@ def _waiting_for(session: Session) -> int:
     return session.queued_bytes
 
 
-def render(encoded: IEncoded, wire: IWire, complaints: Complaints = UNLIMITED) -> Any:
+def render(encoded: IEncoded, wire: IWire, complaints: RateLimitedLog = UNLIMITED) -> Any:
     """
     Render a packet whose sender is no longer there to hear of a failure.
 
@@ -136,7 +136,7 @@ class OutgoingQueue:
 
     __slots__ = ("_backlog", "_complaints", "_packets", "_parser", "size")
 
-    def __init__(self, parser: IParser, backlog: Backlog, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, parser: IParser, backlog: Backlog, complaints: RateLimitedLog = UNLIMITED) -> None:
         """
         :param parser: the parser of the session's generation.
         :param backlog: the engine's, of which this is a part.

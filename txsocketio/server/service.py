@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
-from txsocketio.engine.complaints import RelayedEvents
+from txsocketio.engine.log import RelayedEvents
 from txsocketio.errors import UsageError
 from txsocketio.server import signals
 from txsocketio.transports.http.site import BoundedSite

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail,
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import LOG_INTERVAL, Complaints
+from txsocketio.engine.log import LOG_INTERVAL, RateLimitedLog
 from txsocketio.errors import AdapterError, UsageError
 from txsocketio.redis.link.endpoints import tls_options
 from txsocketio.redis.link.state import STOPPED, UP, LinkState, LinkStatus
@@ -156,7 +156,7 @@ class RedisLink:
         self._stopping: list[Deferred[None]] | None = None
         self._pending: Deferred[Any] | None = None
         self._subscriptions: dict[tuple[bool, bytes], Subscription] = {}
-        self._complaints = Complaints(LOG_INTERVAL, lambda: unwatched(self._reactor or global_reactor()))
+        self._complaints = RateLimitedLog(LOG_INTERVAL, lambda: unwatched(self._reactor or global_reactor()))
         self._state = LinkState(str(self.settings), self._complaints)
 
     @property

@@ -4,6 +4,8 @@ Asking sentinels where the master is.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twisted.internet.defer import Deferred, TimeoutError
 
 from txsocketio.errors import AdapterError
@@ -11,7 +13,9 @@ from txsocketio.redis.link.connection import connect, log_in
 from txsocketio.redis.link.endpoints import redis_endpoint
 from txsocketio.redis.link.url import RedisSettings
 from txsocketio.support.steady import steady
-from txsocketio.support.types import Reactor
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Reactor
 
 #: Seconds that each sentinel has.
 PATIENCE = 2.0

@@ -11,7 +11,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints, short_text
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog, short_text
 from txsocketio.errors import AdapterError
 
 CONNECTING: Final = "connecting"
@@ -47,7 +47,7 @@ class LinkState:
     :ivar status: a LinkStatus, replaced at each change.
     """
 
-    def __init__(self, where: str, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, where: str, complaints: RateLimitedLog = UNLIMITED) -> None:
         """
         :param where: the server, for the log.
         :param complaints: take what observers raise, and what is told once while nothing changes.

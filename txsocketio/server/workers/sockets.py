@@ -31,7 +31,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txsocketio.engine.complaints import LOG_INTERVAL, Complaints
+from txsocketio.engine.log import LOG_INTERVAL, RateLimitedLog
 from txsocketio.support.steady import steady, unwatched
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ class Acceptor:
         """
         self._yields = yields
         self._reactor = reactor
-        self._complaints = Complaints(LOG_INTERVAL, lambda: unwatched(reactor))
+        self._complaints = RateLimitedLog(LOG_INTERVAL, lambda: unwatched(reactor))
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
         self._factory = factory

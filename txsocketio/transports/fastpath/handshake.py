@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IProtocol, ISSLTransport
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.protocol.handshake import Open, RequestFacts, TryUpgrade, decide
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.transports.fastpath.head import FIELD, LONGEST_HEAD, RequestHead, read_head
@@ -133,7 +133,7 @@ class ProtocolSniffer:
         build_channel: Callable[[IAddress | None], IProtocol | None],
         address: IAddress | None,
         deadlines: Deadlines[ProtocolSniffer],
-        complaints: Complaints = UNLIMITED,
+        complaints: RateLimitedLog = UNLIMITED,
     ) -> None:
         """
         :param take: called with this and the first bytes; True when it has called give_way().

@@ -76,7 +76,7 @@ class FastPolls:
     """
     Recognise polls, for one site and as long as nothing in it has a say between the connection and the resource.
 
-    :ivar complaints: the engine's Complaints.
+    :ivar complaints: the engine's RateLimitedLog.
     :ivar target: the resource that answers for the engine there.
     :ivar transport_of: gives the transport that a query names, or None.
     :ivar unfinished: until when POSTs that have begun must be whole.

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.errors import HandshakeError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
-def verdict(answer: object, complaints: Complaints = UNLIMITED) -> HandshakeError | None:
+def verdict(answer: object, complaints: RateLimitedLog = UNLIMITED) -> HandshakeError | None:
     """
     Read what the application said.
 
@@ -39,7 +39,7 @@ def verdict(answer: object, complaints: Complaints = UNLIMITED) -> HandshakeErro
     return HandshakeError(4, answer if isinstance(answer, str) else None)
 
 
-def _raised(failure: Failure, complaints: Complaints) -> HandshakeError:
+def _raised(failure: Failure, complaints: RateLimitedLog) -> HandshakeError:
     if not failure.check(CancelledError):
         complaints.failure(_log, "allow_request failed; the client is refused", failure)
     return HandshakeError(4)
@@ -50,7 +50,7 @@ def ask(
     snapshot: HandshakeRequest,
     request: Request,
     decided: Callable[[HandshakeError | None], object],
-    complaints: Complaints = UNLIMITED,
+    complaints: RateLimitedLog = UNLIMITED,
 ) -> None:
     """
     Ask the application, now or later; nothing is decided when the client goes away first.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.errors import HandshakeError
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.snapshot import HandshakeRequest
@@ -85,7 +85,7 @@ def same_origin(origin: str, request: Asked) -> bool:
 
 
 def origin_allowed(
-    options: EngineOptions, origin: str | None, request: Asked, complaints: Complaints = UNLIMITED
+    options: EngineOptions, origin: str | None, request: Asked, complaints: RateLimitedLog = UNLIMITED
 ) -> bool:
     """
     Say whether a page may open a WebSocket, or read the answers of a poll.
@@ -121,7 +121,7 @@ def origin_allowed(
     return bool(answer)
 
 
-def page_allowed(options: EngineOptions, request: Asked, complaints: Complaints = UNLIMITED) -> bool:
+def page_allowed(options: EngineOptions, request: Asked, complaints: RateLimitedLog = UNLIMITED) -> bool:
     """
     Say whether a request may be answered with what any page can read: a script, or a document in a frame.
 
@@ -148,7 +148,7 @@ def page_allowed(options: EngineOptions, request: Asked, complaints: Complaints 
 
 
 def script_refusal(
-    options: EngineOptions, generation: Generation, request: Asked, complaints: Complaints = UNLIMITED
+    options: EngineOptions, generation: Generation, request: Asked, complaints: RateLimitedLog = UNLIMITED
 ) -> HandshakeError | None:
     """
     Say why a request may not be answered with a script.
@@ -164,7 +164,7 @@ def script_refusal(
     return None if page_allowed(options, request, complaints) else HandshakeError(4)
 
 
-def screen(options: EngineOptions, request: Asked, complaints: Complaints = UNLIMITED) -> HandshakeError | None:
+def screen(options: EngineOptions, request: Asked, complaints: RateLimitedLog = UNLIMITED) -> HandshakeError | None:
     """
     Look at what every request has to satisfy, whatever it is for: whom it is addressed to, and whose page posts.
 
@@ -213,7 +213,7 @@ def host_allowed(options: EngineOptions, host: bytes | None, secure: bool) -> bo
 
 
 def cors_headers(
-    options: EngineOptions, origin: str | None, request: Asked, complaints: Complaints = UNLIMITED
+    options: EngineOptions, origin: str | None, request: Asked, complaints: RateLimitedLog = UNLIMITED
 ) -> Headers:
     """
     Give the headers that let the page of an allowed origin read an answer.
@@ -234,7 +234,7 @@ def cors_headers(
 
 
 def preflight_headers(
-    options: EngineOptions, origin: str | None, request: Asked, complaints: Complaints = UNLIMITED
+    options: EngineOptions, origin: str | None, request: Asked, complaints: RateLimitedLog = UNLIMITED
 ) -> Headers:
     """
     Give the headers that answer an OPTIONS request.

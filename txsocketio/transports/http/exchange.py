@@ -43,7 +43,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.errors import HandshakeError
 from txsocketio.support.options import EngineOptions
 from txsocketio.transports.http.compression import choose_coding, compress
@@ -286,7 +286,7 @@ def serve(
     request: Request,
     get: Callable[[WebExchange], object],
     post: Callable[[WebExchange], object],
-    complaints: Complaints = UNLIMITED,
+    complaints: RateLimitedLog = UNLIMITED,
 ) -> int:
     """
     Hand a request to a session by its method.
@@ -307,7 +307,7 @@ def serve(
     return NOT_DONE_YET
 
 
-def refuse(request: Request, status: int, why: str, complaints: Complaints = UNLIMITED) -> int:
+def refuse(request: Request, status: int, why: str, complaints: RateLimitedLog = UNLIMITED) -> int:
     """
     Refuse a request with a status alone, and log why.
 
@@ -354,10 +354,10 @@ class PollAnswers:
     """
     Answer polls, compressed where client and options want it, and see to what many sessions send in one reactor turn.
 
-    :ivar complaints: the engine's Complaints.
+    :ivar complaints: the engine's RateLimitedLog.
     """
 
-    def __init__(self, options: EngineOptions, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, options: EngineOptions, complaints: RateLimitedLog = UNLIMITED) -> None:
         """
         :param options: of which ``http_compression`` and its threshold matter.
         :param complaints: take what is wrong with polls and posts.

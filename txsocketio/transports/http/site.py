@@ -25,7 +25,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request, Site
 
-from txsocketio.engine.complaints import LOG_INTERVAL, UNLIMITED, Complaints, RelayedLogger
+from txsocketio.engine.log import LOG_INTERVAL, UNLIMITED, RateLimitedLog, RelayedLogger
 from txsocketio.support.deadlines import Deadlines
 from txsocketio.support.options import time_for
 from txsocketio.support.steady import unwatched
@@ -104,7 +104,7 @@ class BoundedRequest(Request):
     body_limit: int = 1_000_000
     bounded_path: bytes | None = None
     engine_path: bytes | None = None
-    complaints: Complaints = UNLIMITED
+    complaints: RateLimitedLog = UNLIMITED
 
     channel: Any
     bounded = False
@@ -281,7 +281,7 @@ class BoundedSite(Site):
         handshake: FastHandshake | None = None,
         engine: EngineResource | None = None,
         engine_path: bytes | None = None,
-        complaints: Complaints | None = None,
+        complaints: RateLimitedLog | None = None,
         **kwargs: Any,
     ) -> None:
         """
@@ -300,7 +300,7 @@ class BoundedSite(Site):
         :param complaints: by which is logged what anybody can cause: those of a server; None for some of its own.
         :param kwargs: what Site takes: ``reactor`` and ``logPath`` above all. Without a reactor the global one is used.
         """
-        complaints = self._complaints = complaints or Complaints(LOG_INTERVAL, self._clock)
+        complaints = self._complaints = complaints or RateLimitedLog(LOG_INTERVAL, self._clock)
         settings: dict[str, object] = {
             "body_limit": body_limit,
             "bounded_path": bounded_path,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from zope.interface import implementer
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.interfaces import ITransport
 from txsocketio.protocol.jsonp import wrap_htmlfile
 from txsocketio.reasons import TRANSPORT_CLOSE
@@ -86,7 +86,7 @@ class StreamTransport(PostReceiver):
     streaming = True
 
     def __init__(
-        self, generation: Generation, form: Form, options: EngineOptions, complaints: Complaints = UNLIMITED
+        self, generation: Generation, form: Form, options: EngineOptions, complaints: RateLimitedLog = UNLIMITED
     ) -> None:
         """
         :param generation: what the client speaks.

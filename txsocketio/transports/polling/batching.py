@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -34,7 +34,7 @@ class EndOfTurn:
 
     __slots__ = ("_call", "_complaints", "_telling", "_waiting")
 
-    def __init__(self, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, complaints: RateLimitedLog = UNLIMITED) -> None:
         """
         Schedule nothing.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.errors import HandshakeError, PayloadTooLarge, ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.options import EngineOptions
@@ -55,7 +55,7 @@ class PostReceiver:
         generation: Generation,
         encoding: PollEncoding,
         options: EngineOptions,
-        complaints: Complaints = UNLIMITED,
+        complaints: RateLimitedLog = UNLIMITED,
     ) -> None:
         """
         :param generation: what the client speaks.

@@ -15,7 +15,7 @@ from autobahn.websocket.protocol import TrafficStats, Utf8Validator, WebSocketPr
 from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.errors import ProtocolError
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
@@ -67,7 +67,7 @@ class _Nobody:
 _NOBODY: Final[ITransportReceiver] = _Nobody()  # type: ignore[assignment]
 
 
-def lean_options(clock: IReactorTime, limit: int, complaints: Complaints = UNLIMITED) -> dict[str, object]:
+def lean_options(clock: IReactorTime, limit: int, complaints: RateLimitedLog = UNLIMITED) -> dict[str, object]:
     """
     Give Autobahn's options as class attributes; Autobahn itself copies each of them into every connection.
 
@@ -139,7 +139,7 @@ class LeanParser(Output, WebSocketServerProtocol):  # type: ignore[misc]
     #: What tells the message that has begun from the next: an object, or the bytes of a head.
     unfinished: object = None
     _max_fragments: int
-    _complaints: Complaints
+    _complaints: RateLimitedLog
     _codec: IEngineCodec
     _round_robin: RoundRobin
     _seconds: Callable[[], float]

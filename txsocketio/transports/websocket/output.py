@@ -26,7 +26,7 @@ from twisted.internet.interfaces import IPushProducer, IReactorTime, ISSLTranspo
 from twisted.internet.tcp import Server as TCPServer
 from twisted.logger import Logger
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ class WriteBatch:
 
     __slots__ = ("_clock", "_complaints", "_waiting")
 
-    def __init__(self, clock: IReactorTime, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, clock: IReactorTime, complaints: RateLimitedLog = UNLIMITED) -> None:
         """
         :param clock: the reactor.
         :param complaints: take what is raised.

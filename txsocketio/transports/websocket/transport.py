@@ -18,7 +18,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.interfaces import ITransport
 from txsocketio.reasons import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from txsocketio.support.deadlines import Deadlines
@@ -113,7 +113,7 @@ class WebSocketUpgrades:
         self,
         options: EngineOptions,
         get_clock: Callable[[], IReactorTime],
-        complaints: Complaints = UNLIMITED,
+        complaints: RateLimitedLog = UNLIMITED,
         round_robin: RoundRobin | None = None,
     ) -> None:
         """

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.http import HTTPChannel
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.transports.http.request import has_token
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _line(text: str | bytes) -> bytes:
     return b" ".join(raw.splitlines())
 
 
-def refuse(request: Request, refusal: BadHandshake, complaints: Complaints = UNLIMITED) -> None:
+def refuse(request: Request, refusal: BadHandshake, complaints: RateLimitedLog = UNLIMITED) -> None:
     """
     Answer a request that does not become a WebSocket, and close its connection.
 

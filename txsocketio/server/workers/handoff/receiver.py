@@ -16,7 +16,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.server.workers.handoff.frames import BadHandoffFrame, HandoffFrame, HandoffFrameReader, Origin, Place
 from txsocketio.server.workers.handoff.peers import is_ours
 
@@ -98,7 +98,7 @@ class HandoffReceiver(Factory):
 
     noisy = False
 
-    def __init__(self, site: Factory, reactor: WorkersReactor, complaints: Complaints = UNLIMITED) -> None:
+    def __init__(self, site: Factory, reactor: WorkersReactor, complaints: RateLimitedLog = UNLIMITED) -> None:
         """
         :param site: the Site of this worker.
         :param reactor: the reactor, which must be an IReactorSocket.

@@ -30,7 +30,7 @@ from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txsocketio.engine.complaints import UNLIMITED, Complaints
+from txsocketio.engine.log import UNLIMITED, RateLimitedLog
 from txsocketio.server.workers.handoff.frames import HandoffFrame, Origin, Place
 from txsocketio.server.workers.handoff.peers import is_ours
 from txsocketio.server.workers.handoff.receiver import RelayedConnection
@@ -58,7 +58,7 @@ class HandoffSender:
     """
 
     def __init__(
-        self, reactor: WorkersReactor, address: str, tunnels: Tunnels, complaints: Complaints = UNLIMITED
+        self, reactor: WorkersReactor, address: str, tunnels: Tunnels, complaints: RateLimitedLog = UNLIMITED
     ) -> None:
         """
         :param reactor: the reactor.

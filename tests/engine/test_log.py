@@ -1,5 +1,5 @@
 """
-Tests of txsocketio.engine.complaints.
+Tests of txsocketio.engine.log.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.logger import Logger, eventAsText, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txsocketio.engine.complaints import MAX_FIELD, MAX_TRACEBACK, Complaints
+from txsocketio.engine.log import MAX_FIELD, MAX_TRACEBACK, RateLimitedLog
 
 LOG = Logger("somewhere")
 
@@ -30,7 +30,7 @@ class Mute(Exception):
 class ComplaintsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.complaints = Complaints(60, lambda: self.clock)
+        self.complaints = RateLimitedLog(60, lambda: self.clock)
         self.events: list[Any] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)

@@ -1,7 +1,7 @@
 """
 Logging what others can cause: one line for each kind and client, then a number for each interval.
 
-Every line of a server that a client, another process or Redis can cause goes through one Complaints. Its fields are
+Every line of a server that a client, another process or Redis can cause goes through one RateLimitedLog. Its fields are
 short and hold no line breaks, a traceback has an end, and a line that is not written costs no formatting and no
 Failure.
 """
@@ -34,7 +34,7 @@ _VARYING: Final = frozenset({"sid", "peer", "reason"})
 _log = Logger()
 
 
-class Complaints:
+class RateLimitedLog:
     """
     Write a line, or count it.
 
@@ -189,7 +189,7 @@ def _cut(text: str) -> str:
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
 
 
-class Unlimited(Complaints):
+class UnlimitedLog(RateLimitedLog):
     """
     Write every line: for parts that are used without a server.
     """
@@ -204,7 +204,7 @@ def _permit(kind: Hashable, client: str = "", again: bool = False) -> bool:
     return True
 
 
-UNLIMITED: Final = Unlimited()
+UNLIMITED: Final = UnlimitedLog()
 
 
 class RelayedLogger:
@@ -214,7 +214,7 @@ class RelayedLogger:
     Nothing of a request is written: of the fields only who the peer is, of others their class.
     """
 
-    def __init__(self, complaints: Complaints, logger: Logger) -> None:
+    def __init__(self, complaints: RateLimitedLog, logger: Logger) -> None:
         """
         :param complaints: take the lines.
         :param logger: which writes them.
@@ -260,7 +260,7 @@ class RelayedEvents:
     Stand between a Logger of Twisted's and the log.
     """
 
-    def __init__(self, complaints: Complaints) -> None:
+    def __init__(self, complaints: RateLimitedLog) -> None:
         """
         :param complaints: say which events go on.
         """
