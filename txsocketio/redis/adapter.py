@@ -118,7 +118,7 @@ class RedisAdapter:
 
     def adapter_for(self, name: str, local: Any) -> NamespaceAdapter:
         """
-        See ICluster.
+        Make the adapter of one namespace, around that of this process.
         """
         adapter = NamespaceAdapter(self, name, local)
         self._adapters.append(adapter)
@@ -127,7 +127,7 @@ class RedisAdapter:
 
     def start(self) -> None:
         """
-        See ICluster.
+        Connect to Redis, unless that was begun; connect again after a stop.
         """
         if self._stopped or not self._started:
             self._started, self._stopped = True, False
@@ -142,7 +142,7 @@ class RedisAdapter:
 
     def stop(self) -> Deferred[None]:
         """
-        See ICluster. What was published is with Redis when the Deferred fires, within bounds.
+        Leave the cluster. What was published is with Redis when the Deferred fires, within bounds.
         """
         self._started = self._stopped = True
         for adapter in list(self._adapters):

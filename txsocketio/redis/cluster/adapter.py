@@ -82,39 +82,39 @@ class NamespaceAdapter:
 
     def add(self, member: Any) -> None:
         """
-        See IAdapter.
+        Admit a client here; other servers are not told, they ask when they need to know.
         """
         self._cluster.need()
         self.local.add(member)
 
     def remove(self, member: Any) -> None:
         """
-        See IAdapter.
+        Let a client go that has left the namespace here, from all its rooms.
         """
         self.local.remove(member)
 
     def join(self, member: Any, room: str) -> None:
         """
-        See IAdapter.
+        Put a client of this server in a room.
         """
         self.local.join(member, room)
 
     def leave(self, member: Any, room: str) -> None:
         """
-        See IAdapter.
+        Take a client of this server out of a room.
         """
         self.local.leave(member, room)
 
     def rooms_of(self, member: Any) -> frozenset[str]:
         """
-        See IAdapter.
+        Give the rooms that a client of this server is in.
         """
         rooms: frozenset[str] = self.local.rooms_of(member)
         return rooms
 
     def broadcast(self, packet: Packet, target: Target) -> None:
         """
-        See IAdapter.
+        Publish a packet for the clients of other servers, and send it to those here.
         """
         selection = Selection.of(target)
         if selection is None:
@@ -128,8 +128,8 @@ class NamespaceAdapter:
 
     def broadcast_call(self, packet: Packet, target: Target, timeout: float) -> Deferred[Arguments]:
         """
-        See IAdapter. While the link is down the clients of this server are asked all the same; then it fails with their
-        answers.
+        Ask the clients of all servers, and collect what they acknowledge. While the link is down the clients of this
+        server are asked all the same; then it fails with their answers.
         """
         selection = Selection.of(target, timeout)
         if selection is None:
@@ -145,28 +145,28 @@ class NamespaceAdapter:
 
     def sockets_join(self, target: Target, rooms: frozenset[str]) -> None:
         """
-        See IAdapter.
+        Put clients of all servers in rooms.
         """
         self._tell(target, lambda selection: JoinRequest(self._uid, selection, tuple(rooms)))
         self.local.sockets_join(target, rooms)
 
     def sockets_leave(self, target: Target, rooms: frozenset[str]) -> None:
         """
-        See IAdapter.
+        Take clients of all servers out of rooms.
         """
         self._tell(target, lambda selection: LeaveRequest(self._uid, selection, tuple(rooms)))
         self.local.sockets_leave(target, rooms)
 
     def disconnect_sockets(self, target: Target, close: bool) -> None:
         """
-        See IAdapter.
+        Disconnect clients of all servers from the namespace, or close their connections.
         """
         self._tell(target, lambda selection: DisconnectRequest(self._uid, selection, close))
         self.local.disconnect_sockets(target, close)
 
     def fetch_sockets(self, target: Target, timeout: float) -> Deferred[list[RemoteSocket]]:
         """
-        See IAdapter.
+        Collect descriptions of the clients of all servers.
         """
         selection = Selection.of(target)
         if selection is None:
@@ -177,7 +177,7 @@ class NamespaceAdapter:
 
     def all_rooms(self, timeout: float) -> Deferred[frozenset[str]]:
         """
-        See IAdapter. JavaScript's servers count the sids of their clients among them.
+        Collect the names of the rooms of all servers. JavaScript's servers count the sids of their clients among them.
         """
         waiting: Gathering[frozenset[str]] = Gathering(self.local.rooms, _rooms, frozenset)
         return self._ask(waiting, AllRoomsRequest(self._uid, waiting.id), timeout)

@@ -4,6 +4,7 @@ Waiting for what other servers answer: how many have to, what has come, and an e
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
@@ -104,20 +105,20 @@ class PendingRequests:
             request.fail(AdapterError(why, request.answers))
 
 
-class PendingRequest(Generic[T]):
+class PendingRequest(ABC, Generic[T]):
     """
-    Be what all requests are.
+    Hold what waits for the answers of other servers.
 
     :ivar id: what its answers are known by.
     :ivar deferred: fires at the end; None before the beginning and after the end.
     """
 
     @property
+    @abstractmethod
     def answers(self) -> list[Value]:
         """
         What has come so far.
         """
-        raise NotImplementedError
 
     def __init__(self) -> None:
         self.id = new_id()
@@ -135,13 +136,13 @@ class PendingRequest(Generic[T]):
         self._servers = servers
         self._look()
 
+    @abstractmethod
     def take(self, response: Response) -> None:
         """
         Take what a server answers.
 
         :raises WireError: when it is no answer to this.
         """
-        raise NotImplementedError
 
     def lose(self, why: str) -> None:
         """
@@ -166,16 +167,19 @@ class PendingRequest(Generic[T]):
         """
         self.deferred = None
 
+    @abstractmethod
     def time_out(self, timeout: float) -> None:
         """
         End, with what there is.
 
         :param timeout: the seconds that are over.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _look(self) -> None:
-        raise NotImplementedError
+        """
+        End if all have answered.
+        """
 
     @property
     def _all_heard(self) -> bool:
@@ -215,14 +219,14 @@ class Gathering(PendingRequest[T]):
     @property
     def answers(self) -> list[Value]:
         """
-        See PendingRequest.
+        What is there so far, of this server and of others.
         """
         items: Iterable[Value] = self._result(self._found)
         return list(items)
 
     def take(self, response: Response) -> None:
         """
-        See PendingRequest.
+        Take the items of one server, and end with those of the last one.
         """
         self._found += self._read(response)
         self._heard += 1
@@ -230,7 +234,7 @@ class Gathering(PendingRequest[T]):
 
     def time_out(self, timeout: float) -> None:
         """
-        See PendingRequest.
+        Fail with what has come: some servers have not answered.
         """
         self.fail(AdapterError(self._silent(timeout), self.answers))
 
@@ -258,7 +262,7 @@ class Acknowledgements(PendingRequest[list[Value]]):
     @property
     def answers(self) -> list[Value]:
         """
-        See PendingRequest.
+        What clients have acknowledged so far.
         """
         return self._answers
 
@@ -274,7 +278,7 @@ class Acknowledgements(PendingRequest[list[Value]]):
 
     def ended(self) -> None:
         """
-        See PendingRequest.
+        Forget the clients of this server that have not answered.
         """
         super().ended()
         question, self._question = self._question, None
@@ -296,7 +300,7 @@ class Acknowledgements(PendingRequest[list[Value]]):
 
     def take(self, response: Response) -> None:
         """
-        See PendingRequest.
+        Take the number of clients that a server has asked, or what one of them has acknowledged.
         """
         if isinstance(response, ClientCount):
             self._heard += 1
@@ -312,7 +316,7 @@ class Acknowledgements(PendingRequest[list[Value]]):
 
     def lose(self, why: str) -> None:
         """
-        See PendingRequest. The clients of this server are still waited for.
+        Wait no longer for other servers. The clients of this server are still waited for.
         """
         if self._lost is None:
             self._lost = why
@@ -320,7 +324,7 @@ class Acknowledgements(PendingRequest[list[Value]]):
 
     def time_out(self, timeout: float) -> None:
         """
-        See PendingRequest.
+        Fail with what has come, and say who is missing.
         """
         if self._lost is not None:
             self.fail(AdapterError(self._lost, self._answers))

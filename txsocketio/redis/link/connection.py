@@ -46,7 +46,7 @@ class Replies(RedisProtocol):  # type: ignore[misc]
 
     def replyReceived(self, reply: Value) -> None:
         """
-        See RedisProtocol.
+        Hand on an answer of Redis, or something that was published.
         """
         if self.on_message is not None and isinstance(reply, list) and len(reply) > 2:
             if reply[0] == b"message":
@@ -59,7 +59,7 @@ class Replies(RedisProtocol):  # type: ignore[misc]
 
     def connectionLost(self, why: Failure) -> None:
         """
-        See Protocol.
+        Remember why the connection was lost.
         """
         self.loss = why
         super().connectionLost(why)
@@ -74,7 +74,7 @@ class _Raw(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Value:
         """
-        See Factory.
+        Make the protocol of one connection.
         """
         protocol = Replies(charset=None, convertNumbers=False)
         protocol.factory = self
