@@ -117,5 +117,5 @@ class Mixed(ClusterCase):
         """
         Give our instance for a client of ours.
         """
-        instance: Hall = self.io.mounts[""].local.members[sid]
+        instance: Hall = self.io.mounts[""].local.members[sid].namespace
         return instance
