@@ -104,7 +104,8 @@ def command_line() -> Iterator[str]:
         takes_value = f"{name}=" in parsed.longOpt
         default = dict((row[0], row[2]) for row in Options.optParameters).get(name)
         yield f"``--{name}{'=' if takes_value else ''}``"
-        yield f"   {parsed.docs[name]}" + ("" if default is None else f" [default: {default}]")
+        # An asterisk is one, and no emphasis.
+        yield "   " + parsed.docs[name].replace("*", r"\*") + ("" if default is None else f" [default: {default}]")
         yield ""
 
 
