@@ -72,7 +72,13 @@ def started(*command: str, cwd: Path, until: str, path: Path | None = None, time
     :param timeout: seconds after which it is killed.
     """
     process = Process(
-        command, cwd=cwd, env=environment(path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=cwd,
+        env=environment(path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=hear_interrupts,
     )
     watchdog = threading.Timer(timeout, process.kill)
     watchdog.start()
@@ -83,6 +89,14 @@ def started(*command: str, cwd: Path, until: str, path: Path | None = None, time
         process.kill()
         process.communicate()
         watchdog.cancel()
+
+
+def hear_interrupts() -> None:
+    """
+    Let a process that is about to start be ended by SIGINT. What a shell runs in the background ignores it, and so would
+    all that is started from there.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Process(subprocess.Popen[str]):

@@ -19,7 +19,7 @@ from typing import Any
 from tests.integration.alone import PLUGIN
 from tests.integration.node import ensure_packages, environment, node
 from tests.processes import environment as python_environment
-from tests.processes import script
+from tests.processes import hear_interrupts, script
 
 #: Seconds that anything expected may take.
 DEADLINE = 40.0
@@ -78,7 +78,13 @@ class Workers:
         environ = {**python_environment(directory / "more"), "TMPDIR": str(directory / "tmp")}
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
-                line, cwd=directory, env=environ, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                line,
+                cwd=directory,
+                env=environ,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=hear_interrupts,
             )
         self.pid = self.process.pid
 
