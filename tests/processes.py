@@ -93,8 +93,9 @@ def started(*command: str, cwd: Path, until: str, path: Path | None = None, time
 
 def hear_interrupts() -> None:
     """
-    Let a process that is about to start hear SIGINT. What a shell runs in the background ignores it, and so does all that
-    is started from there.
+    Let a process that is about to start hear SIGINT.
+
+    What a shell runs in the background ignores it, and so does all that is started from there.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
