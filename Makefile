@@ -43,7 +43,7 @@ demo: $(VENV)/.installed
 test: trial types lint docs
 
 unit: $(VENV)/.dev
-	$(BIN)/trial $(TRIAL_OPTIONS) $(UNIT)
+	$(BIN)/trial -j$$(nproc) $(TRIAL_OPTIONS) $(UNIT)
 
 # Under each Python that is here, or those named: make test-versions PYTHONS='python3.12 python3.13'
 # One kind alone: make test-versions VERSIONS_OPTIONS=--only=oldest

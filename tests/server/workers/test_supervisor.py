@@ -231,6 +231,6 @@ class Reports(SynchronousTestCase):
         return events
 
     def test_what_no_reader_of_reports_survives_is_logged_as_it_came(self) -> None:
-        for line in (b"[" * 100_000, b'["loudly", "a", "text"]', b"{", b"7", b'["info"]'):
+        for line in (b"[" * 20_000, b'["loudly", "a", "text"]', b"{", b"7", b'["info"]'):
             (event,) = self.said(line)
             self.assertEqual(event["text"], line.decode())
