@@ -5,7 +5,7 @@ What ``SocketIOServer(adapter=...)`` takes to be one server of a cluster: one li
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -19,6 +19,9 @@ from txsocketio.redis.link.state import UP, LinkStatus
 from txsocketio.redis.link.url import parse_url
 from txsocketio.redis.python_publishers import PythonSocketIOListener
 from txsocketio.support.clock import global_reactor
+
+if TYPE_CHECKING:
+    from txsocketio.support.types import Reactor
 
 
 @implementer(ICluster)
@@ -48,7 +51,7 @@ class RedisAdapter:
         own_response_channels: bool = False,
         max_requests: int = 1000,
         limits: LinkLimits | None = None,
-        reactor: Any = None,
+        reactor: Reactor | None = None,
     ) -> None:
         """
         :param url: where Redis is: ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``.

@@ -8,7 +8,7 @@ gets anything twice. Servers of Node.js do not listen.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.logger import Logger
 
@@ -28,6 +28,11 @@ from txsocketio.redis.formats.python_socketio import (
 )
 from txsocketio.support.types import Value
 
+if TYPE_CHECKING:
+    from txsocketio.engine.log import RateLimitedLog
+    from txsocketio.interfaces import ILocalAdapter
+    from txsocketio.redis.link.link import RedisLink
+
 #: Seconds that a client has to acknowledge what a publisher wants to be called back for.
 CALLBACK_TIMEOUT: Final = 60.0
 
@@ -43,7 +48,9 @@ class PythonSocketIOListener:
     Take what arrives on the channel, for all namespaces.
     """
 
-    def __init__(self, channel: str, adapters: Mapping[str, Any], link: Any, complaints: Any) -> None:
+    def __init__(
+        self, channel: str, adapters: Mapping[str, ILocalAdapter], link: RedisLink, complaints: RateLimitedLog
+    ) -> None:
         """
         :param channel: its name.
         :param adapters: the MemoryAdapter of each namespace; those of others are none of ours.

@@ -42,6 +42,7 @@ from txsocketio.support.steady import steady
 from txsocketio.support.types import Arguments
 
 if TYPE_CHECKING:
+    from txsocketio.interfaces import ILocalAdapter
     from txsocketio.redis.adapter import RedisAdapter
 
 
@@ -55,7 +56,7 @@ class NamespaceAdapter:
     :ivar requests: those to the other servers that wait for answers.
     """
 
-    def __init__(self, cluster: RedisAdapter, name: str, local: Any) -> None:
+    def __init__(self, cluster: RedisAdapter, name: str, local: ILocalAdapter) -> None:
         """
         :param cluster: with the link and the settings.
         :param name: ``""`` for the root.

@@ -8,7 +8,7 @@ dropped, and what fails is logged.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgpack
 from twisted.logger import Logger
@@ -45,6 +45,11 @@ from txsocketio.redis.formats.node import decode_broadcast, decode_request, deco
 from txsocketio.redis.formats.values import MAX_PAYLOAD
 from txsocketio.support.types import Arguments, Value
 
+if TYPE_CHECKING:
+    from txsocketio.engine.log import RateLimitedLog
+    from txsocketio.interfaces import ILocalAdapter
+    from txsocketio.redis.link.link import RedisLink
+
 #: Seconds that a server which asks for acknowledgements may have its clients' answers waited for.
 LONGEST_WAIT: Final = 600.0
 
@@ -66,12 +71,12 @@ class NamespaceReceiver:
 
     def __init__(
         self,
-        local: Any,
+        local: ILocalAdapter,
         uid: str,
         channels: Channels,
-        link: Any,
+        link: RedisLink,
         requests: PendingRequests,
-        complaints: Any,
+        complaints: RateLimitedLog,
         own_response_channels: bool,
         request_timeout: float,
     ) -> None:
