@@ -24,6 +24,7 @@ from txsocketio.support.steady import steady, unwatched
 
 if TYPE_CHECKING:
     from txsocketio.redis.link.session import LinkSession
+    from txsocketio.support.types import Reactor
 
 #: Takes the channel and the payload of what was published.
 OnPublished = Callable[[bytes, bytes], None]
@@ -136,7 +137,9 @@ class RedisLink:
         refused, or the connection was lost before it answered.
     """
 
-    def __init__(self, settings: RedisSettings | str, reactor: Any = None, limits: LinkLimits | None = None) -> None:
+    def __init__(
+        self, settings: RedisSettings | str, reactor: Reactor | None = None, limits: LinkLimits | None = None
+    ) -> None:
         """
         :param settings: a RedisSettings, or a URL for one; see parse_url().
         :param reactor: None for the global one, asked for in start().
@@ -150,7 +153,7 @@ class RedisLink:
         self.dropped = 0
         self._tls = tls_options(self.settings)
         self._limits = limits or LinkLimits()
-        self._reactor = reactor
+        self._reactor: Any = reactor
         self._session: LinkSession | None = None
         self._running: Deferred[None] | None = None
         self._stopping: list[Deferred[None]] | None = None

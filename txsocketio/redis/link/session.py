@@ -19,6 +19,7 @@ from txsocketio.support.steady import steady
 
 if TYPE_CHECKING:
     from txsocketio.redis.link.link import Subscription
+    from txsocketio.support.types import Reactor
 
 #: Seconds between looks at what is unanswered.
 LOOK = 0.5
@@ -35,7 +36,7 @@ class LinkSession:
     """
 
     def __init__(
-        self, reactor: Any, asking: RedisConnection, subscribed: RedisConnection, reply_timeout: float
+        self, reactor: Reactor, asking: RedisConnection, subscribed: RedisConnection, reply_timeout: float
     ) -> None:
         """
         :param reactor: the reactor.
